@@ -1,0 +1,1 @@
+//! Boot logs: verdict, test results, failure lines. Pure.

@@ -1,0 +1,1 @@
+//! Joins evaluation, graph and realisation into the operations the commands call.

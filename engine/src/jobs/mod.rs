@@ -1,0 +1,1 @@
+//! Job documents: what a lab is asked to boot. Pure.

@@ -1,0 +1,1 @@
+//! Places that boot: one trait, one file per kind of lab.

@@ -1,0 +1,1 @@
+//! The lock file: which bytes the names in a catalog stand for. Pure.

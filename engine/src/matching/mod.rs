@@ -1,0 +1,1 @@
+//! A resolved .config against every board: verdicts with reasons. Pure.

@@ -1,0 +1,84 @@
+//! Architectures, their defconfigs and the CONFIG fixups on top of them.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::kconfig::Value;
+
+/// A kernel architecture with what is built for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arch {
+    /// Second component of a build address: Gentoo's name, such as `amd64` or `hppa`, or the kernel's.
+    pub name: String,
+    /// The kernel's `ARCH=`.
+    pub kernel_arch: String,
+    /// Boot image below the build directory, such as `arch/x86/boot/bzImage`.
+    pub kernel_image: String,
+    /// Make targets that give it (and `modules` where the config has modules).
+    pub make_targets: Vec<String>,
+    /// Names of the declared toolchains to build with.
+    pub toolchains: Vec<String>,
+    /// Names of the declared sources to build; empty means all.
+    pub sources: Vec<String>,
+}
+
+/// One configuration to build for an arch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Defconfig {
+    /// Name of the declared arch.
+    pub arch: String,
+    /// Third component of a build address.
+    pub name: String,
+    /// How the .config is begun.
+    pub recipe: ConfigRecipe,
+    /// Changes on top, in order; a later one wins.
+    pub fixups: Vec<Fixup>,
+    /// Toolchain names to build with; empty means the arch's.
+    pub toolchains: Vec<String>,
+}
+
+/// How a .config is begun, before fixups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConfigRecipe {
+    /// A make target of the arch, such as `multi_v7_defconfig` or `defconfig`.
+    Defconfig {
+        /// The make target.
+        target: String,
+    },
+    /// `allnoconfig` with the kernel's tiny fragments, fixups given as `KCONFIG_ALLCONFIG`, so that nothing else is switched on.
+    Tiny,
+    /// `randconfig`: a pure function of source, toolchain, seed, probability and the fixups (given as `KCONFIG_ALLCONFIG`).
+    Randconfig {
+        /// `KCONFIG_SEED`.
+        seed: u32,
+        /// `KCONFIG_PROBABILITY`, such as `20:30`; empty for the kernel's default.
+        probability: String,
+    },
+    /// A whole .config as a project file, completed by `olddefconfig`.
+    File {
+        /// The file.
+        file: super::ProjectFile,
+    },
+}
+
+/// A group of symbol assignments with one strength.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fixup {
+    /// How hard it is meant.
+    pub strength: Strength,
+    /// Symbol without `CONFIG_` to the value asked for.
+    pub symbols: BTreeMap<String, Value>,
+}
+
+/// What it means when a fixup's value is not in the final .config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Strength {
+    /// The config node fails.
+    Must,
+    /// It is reported.
+    Want,
+    /// It is applied and checked only where the source has the symbol.
+    IfPresent,
+}

@@ -1,0 +1,76 @@
+//! Boards with the CONFIGs they need, and the labs that have them.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::kconfig::Predicate;
+
+/// A machine that boots every kernel whose .config meets `requires`; never chosen by arch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Board {
+    /// Unique among boards; a component of boot addresses.
+    pub name: String,
+    /// What the final .config must meet.
+    pub requires: Predicate,
+    /// Name of the declared root filesystem it boots.
+    pub rootfs: String,
+    /// Names of the declared suites it runs.
+    pub suites: Vec<String>,
+    /// How the local QEMU lab runs it.
+    pub qemu: Option<QemuMachine>,
+    /// How a LAVA lab runs it.
+    pub lava: Option<LavaDevice>,
+}
+
+/// A QEMU machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QemuMachine {
+    /// Program, such as `qemu-system-x86_64`.
+    pub binary: String,
+    /// `-M`; empty lets the program choose its default.
+    pub machine: String,
+    /// `-cpu`; empty lets the machine choose.
+    pub cpu: String,
+    /// `-m`, in MiB.
+    pub memory_mb: u32,
+    /// Kernel console device, such as `ttyS0`.
+    pub console: String,
+    /// Device tree below the build's dtbs, such as `sun4i-a10-cubieboard.dtb`; empty for none.
+    pub dtb: String,
+    /// More arguments, one per element.
+    pub args: Vec<String>,
+    /// More kernel command line words.
+    pub cmdline: String,
+}
+
+/// What a LAVA job needs to name the device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LavaDevice {
+    /// LAVA device type.
+    pub device_type: String,
+    /// Device tags.
+    pub tags: Vec<String>,
+}
+
+/// A place where boards are booted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lab {
+    /// Unique among labs.
+    pub name: String,
+    /// What kind.
+    pub kind: LabKind,
+}
+
+/// The kinds of labs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LabKind {
+    /// QEMU on this machine.
+    Qemu,
+    /// A LAVA server. The token is never part of a definition.
+    Lava {
+        /// Base URL of the server.
+        url: String,
+        /// LAVA user the token must belong to.
+        user: String,
+    },
+}

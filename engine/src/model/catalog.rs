@@ -1,0 +1,42 @@
+//! The catalog: everything that was declared, by name. Evaluation has checked that every reference resolves.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use super::Arch;
+use super::Base;
+use super::Board;
+use super::Defconfig;
+use super::Image;
+use super::Lab;
+use super::Rootfs;
+use super::Source;
+use super::Suite;
+use super::Toolchain;
+
+/// All declarations. Maps are keyed by the declared name; defconfigs by (arch, name).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Catalog {
+    /// Kernel sources.
+    pub sources: BTreeMap<String, Source>,
+    /// Base root filesystems.
+    pub bases: BTreeMap<String, Base>,
+    /// Images made of bases.
+    pub images: BTreeMap<String, Image>,
+    /// Compilers.
+    pub toolchains: BTreeMap<String, Toolchain>,
+    /// Architectures.
+    pub arches: BTreeMap<String, Arch>,
+    /// Configurations, by arch name and defconfig name.
+    pub defconfigs: BTreeMap<(String, String), Defconfig>,
+    /// Boards.
+    pub boards: BTreeMap<String, Board>,
+    /// Labs.
+    pub labs: BTreeMap<String, Lab>,
+    /// Root filesystems.
+    pub rootfses: BTreeMap<String, Rootfs>,
+    /// Test suites.
+    pub suites: BTreeMap<String, Suite>,
+}

@@ -1,0 +1,112 @@
+//! Address globs as the command line takes them: `linux-6.1/*/*/clang`, `image:kbuild`, `*/qemu-pc/*`.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// A parsed glob. `*` matches within one component, `**` any number of whole components; a pattern
+/// without wildcards at its end also covers everything below the address it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    text: String,
+    parts: Vec<String>,
+}
+
+/// What is wrong with a pattern.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum PatternError {
+    /// A component is empty.
+    #[error("address pattern `{0}` has an empty component")]
+    EmptyComponent(String),
+}
+
+impl Pattern {
+    /// Parses a pattern.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        let trimmed = text.strip_suffix('/').unwrap_or(text);
+        let parts: Vec<String> = trimmed.split('/').map(str::to_owned).collect();
+        if parts.iter().any(String::is_empty) {
+            return Err(PatternError::EmptyComponent(text.to_owned()));
+        }
+        Ok(Self { text: text.to_owned(), parts })
+    }
+
+    /// Whether `address` is named by the pattern or lies below what it names.
+    pub fn covers(&self, address: &str) -> bool {
+        let components: Vec<&str> = address.split('/').collect();
+        covers_parts(&self.parts, &components)
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn covers_parts(parts: &[String], components: &[&str]) -> bool {
+    let Some((first, rest)) = parts.split_first() else { return true };
+    if first == "**" {
+        return (0..=components.len()).any(|skip| covers_parts(rest, &components[skip..]));
+    }
+    let Some((component, below)) = components.split_first() else { return false };
+    component_matches(first.as_bytes(), component.as_bytes()) && covers_parts(rest, below)
+}
+
+/// Matches `*` within one component; linear in the text for each star.
+fn component_matches(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        if p < pattern.len() && pattern[p] == b'*' {
+            star = Some((p, t));
+            p += 1;
+        } else if p < pattern.len() && pattern[p] == text[t] {
+            p += 1;
+            t += 1;
+        } else if let Some((star_p, star_t)) = star {
+            p = star_p + 1;
+            t = star_t + 1;
+            star = Some((star_p, t));
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|byte| *byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn covers(pattern: &str, address: &str) -> bool {
+        Pattern::parse(pattern).unwrap().covers(address)
+    }
+
+    #[test]
+    fn star_stays_in_its_component() {
+        assert!(covers("linux-6.1/*/*/clang", "linux-6.1/arm/sunxi_defconfig/clang"));
+        assert!(!covers("linux-6.1/*/clang", "linux-6.1/arm/sunxi_defconfig/clang"));
+        assert!(covers("linux-*/a*m/*", "linux-6.1/arm/sunxi_defconfig/clang"));
+    }
+
+    #[test]
+    fn a_pattern_covers_what_lies_below() {
+        assert!(covers("linux-6.1/arm", "linux-6.1/arm/tiny/gcc/qemu/general"));
+        assert!(!covers("linux-6.1/arm", "linux-6.1/arm64/tiny/gcc"));
+    }
+
+    #[test]
+    fn two_stars_skip_components() {
+        assert!(covers("**/qemu-pc", "linux-6.1/x86_64/tiny/gcc/qemu-pc/general"));
+        assert!(!covers("**/qemu-pc", "linux-6.1/x86_64/tiny/gcc"));
+    }
+
+    #[test]
+    fn an_empty_component_is_refused() {
+        assert_eq!(
+            Pattern::parse("a//b").unwrap_err().to_string(),
+            "address pattern `a//b` has an empty component"
+        );
+    }
+}

@@ -1,0 +1,32 @@
+//! Root filesystems that boots use, and the test suites run in them.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use super::ProjectFile;
+
+/// An initramfs: a static C `init` that runs one suite, compiled by the toolchain for the board's arch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rootfs {
+    /// Unique among root filesystems.
+    pub name: String,
+    /// Name of the declared toolchain that compiles it.
+    pub toolchain: String,
+    /// C source of `/init`.
+    pub init: ProjectFile,
+}
+
+/// A test suite: one static C program that prints KTAP on the console.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suite {
+    /// Unique among suites; last component of a boot address.
+    pub name: String,
+    /// C source of `/suite`.
+    pub program: ProjectFile,
+    /// Runs only when an address names it, never by default.
+    pub manual: bool,
+    /// Seconds without console output after which a boot counts as hung.
+    pub silence_secs: u32,
+    /// Seconds after which a boot is ended whatever it prints.
+    pub total_secs: u32,
+}

@@ -1,0 +1,77 @@
+//! Where bytes come from: kernel sources, base root filesystems and the images made of them.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+/// A text file of the definitions project (or of `std/`), taken in whole at evaluation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProjectFile {
+    /// Path below the project root, or `std/…` for an embedded file.
+    pub path: String,
+    /// The whole content, UTF-8.
+    pub text: String,
+}
+
+/// A kernel source tree: one origin plus a patch series.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// First component of every build address made from it.
+    pub name: String,
+    /// Where the unpatched tree comes from.
+    pub origin: SourceOrigin,
+    /// Patches in the order they are applied with `patch -p1`.
+    pub patches: Vec<ProjectFile>,
+}
+
+/// The origin of a kernel source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SourceOrigin {
+    /// A Debian `linux-source-*` package; version and digest stand in the lock file.
+    Debian {
+        /// Binary package name, such as `linux-source-6.1`.
+        package: String,
+        /// Debian suite that carries it, such as `bookworm`.
+        suite: String,
+    },
+    /// A tarball (plain, gzip, xz or zstd) with one top directory.
+    Tarball {
+        /// Equivalent places, tried in order.
+        urls: Vec<String>,
+        /// SHA-256 of the file, 64 lower-case hex digits.
+        sha256: String,
+    },
+}
+
+/// A base root filesystem.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Base {
+    /// Unique among bases.
+    pub name: String,
+    /// How it is made. The variant is the *family*: it says how packages are added to images.
+    pub origin: BaseOrigin,
+}
+
+/// The family and recipe of a base.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BaseOrigin {
+    /// A Debian root filesystem made by `mmdebstrap` from packages pinned in the lock file.
+    Debian {
+        /// Debian suite, such as `bookworm`.
+        suite: String,
+        /// Debian architecture name, such as `amd64` or `arm64`.
+        arch: String,
+        /// Packages beside the essential set and apt, sorted.
+        packages: Vec<String>,
+    },
+}
+
+/// A cached image: a base, the `buildbot` user with the worker's uid, and more packages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// Unique among images.
+    pub name: String,
+    /// Name of a declared base.
+    pub base: String,
+    /// Packages added in the base family's own way, sorted.
+    pub packages: Vec<String>,
+}

@@ -1,0 +1,1 @@
+//! What is wanted, what is stale, and why. Never builds.

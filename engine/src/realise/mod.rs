@@ -1,0 +1,1 @@
+//! The scheduler: runs stale nodes in parallel, claims, cancellation, events.

@@ -1,0 +1,1 @@
+//! Renderings of events and results: text, JSON, JUnit. Reports never decide.

@@ -1,0 +1,1 @@
+//! What was found, by address: the tree of links into the store.

@@ -1,0 +1,1 @@
+//! Namespaces, mounts and limits around one command; knows no kernel.

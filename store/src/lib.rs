@@ -1,0 +1,1 @@
+//! A content-addressed, write-once store; what is written is never changed.
