@@ -14,6 +14,7 @@ mod node;
 mod params;
 
 pub use build::GraphError;
+pub use build::World;
 pub use dot::DotOptions;
 pub use expand::Matched;
 pub use key::KeyInput;

@@ -1,5 +1,6 @@
 //! Nodes and edges, and the graph that holds them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use petgraph::Direction;
@@ -169,6 +170,10 @@ impl Node {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Graph {
     pub(super) nodes: DiGraph<Node, Input, u32>,
+    /// Rootfs nodes by name, for expansion.
+    pub(super) rootfses: BTreeMap<String, NodeId>,
+    /// Digest of the parameters of a boot, by `BOARD/SUITE`: the same for every build.
+    pub(super) boot_params: BTreeMap<String, Digest>,
 }
 
 impl Graph {
@@ -213,7 +218,11 @@ impl Graph {
     }
 
     pub(super) fn add(&mut self, node: Node, inputs: &[(Slot, NodeId, Output)]) -> NodeId {
+        let rootfs = (node.kind == Kind::Rootfs).then(|| node.name.to_string());
         let id = self.nodes.add_node(node);
+        if let Some(name) = rootfs {
+            self.rootfses.insert(name, id);
+        }
         for (slot, from, output) in inputs {
             self.nodes.add_edge(*from, id, Input { slot: *slot, output: *output });
         }

@@ -2,6 +2,7 @@
 
 mod events;
 mod run;
+mod worker;
 
 pub use events::Event;
 pub use events::NodeReport;
