@@ -121,8 +121,11 @@ impl Work {
             started_ms,
             duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
-        store.commit(&record).map_err(fail)?;
+        // A rebuild that differs is told, and the recorded result stays what it was.
         let difference = before.and_then(|before| difference(&before, &record));
+        if difference.is_none() {
+            store.commit(&record).map_err(fail)?;
+        }
         let (key, record) = (self.key, Box::new(record));
         Ok(Told::Recorded { key, record, cached: false, difference })
     }
