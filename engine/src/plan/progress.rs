@@ -194,6 +194,11 @@ impl<'a> Progress<'a> {
         std::mem::take(&mut self.ready)
     }
 
+    /// Whether something is ready to run.
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// Takes the nodes that were settled since the last call.
     pub fn take_settled(&mut self) -> Vec<NodeId> {
         std::mem::take(&mut self.settled)

@@ -11,6 +11,7 @@ mod kernel;
 mod matches;
 mod recipes;
 mod rootfs;
+mod shell;
 mod source;
 mod step;
 
