@@ -287,7 +287,17 @@ CONFIG_CMDLINE=\"root=\\\"a\\\\b\\\"\"
         .iter()
         .map(|text| Config::parse(text).unwrap_err().to_string())
         .collect();
-        insta::assert_snapshot!(errors.join("\n"), @"");
+        insta::assert_snapshot!(errors.join("\n"), @r#"
+        line 3: expected `CONFIG_X=value` or a comment, found `<<<<<<< HEAD`
+        line 1: expected `CONFIG_X=value` or a comment, found `FOO=y`
+        line 1: `A-B` is not a symbol name
+        line 1: `A` has the value `yes`, which is neither y, m, n, a number nor a string
+        line 1: `A` has a string that does not end with the line: `"open`
+        line 1: `A` has a string that does not end with the line: `"shut" then`
+        line 1: `A` has a string that does not end with the line: `"open\"`
+        line 1: `A` has the value `0x`, which is neither y, m, n, a number nor a string
+        line 1: expected `CONFIG_X=value` or a comment, found ` CONFIG_A=y`
+        "#);
     }
 
     fn value() -> impl Strategy<Value = Value> {

@@ -112,7 +112,7 @@ impl fmt::Display for Reason {
                 match wanted {
                     Wanted::Is(Value::No) => f.write_str(", must not be set"),
                     Wanted::Is(value) => write!(f, ", wanted `{value}`"),
-                    Wanted::IsNot(Value::No) => f.write_str(", must be"),
+                    Wanted::IsNot(Value::No) => f.write_str(", must be set"),
                     Wanted::IsNot(_) => f.write_str(", must not be"),
                     Wanted::Enabled => f.write_str(", wanted `y` or `m`"),
                     Wanted::Disabled => f.write_str(", wanted neither `y` nor `m`"),
@@ -186,6 +186,42 @@ mod tests {
                 text += &format!("    {reason}\n");
             }
         }
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r#"
+        cfg("ATA_PIIX")
+            `ATA_PIIX` is not set, wanted `y`
+        cfg("EXT4_FS")
+            `EXT4_FS` is `m`, wanted `y`
+        cfg("SMP").module()
+            `SMP` is `y`, wanted `m`
+        cfg("NET").enabled()
+            `NET` is not set, wanted `y` or `m`
+        cfg("NR_CPUS").is(2)
+            `NR_CPUS` is `64`, wanted `2`
+        cfg("CMDLINE").is("debug")
+            `CMDLINE` is `"quiet"`, wanted `"debug"`
+        cfg("SMP").is("n")
+            `SMP` is `y`, must not be set
+        !cfg("SMP")
+            `SMP` is `y`, must not be
+        !cfg("NET").is("n")
+            `NET` is not set, must be set
+        !cfg("EXT4_FS").enabled()
+            `EXT4_FS` is `m`, wanted neither `y` nor `m`
+        cfg("A") | cfg("EXT4_FS")
+            none of: `A` is not set, wanted `y`; `EXT4_FS` is `m`, wanted `y`
+        cfg("A") | cfg("B") & !cfg("SMP") | cfg("C") & cfg("SMP")
+            none of: `A` is not set, wanted `y`; (`B` is not set, wanted `y` and `SMP` is `y`, must not be); `C` is not set, wanted `y`
+        cfg("A") & cfg("SMP") & (cfg("B") | cfg("C"))
+            `A` is not set, wanted `y`
+            none of: `B` is not set, wanted `y`; `C` is not set, wanted `y`
+        !(cfg("SMP") | cfg("A"))
+            `SMP` is `y`, must not be
+        !(cfg("SMP") & cfg("EXT4_FS").module())
+            none of: `SMP` is `y`, must not be; `EXT4_FS` is `m`, must not be
+        any([])
+            nothing can meet an empty choice
+        !all([])
+            nothing can meet an empty choice
+        "#);
     }
 }

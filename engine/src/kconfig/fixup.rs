@@ -118,7 +118,16 @@ mod tests {
         let known = |symbol: &str| !matches!(symbol, "SERIAL_8250_GSC" | "NO_SUCH");
         let outcomes = check(wanted, &config, &known);
         let lines: Vec<String> = outcomes.iter().map(ToString::to_string).collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @"
+        `TTY`: asked `y`, got `y`
+        `EXT4_FS`: asked `y`, got `m`: overridden by what it depends on or is selected by
+        `NET`: asked `y`, got `n`: dropped, a dependency is not met or a choice is made otherwise
+        `SERIAL_8250_DW`: asked `y`, got nothing: dropped, a dependency is not met or a choice is made otherwise
+        `SERIAL_8250_GSC`: asked `y`, got nothing: this source has no such symbol
+        `PRINTK`: asked `n`, got `y`: another symbol selects it, or it cannot be switched off
+        `MODULES`: asked `n`, got nothing
+        `NO_SUCH`: asked `n`, got nothing: this source has no such symbol
+        ");
         let kept: Vec<&str> =
             outcomes.iter().filter(|outcome| outcome.kept).map(|o| o.symbol.as_str()).collect();
         assert_eq!(kept, ["TTY", "MODULES", "NO_SUCH"]);

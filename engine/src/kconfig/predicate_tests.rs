@@ -164,7 +164,13 @@ fn brackets_stand_only_where_they_are_needed() {
         Predicate::All(vec![Predicate::Any(vec![cfg("A")]), Predicate::Any(vec![])]),
     ];
     let lines: Vec<String> = predicates.iter().map(ToString::to_string).collect();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    cfg("A") & (cfg("B") | !cfg("C").is("x \"y\""))
+    cfg("A") & cfg("B") | cfg("C") | cfg("D").module()
+    !(cfg("A") & cfg("B").enabled()) & !cfg("C")
+    cfg("NR_CPUS").is(64) & cfg("BASE").is("0x1000")
+    cfg("A") & any([])
+    "#);
 }
 
 #[test]

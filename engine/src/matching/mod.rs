@@ -6,3 +6,6 @@ pub use boards::BoardVerdict;
 pub use boards::MATCHER_REVISION;
 pub use boards::match_boards;
 pub use boards::matches_only;
+
+#[cfg(test)]
+mod tests;
