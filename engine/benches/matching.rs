@@ -52,7 +52,11 @@ fn matching(criterion: &mut Criterion) {
     let text = config_text();
     let config = Config::parse(&text).expect("the text is a .config");
     let boards = boards();
-    let pairs = || boards.iter().map(|(board, requires)| (board.as_str(), requires));
+    let pairs = || {
+        boards
+            .iter()
+            .map(|(board, requires)| (board.as_str(), requires))
+    };
     assert_eq!(matches_only(&config, pairs()).count(), BOARDS / 2);
 
     criterion.bench_function("parse/3k_symbols", |bencher| {

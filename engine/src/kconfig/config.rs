@@ -60,7 +60,10 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let mut config = Self::default();
         for (index, line) in text.lines().enumerate() {
-            config.read_line(line).map_err(|kind| ConfigError { line: index + 1, kind })?;
+            config.read_line(line).map_err(|kind| ConfigError {
+                line: index + 1,
+                kind,
+            })?;
         }
         Ok(config)
     }
@@ -90,7 +93,8 @@ impl Config {
         if !is_symbol(symbol) {
             return Err(ConfigErrorKind::BadSymbol(symbol.to_owned()));
         }
-        self.values.insert(symbol.to_owned(), read_value(symbol, value)?);
+        self.values
+            .insert(symbol.to_owned(), read_value(symbol, value)?);
         Ok(())
     }
 
@@ -107,7 +111,11 @@ impl Config {
 
     /// All symbols spoken of with their values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        let mut sorted: Vec<_> = self.values.iter().map(|(key, value)| (&**key, value)).collect();
+        let mut sorted: Vec<_> = self
+            .values
+            .iter()
+            .map(|(key, value)| (&**key, value))
+            .collect();
         sorted.sort_unstable_by_key(|(symbol, _)| *symbol);
         sorted.into_iter()
     }
@@ -158,16 +166,20 @@ pub(super) fn write_line(text: &mut String, symbol: &str, value: &Value) {
 
 /// The version in `Linux/x86 6.1.192 Kernel Configuration`, the kernel's `mainmenu` line.
 fn header_version(comment: &str) -> Option<&str> {
-    let rest = comment.strip_prefix("Linux/")?.strip_suffix(" Kernel Configuration")?;
+    let rest = comment
+        .strip_prefix("Linux/")?
+        .strip_suffix(" Kernel Configuration")?;
     rest.split_once(' ').map(|(_, version)| version)
 }
 
 fn read_value(symbol: &str, value: &str) -> Result<Value, ConfigErrorKind> {
     if let Some(inside) = value.strip_prefix('"') {
-        return read_string(inside).map(Value::Text).ok_or_else(|| ConfigErrorKind::BadString {
-            symbol: symbol.to_owned(),
-            value: value.to_owned(),
-        });
+        return read_string(inside)
+            .map(Value::Text)
+            .ok_or_else(|| ConfigErrorKind::BadString {
+                symbol: symbol.to_owned(),
+                value: value.to_owned(),
+            });
     }
     match value {
         "y" => Ok(Value::Yes),
@@ -197,7 +209,10 @@ fn read_string(inside: &str) -> Option<String> {
 /// Whether kconfig could have written it for an int or hex symbol. Hex may lack its `0x`, and a
 /// symbol without any default is written with an empty value (`sym_string_valid`, symbol.c).
 fn is_number(value: &str) -> bool {
-    let hex = value.strip_prefix("0x").or_else(|| value.strip_prefix("0X")).unwrap_or(value);
+    let hex = value
+        .strip_prefix("0x")
+        .or_else(|| value.strip_prefix("0X"))
+        .unwrap_or(value);
     let decimal = value.strip_prefix('-').unwrap_or(value);
     value.is_empty()
         || (!hex.is_empty() && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
@@ -234,12 +249,21 @@ CONFIG_CMDLINE=\"root=\\\"a\\\\b\\\"\"
     fn each_kind_of_line_is_read() {
         let config = Config::parse(SMALL).unwrap();
         assert_eq!(config.kernel_version(), Some("6.1.192"));
-        assert_eq!(config.cc_version_text(), Some("gcc (Debian 12.2.0-14) 12.2.0"));
+        assert_eq!(
+            config.cc_version_text(),
+            Some("gcc (Debian 12.2.0-14) 12.2.0")
+        );
         assert_eq!(config.get("64BIT"), Some(&Value::Yes));
         assert_eq!(config.get("COMPILE_TEST"), Some(&Value::No));
-        assert_eq!(config.get("PHYSICAL_START"), Some(&Value::Number("0x1000000".into())));
+        assert_eq!(
+            config.get("PHYSICAL_START"),
+            Some(&Value::Number("0x1000000".into()))
+        );
         assert_eq!(config.get("EMPTY_INT"), Some(&Value::Number(String::new())));
-        assert_eq!(config.get("CMDLINE"), Some(&Value::Text(r#"root="a\b""#.into())));
+        assert_eq!(
+            config.get("CMDLINE"),
+            Some(&Value::Text(r#"root="a\b""#.into()))
+        );
         assert_eq!(config.get("NOWHERE"), None);
         assert!(config.is_enabled("EXT4_FS") && !config.is_enabled("COMPILE_TEST"));
         assert_eq!(config.len(), 8);
@@ -260,7 +284,10 @@ CONFIG_CMDLINE=\"root=\\\"a\\\\b\\\"\"
 
     #[test]
     fn carriage_returns_make_no_difference() {
-        assert_eq!(Config::parse(&SMALL.replace('\n', "\r\n")), Config::parse(SMALL));
+        assert_eq!(
+            Config::parse(&SMALL.replace('\n', "\r\n")),
+            Config::parse(SMALL)
+        );
     }
 
     #[test]

@@ -54,20 +54,36 @@ impl Predicate {
     /// Says whether it holds, and if not, all the causes: at least one.
     pub fn explain(&self, config: &Config) -> Result<(), Vec<Reason>> {
         let reasons = self.failures(config, false);
-        if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+        if reasons.is_empty() {
+            Ok(())
+        } else {
+            Err(reasons)
+        }
     }
 
     /// The causes why it does not hold, or, when `negated`, why its negation does not; negations
     /// are pushed down to the symbols on the way (De Morgan).
     fn failures(&self, config: &Config, negated: bool) -> Vec<Reason> {
-        let exactly = |value: Value| if negated { Wanted::IsNot(value) } else { Wanted::Is(value) };
+        let exactly = |value: Value| {
+            if negated {
+                Wanted::IsNot(value)
+            } else {
+                Wanted::Is(value)
+            }
+        };
         match self {
             Self::BuiltIn(symbol) => failure(config, symbol, exactly(Value::Yes)),
             Self::Module(symbol) => failure(config, symbol, exactly(Value::Module)),
             Self::Is(symbol, value) => failure(config, symbol, exactly(value.clone())),
-            Self::Enabled(symbol) => {
-                failure(config, symbol, if negated { Wanted::Disabled } else { Wanted::Enabled })
-            }
+            Self::Enabled(symbol) => failure(
+                config,
+                symbol,
+                if negated {
+                    Wanted::Disabled
+                } else {
+                    Wanted::Enabled
+                },
+            ),
             Self::Not(inner) => inner.failures(config, !negated),
             Self::All(parts) if !negated => every(config, parts, negated),
             Self::Any(parts) if negated => every(config, parts, negated),
@@ -77,7 +93,10 @@ impl Predicate {
 }
 
 fn every(config: &Config, parts: &[Predicate], negated: bool) -> Vec<Reason> {
-    parts.iter().flat_map(|part| part.failures(config, negated)).collect()
+    parts
+        .iter()
+        .flat_map(|part| part.failures(config, negated))
+        .collect()
 }
 
 fn some(config: &Config, parts: &[Predicate], negated: bool) -> Vec<Reason> {
@@ -90,7 +109,11 @@ fn some(config: &Config, parts: &[Predicate], negated: bool) -> Vec<Reason> {
         alternatives.push(reasons);
     }
     // One alternative is no choice.
-    if alternatives.len() == 1 { alternatives.remove(0) } else { vec![Reason::NoneOf(alternatives)] }
+    if alternatives.len() == 1 {
+        alternatives.remove(0)
+    } else {
+        vec![Reason::NoneOf(alternatives)]
+    }
 }
 
 fn failure(config: &Config, symbol: &str, wanted: Wanted) -> Vec<Reason> {
@@ -98,13 +121,21 @@ fn failure(config: &Config, symbol: &str, wanted: Wanted) -> Vec<Reason> {
     if wanted.is_met_by(found.unwrap_or(&Value::No)) {
         return Vec::new();
     }
-    vec![Reason::Symbol { symbol: symbol.to_owned(), wanted, found: found.cloned() }]
+    vec![Reason::Symbol {
+        symbol: symbol.to_owned(),
+        wanted,
+        found: found.cloned(),
+    }]
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Symbol { symbol, wanted, found } => {
+            Self::Symbol {
+                symbol,
+                wanted,
+                found,
+            } => {
                 match found {
                     None | Some(Value::No) => write!(f, "`{symbol}` is not set")?,
                     Some(found) => write!(f, "`{symbol}` is `{found}`")?,

@@ -74,7 +74,9 @@ impl fmt::Display for FixupOutcome {
             (false, true, Value::No, Some(_)) => {
                 f.write_str(": another symbol selects it, or it cannot be switched off")
             }
-            (false, true, ..) => f.write_str(": overridden by what it depends on or is selected by"),
+            (false, true, ..) => {
+                f.write_str(": overridden by what it depends on or is selected by")
+            }
         }
     }
 }
@@ -128,8 +130,11 @@ mod tests {
         `MODULES`: asked `n`, got nothing
         `NO_SUCH`: asked `n`, got nothing: this source has no such symbol
         ");
-        let kept: Vec<&str> =
-            outcomes.iter().filter(|outcome| outcome.kept).map(|o| o.symbol.as_str()).collect();
+        let kept: Vec<&str> = outcomes
+            .iter()
+            .filter(|outcome| outcome.kept)
+            .map(|o| o.symbol.as_str())
+            .collect();
         assert_eq!(kept, ["TTY", "MODULES", "NO_SUCH"]);
     }
 }

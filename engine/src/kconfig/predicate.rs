@@ -133,7 +133,11 @@ fn write_parts(
     own: Strength,
     outer: Strength,
 ) -> fmt::Result {
-    let (name, operator) = if own == Strength::And { ("all", " & ") } else { ("any", " | ") };
+    let (name, operator) = if own == Strength::And {
+        ("all", " & ")
+    } else {
+        ("any", " | ")
+    };
     match parts {
         [] => write!(f, "{name}([])"),
         [part] => part.write(f, outer),

@@ -33,7 +33,9 @@ fn predicate() -> impl Strategy<Value = Predicate> {
     leaf().prop_recursive(4, 24, 4, |inner| {
         let parts = || proptest::collection::vec(inner.clone(), 0..4);
         prop_oneof![
-            inner.clone().prop_map(|part| Predicate::Not(Box::new(part))),
+            inner
+                .clone()
+                .prop_map(|part| Predicate::Not(Box::new(part))),
             parts().prop_map(Predicate::All),
             parts().prop_map(Predicate::Any),
         ]
@@ -55,7 +57,8 @@ fn written() -> impl Strategy<Value = Predicate> {
 fn config() -> impl Strategy<Value = Config> {
     proptest::collection::btree_map(proptest::sample::select(&SYMBOLS[..]), value(), 0..5).prop_map(
         |values| {
-            let lines = super::super::fragment(values.iter().map(|(symbol, value)| (*symbol, value)));
+            let lines =
+                super::super::fragment(values.iter().map(|(symbol, value)| (*symbol, value)));
             Config::parse(&lines).unwrap()
         },
     )
@@ -73,7 +76,10 @@ impl Reader<'_> {
     }
 
     fn eat(&mut self, token: &str) -> bool {
-        self.0.strip_prefix(token).inspect(|rest| self.0 = rest).is_some()
+        self.0
+            .strip_prefix(token)
+            .inspect(|rest| self.0 = rest)
+            .is_some()
     }
 
     fn any(&mut self) -> Predicate {
@@ -185,7 +191,10 @@ fn absent_is_not_set() {
 #[test]
 fn symbols_and_size_count_each_once_and_all() {
     let predicate = cfg("B") & (cfg("A") | !cfg("B"));
-    assert_eq!(predicate.symbols().into_iter().collect::<Vec<_>>(), ["A", "B"]);
+    assert_eq!(
+        predicate.symbols().into_iter().collect::<Vec<_>>(),
+        ["A", "B"]
+    );
     assert_eq!(predicate.size(), 6);
 }
 

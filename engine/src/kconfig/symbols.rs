@@ -2,7 +2,10 @@
 
 /// Whether `name` (without `CONFIG_`) can be a symbol: ASCII letters, digits and `_`.
 pub fn is_symbol(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Gives the names that the `config X` and `menuconfig X` lines of one Kconfig file define, in
@@ -10,9 +13,14 @@ pub fn is_symbol(name: &str) -> bool {
 pub fn symbols_defined(kconfig_text: &str) -> impl Iterator<Item = &str> {
     kconfig_text.lines().filter_map(|line| {
         let mut words = line.split_ascii_whitespace();
-        words.next().filter(|word| matches!(*word, "config" | "menuconfig"))?;
+        words
+            .next()
+            .filter(|word| matches!(*word, "config" | "menuconfig"))?;
         let name = words.next().filter(|name| is_symbol(name))?;
-        words.next().is_none_or(|word| word.starts_with('#')).then_some(name)
+        words
+            .next()
+            .is_none_or(|word| word.starts_with('#'))
+            .then_some(name)
     })
 }
 
@@ -38,6 +46,9 @@ config FOO-BAR
 config
 endif
 ";
-        assert_eq!(symbols_defined(text).collect::<Vec<_>>(), ["ATA", "ATA_PIIX", "64BIT"]);
+        assert_eq!(
+            symbols_defined(text).collect::<Vec<_>>(),
+            ["ATA", "ATA_PIIX", "64BIT"]
+        );
     }
 }

@@ -104,7 +104,9 @@ mod tests {
     #[test]
     fn a_value_cannot_smuggle_in_a_second_line() {
         assert_eq!(
-            Value::from_definition("a\nCONFIG_B=y").unwrap_err().to_string(),
+            Value::from_definition("a\nCONFIG_B=y")
+                .unwrap_err()
+                .to_string(),
             r#"the value "a\nCONFIG_B=y" has a line break or another control character"#
         );
     }

@@ -28,7 +28,11 @@ pub fn match_boards<'a>(
 ) -> Vec<BoardVerdict> {
     let verdict = |(board, requires): (&str, &Predicate)| {
         let reasons = requires.explain(config).err().unwrap_or_default();
-        BoardVerdict { board: board.to_owned(), matched: reasons.is_empty(), reasons }
+        BoardVerdict {
+            board: board.to_owned(),
+            matched: reasons.is_empty(),
+            reasons,
+        }
     };
     boards.map(verdict).collect()
 }
@@ -38,5 +42,7 @@ pub fn matches_only<'a>(
     config: &Config,
     boards: impl Iterator<Item = (&'a str, &'a Predicate)>,
 ) -> impl Iterator<Item = &'a str> {
-    boards.filter(|(_, requires)| requires.holds(config)).map(|(board, _)| board)
+    boards
+        .filter(|(_, requires)| requires.holds(config))
+        .map(|(board, _)| board)
 }

@@ -6,10 +6,22 @@ use crate::kconfig::Predicate;
 use crate::kconfig::Value;
 
 const CONFIGS: [(&str, &str); 4] = [
-    ("x86-tiny", include_str!("../../../tests/matching/x86-tiny.config")),
-    ("x86-64", include_str!("../../../tests/matching/x86-64.config")),
-    ("arm-multi-v7", include_str!("../../../tests/matching/arm-multi-v7.config")),
-    ("arm-sunxi", include_str!("../../../tests/matching/arm-sunxi.config")),
+    (
+        "x86-tiny",
+        include_str!("../../../tests/matching/x86-tiny.config"),
+    ),
+    (
+        "x86-64",
+        include_str!("../../../tests/matching/x86-64.config"),
+    ),
+    (
+        "arm-multi-v7",
+        include_str!("../../../tests/matching/arm-multi-v7.config"),
+    ),
+    (
+        "arm-sunxi",
+        include_str!("../../../tests/matching/arm-sunxi.config"),
+    ),
 ];
 
 fn cfg(symbol: &str) -> Predicate {
@@ -24,14 +36,20 @@ fn boards() -> Vec<(&'static str, Predicate)> {
             "qemu-cubieboard",
             cfg("ARCH_SUNXI") & cfg("SERIAL_8250_DW") & (cfg("BLK_DEV_SD") | cfg("MMC_SUNXI")),
         ),
-        ("qemu-arm-virt", cfg("ARCH_VIRT") & cfg("SERIAL_AMBA_PL011") & cfg("VIRTIO_BLK")),
+        (
+            "qemu-arm-virt",
+            cfg("ARCH_VIRT") & cfg("SERIAL_AMBA_PL011") & cfg("VIRTIO_BLK"),
+        ),
         (
             "qemu-pc",
             cfg("X86_64") & cfg("PCI") & cfg("ATA_PIIX") & cfg("SERIAL_8250_CONSOLE"),
         ),
         ("one-cpu-box", !cfg("SMP") | is("NR_CPUS", Value::from(8))),
         ("big-endian-arm", cfg("ARM") & !cfg("CPU_LITTLE_ENDIAN")),
-        ("sound-box", enabled("SND") & is("DEFAULT_HOSTNAME", Value::Text("(none)".into()))),
+        (
+            "sound-box",
+            enabled("SND") & is("DEFAULT_HOSTNAME", Value::Text("(none)".into())),
+        ),
         ("module-box", Predicate::Module("USB_GADGET".into())),
         ("any-board", Predicate::All(vec![])),
     ]
@@ -53,8 +71,11 @@ fn the_truth_table_of_boards_and_configs() {
             table += line.trim_end();
             table += "\n";
         }
-        let matched: Vec<&str> =
-            verdicts.iter().filter(|verdict| verdict.matched).map(|v| v.board.as_str()).collect();
+        let matched: Vec<&str> = verdicts
+            .iter()
+            .filter(|verdict| verdict.matched)
+            .map(|v| v.board.as_str())
+            .collect();
         assert_eq!(matches_only(&config, pairs()).collect::<Vec<_>>(), matched);
     }
     insta::assert_snapshot!(table, @"
