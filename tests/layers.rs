@@ -315,14 +315,14 @@ fn rust_files(directory: &Path) -> Vec<PathBuf> {
 /// Blanks comments, strings and characters, keeping line breaks.
 fn only_code(text: &str) -> String {
     let tokens = regex(
-        r##"(?xs)
+        r#"(?xs)
         //[^\n]*                                # line comment
         | /\*.*?\*/                             # block comment (not nested)
         | \bb?r\#\#".*?"\#\# | \bb?r\#".*?"\#   # raw strings
         | \bb?r"[^"]*"
         | "(?:[^"\\]|\\.)*"                     # string
         | '(?:[^'\\\n]|\\[^\n]{1,9}?)'          # character, not lifetime
-        "##,
+        "#,
     );
     let blank = |captures: &regex::Captures<'_>| -> String {
         captures[0]

@@ -178,6 +178,8 @@ fn write_alternative(f: &mut fmt::Formatter<'_>, reasons: &[Reason]) -> fmt::Res
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     fn cfg(symbol: &str) -> Predicate {
@@ -212,9 +214,9 @@ mod tests {
         ];
         let mut text = String::new();
         for predicate in &predicates {
-            text += &format!("{predicate}\n");
+            let _ = writeln!(text, "{predicate}");
             for reason in predicate.explain(&config).unwrap_err() {
-                text += &format!("    {reason}\n");
+                let _ = writeln!(text, "    {reason}");
             }
         }
         insta::assert_snapshot!(text, @r#"

@@ -67,7 +67,9 @@ impl Predicate {
             }
             Self::Not(inner) => inner.collect_symbols(symbols),
             Self::All(parts) | Self::Any(parts) => {
-                parts.iter().for_each(|part| part.collect_symbols(symbols));
+                for part in parts {
+                    part.collect_symbols(symbols);
+                }
             }
         }
     }

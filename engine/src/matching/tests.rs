@@ -1,5 +1,7 @@
 //! Boards against extracts of real .config files (Linux 6.1.192, `make ARCH=… …_defconfig`).
 
+use std::fmt::Write as _;
+
 use super::*;
 use crate::kconfig::Config;
 use crate::kconfig::Predicate;
@@ -62,7 +64,7 @@ fn the_truth_table_of_boards_and_configs() {
     let mut table = String::new();
     for (name, text) in CONFIGS {
         let config = Config::parse(text).unwrap();
-        table += &format!("{name}\n");
+        let _ = writeln!(table, "{name}");
         let verdicts = match_boards(&config, pairs());
         for verdict in &verdicts {
             let mark = if verdict.matched { "yes" } else { "no " };
