@@ -1,7 +1,22 @@
 //! Kconfig as pure data: values, .config files, predicates over them and the reasons they fail.
 
+mod config;
+mod explain;
+mod fixup;
 mod predicate;
+mod symbols;
 mod value;
 
+pub use config::Config;
+pub use config::ConfigError;
+pub use config::ConfigErrorKind;
+pub use explain::Reason;
+pub use explain::Wanted;
+pub use fixup::FixupOutcome;
+pub use fixup::check;
+pub use fixup::fragment;
 pub use predicate::Predicate;
+pub use symbols::is_symbol;
+pub use symbols::symbols_defined;
 pub use value::Value;
+pub use value::ValueError;

@@ -1,1 +1,11 @@
-//! A resolved .config against every board: verdicts with reasons. Pure.
+//! One resolved .config against every board.
+
+mod boards;
+
+pub use boards::BoardVerdict;
+pub use boards::MATCHER_REVISION;
+pub use boards::match_boards;
+pub use boards::matches_only;
+
+#[cfg(test)]
+mod tests;
