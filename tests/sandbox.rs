@@ -1,0 +1,1 @@
+//! Sandboxes on this machine, as root and as an ordinary user.
