@@ -98,7 +98,7 @@ impl Sandbox {
         let _stop = cancel.on_cancel(helper.stopper());
         let order = || {
             helper.map(&self.mapping, &Order::Run)?;
-            send(&*helper.socket, &job).map_err(lost)?;
+            send(&*helper.socket, &job)?;
             helper.report(
                 spec.limits
                     .wall
@@ -161,6 +161,15 @@ enum Broken {
     Lost,
 }
 
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Broken {
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Broken::Late,
+            _ => Broken::Lost,
+        }
+    }
+}
+
 impl Helper {
     /// Starts a helper with these two outputs, or with the engine's own.
     fn start(
@@ -194,14 +203,14 @@ impl Helper {
             Report::Done | Report::Ended(_) => return Err(Broken::Lost),
         }
         mapping.write(self.child.id()).map_err(Broken::Step)?;
-        send(&*self.socket, order).map_err(lost)
+        Ok(send(&*self.socket, order)?)
     }
 
     fn report(&self, within: Option<Duration>) -> Result<Report, Broken> {
         // Zero would mean "for ever" to the system.
         let within = within.map(|time| time.max(Duration::from_millis(1)));
-        self.socket.set_read_timeout(within).map_err(lost)?;
-        receive(&*self.socket).map_err(lost)
+        self.socket.set_read_timeout(within)?;
+        Ok(receive(&*self.socket)?)
     }
 
     /// Gives what makes pid 1 stop at once, and with it every process of the sandbox.
@@ -221,13 +230,6 @@ impl Helper {
             .wait()
             .map_err(helper("wait for the sandbox helper"))?;
         Ok(status.to_string())
-    }
-}
-
-fn lost(error: io::Error) -> Broken {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Broken::Late,
-        _ => Broken::Lost,
     }
 }
 
