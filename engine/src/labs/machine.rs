@@ -30,6 +30,11 @@ const SETPRIV: &str = "/usr/bin/setpriv";
 /// What `setpriv`, like a shell, exits with when there is no such program.
 const NO_SUCH_PROGRAM: i32 = 127;
 
+/// How long the last output of a killed machine is waited for.
+const DRAIN: Duration = Duration::from_millis(500);
+/// More than the channel and both pipes can hold.
+const MAX_DRAIN: usize = 256;
+
 /// Something a running machine did.
 pub(super) enum Event {
     /// It printed on its console.
@@ -43,6 +48,7 @@ pub(super) enum Event {
 pub(super) struct Machine {
     child: Child,
     events: Receiver<Event>,
+    killed: bool,
 }
 
 impl Machine {
@@ -71,7 +77,7 @@ impl Machine {
         // Bounded: a machine that prints faster than the log takes it has to wait.
         let (sender, events) = mpsc::sync_channel(64);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let machine = Self { child, events };
+        let machine = Self { child, events, killed: false };
         forward(stdout, sender.clone(), Event::Console)?;
         forward(stderr, sender, Event::Remark)?;
         Ok(machine)
@@ -104,12 +110,16 @@ impl Machine {
     /// Kills the whole process group and gives the events that were still under way.
     pub(super) fn kill(mut self) -> Vec<Event> {
         self.kill_group();
-        self.events.iter().collect()
+        // A process that left the group may hold the pipes open: not waited for.
+        std::iter::from_fn(|| self.events.recv_timeout(DRAIN).ok()).take(MAX_DRAIN).collect()
     }
 
     fn kill_group(&mut self) {
-        // The group is there as long as its leader is not waited for; later, only if the program
-        // left children behind. A group that is gone is what we want.
+        if self.killed {
+            return;
+        }
+        self.killed = true;
+        // A group that is gone already is what we want.
         if let Ok(group) = i32::try_from(self.child.id()) {
             let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
         }
