@@ -1,1 +1,10 @@
 //! Places that boot: one trait, one file per kind of lab.
+
+mod lab;
+mod machine;
+mod qemu;
+
+pub use lab::Lab;
+pub use lab::LabBoot;
+pub use lab::LabError;
+pub use qemu::QemuLab;
