@@ -33,9 +33,10 @@ static VARIABLE: LazyLock<Option<Regex>> =
 
 /// Whether the kernel says with `line` that it failed.
 pub(super) fn is_failure(line: &str) -> bool {
-    FAILURE
-        .as_ref()
-        .is_some_and(|failure| failure.is_match(line))
+    !ends_trace(line)
+        && FAILURE
+            .as_ref()
+            .is_some_and(|failure| failure.is_match(line))
 }
 
 /// Whether the kernel warns with `line`.
@@ -93,6 +94,7 @@ mod tests {
             "DEBUG: fine",
             "WARNING: CPU: 0 PID: 1 at kernel/a.c:1",
             "random: crng init done",
+            "---[ end Kernel panic - not syncing: Attempted to kill init! ]---",
             "oops=panic",
             "Linux version 6.1 (Oops@host)",
         ] {
