@@ -1,6 +1,7 @@
-//! Whole logs, judged. The logs are of real boots (x86_64 tinyconfig on QEMU), without the long
+//! Whole logs, judged. The logs are of real boots (a small `x86_64` kernel on QEMU), without the long
 //! middle of the kernel's own start.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -35,10 +36,10 @@ fn summary(results: &BootResults) -> String {
     } = results;
     let mut text = format!("{verdict:?}: {reason}\nsignature: {signature}\nwarnings: {warnings}\n");
     for test in tests {
-        text += &format!("{:?} {} {:?}\n", test.result, test.name, test.detail);
+        let _ = writeln!(text, "{:?} {} {:?}", test.result, test.name, test.detail);
     }
     for line in failures {
-        text += &format!("failure: {line}\n");
+        let _ = writeln!(text, "failure: {line}");
     }
     text + &format!("trace: {} lines", trace.len())
 }

@@ -111,7 +111,7 @@ fn job(program: &Path) -> BootJob {
         initrd: PathBuf::from("initrd"),
         dtb: None,
         silence: Duration::from_secs(30),
-        total: Duration::from_secs(60),
+        total: Duration::from_mins(1),
     }
 }
 
@@ -168,11 +168,11 @@ fn every_lab(bench: &dyn Bench) {
 
     // Silence and the total limit end a machine; both may be a busy host.
     let short = Duration::from_millis(400);
-    let hang = BootJob {
+    let stuck = BootJob {
         silence: short,
         ..bench.job(&behaves("Loading\n", Then::Hangs))
     };
-    let (hung, _) = boot(&hang);
+    let (hung, _) = boot(&stuck);
     assert_eq!(
         (hung.end, hung.results.reason.as_str()),
         (End::Silence, "hung after: Loading")
