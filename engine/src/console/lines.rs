@@ -75,7 +75,7 @@ impl Lines {
     fn line(&mut self, raw: &[u8], sink: &mut impl FnMut(Line)) {
         let text = clean(raw);
         let Some(stamp) = STAMP.find(&text) else {
-            let text = mem::take(&mut self.head) + &text;
+            let text = mem::take(&mut self.head) + text.as_str();
             sink(Line {
                 text,
                 stamped: false,

@@ -41,7 +41,7 @@ fn summary(results: &BootResults) -> String {
     for line in failures {
         let _ = writeln!(text, "failure: {line}");
     }
-    text + &format!("trace: {} lines", trace.len())
+    text + format!("trace: {} lines", trace.len()).as_str()
 }
 
 fn said(text: &str, end: End) -> String {
