@@ -1,1 +1,340 @@
-//! Debian's apt, asked with its own isolated state: resolving pins and fetching packages.
+//! Debian's apt, asked with its own isolated state: resolving pins, fetching and indexing packages.
+//!
+//! The machine's apt configuration (proxies, certificates) counts; its sources, preferences and
+//! installed packages do not, so an answer depends on the mirror alone.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
+
+use thiserror::Error;
+
+use crate::lock::PinnedFile;
+use crate::lock::Request;
+
+const MIRROR: &str = "http://deb.debian.org/debian";
+const SECURITY: &str = "http://deb.debian.org/debian-security";
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+const HELPER: &str = "/usr/lib/apt/apt-helper";
+
+/// How many files one run of apt-helper is given: its arguments must fit a command line.
+const BATCH: usize = 100;
+
+/// Why apt gave no answer.
+#[derive(Debug, Error)]
+pub enum AptError {
+    /// A program is not there.
+    #[error("`{program}` is not installed; install the package `{package}`")]
+    Missing {
+        /// The program.
+        program: &'static str,
+        /// Debian's package of it.
+        package: &'static str,
+    },
+    /// A pinned file is gone from the mirror.
+    #[error("the mirror no longer carries `{file}`; `engine update` pins what it carries now")]
+    Gone {
+        /// The file's name.
+        file: String,
+    },
+    /// apt said no.
+    #[error("`{command}` failed: {message}")]
+    Failed {
+        /// The command's name.
+        command: &'static str,
+        /// Its error lines.
+        message: String,
+    },
+    /// The answer lacks something it must have.
+    #[error("apt gave no {what} for `{package}`")]
+    Incomplete {
+        /// The package.
+        package: String,
+        /// What was missing.
+        what: &'static str,
+    },
+    /// A file of apt's state could not be written or read.
+    #[error("cannot use `{path}`: {source}")]
+    File {
+        /// The path.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The user ended it.
+    #[error("interrupted")]
+    Cancelled,
+}
+
+/// apt with its own state directory.
+#[derive(Clone, Debug)]
+pub struct Apt {
+    state: PathBuf,
+}
+
+impl Apt {
+    /// Keeps lists and caches below `state`; the directory is made when first needed.
+    pub fn new(state: PathBuf) -> Self {
+        Self { state }
+    }
+
+    /// Asks the mirror what answers a request today. Network.
+    pub fn resolve(&self, request: &Request) -> Result<Vec<PinnedFile>, AptError> {
+        let arch = if request.arch == "all" { "amd64" } else { &request.arch };
+        let root = self.prepare(&request.suite, arch)?;
+        self.output(&root, arch, "apt-get", &["-qq".to_owned(), "update".to_owned()])?;
+        if !request.closure {
+            return Ok(self.describe(&root, arch, &request.packages)?.into_values().collect());
+        }
+        let mut names = vec!["?essential".to_owned(), "apt".to_owned()];
+        names.extend(request.beyond.iter().cloned());
+        let below = if request.beyond.is_empty() {
+            BTreeMap::new()
+        } else {
+            self.closure(&root, arch, &names)?
+        };
+        names.extend(request.packages.iter().cloned());
+        let mut files = self.closure(&root, arch, &names)?;
+        files.retain(|package, _| !below.contains_key(package));
+        Ok(files.into_values().collect())
+    }
+
+    /// Downloads pinned files into `dest`, checking size and SHA-256. Network.
+    pub fn download(
+        &self,
+        files: &[&PinnedFile],
+        dest: &Path,
+        log: &File,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<(), AptError> {
+        fs::create_dir_all(dest).map_err(at(dest))?;
+        let state = self.state.join("download");
+        for dir in ["lists/partial", "cache/archives/partial"] {
+            let dir = state.join(dir);
+            fs::create_dir_all(&dir).map_err(at(&dir))?;
+        }
+        for batch in files.chunks(BATCH) {
+            if cancelled() {
+                return Err(AptError::Cancelled);
+            }
+            let mut command = Command::new(HELPER);
+            command.args(["-o", "APT::Sandbox::User=", "-o", "Acquire::Retries=3"]);
+            command.arg("-o").arg(format!("Dir::State={}", state.display()));
+            command.arg("-o").arg(format!("Dir::Cache={}", state.join("cache").display()));
+            command.arg("download-file");
+            for file in batch {
+                command.arg(&file.url).arg(dest.join(file.file_name()));
+                command.arg(format!("SHA256:{}", file.sha256));
+            }
+            let text = run(command, "apt-helper", "apt", Some(log))?;
+            for file in batch {
+                if !dest.join(file.file_name()).is_file() {
+                    return Err(missing(file, &text));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the `Packages` index of a directory of packages, so that it is a repository.
+    pub fn index(&self, dir: &Path) -> Result<(), AptError> {
+        let mut command = Command::new("apt-ftparchive");
+        command.args(["packages", "."]).current_dir(dir);
+        let text = run(command, "apt-ftparchive", "apt-utils", None)?;
+        let path = dir.join("Packages");
+        fs::write(&path, text).map_err(at(&path))
+    }
+
+    /// An apt root for one suite and architecture.
+    fn prepare(&self, suite: &str, arch: &str) -> Result<PathBuf, AptError> {
+        let root = self.state.join(format!("{suite}-{arch}"));
+        for dir in ["state/lists/partial", "cache/archives/partial"] {
+            let dir = root.join(dir);
+            fs::create_dir_all(&dir).map_err(at(&dir))?;
+        }
+        let mut sources = String::new();
+        for (mirror, suite) in [
+            (MIRROR, suite.to_owned()),
+            (MIRROR, format!("{suite}-updates")),
+            (SECURITY, format!("{suite}-security")),
+        ] {
+            let _ = writeln!(sources, "deb [signed-by={KEYRING}] {mirror} {suite} main");
+        }
+        for (name, text) in [("sources.list", sources.as_str()), ("status", "")] {
+            let path = root.join(name);
+            fs::write(&path, text).map_err(at(&path))?;
+        }
+        Ok(root)
+    }
+
+    /// What installing packages on an empty system takes, by package.
+    fn closure(
+        &self,
+        root: &Path,
+        arch: &str,
+        names: &[String],
+    ) -> Result<BTreeMap<String, PinnedFile>, AptError> {
+        let mut args = vec!["-qq".to_owned(), "install".to_owned(), "--print-uris".to_owned()];
+        args.extend(names.iter().cloned());
+        let text = self.output(root, arch, "apt-get", &args)?;
+        let mut files = BTreeMap::new();
+        for line in text.lines().filter(|line| line.starts_with('\'')) {
+            let file = printed_uri(line).ok_or_else(|| AptError::Incomplete {
+                package: line.to_owned(),
+                what: "SHA-256",
+            })?;
+            files.insert(file.package.clone(), file);
+        }
+        Ok(files)
+    }
+
+    /// The newest version of each package, without dependencies.
+    fn describe(
+        &self,
+        root: &Path,
+        arch: &str,
+        packages: &[String],
+    ) -> Result<BTreeMap<String, PinnedFile>, AptError> {
+        let mut files = BTreeMap::new();
+        for package in packages {
+            let args =
+                ["-qq", "download", "--print-uris", package.as_str()].map(str::to_owned).to_vec();
+            let text = self.output(root, arch, "apt-get", &args)?;
+            let file = text.lines().find_map(printed_uri).ok_or_else(|| AptError::Incomplete {
+                package: package.clone(),
+                what: "SHA-256",
+            })?;
+            files.insert(package.clone(), file);
+        }
+        Ok(files)
+    }
+
+    fn output(
+        &self,
+        root: &Path,
+        arch: &str,
+        program: &'static str,
+        args: &[String],
+    ) -> Result<String, AptError> {
+        let mut command = Command::new(program);
+        let path = |name: &str| root.join(name).display().to_string();
+        let options = [
+            ("Dir::State", path("state")),
+            ("Dir::State::status", path("status")),
+            ("Dir::Cache", path("cache")),
+            ("Dir::Etc::SourceList", path("sources.list")),
+            ("Dir::Etc::SourceParts", "/dev/null".to_owned()),
+            ("Dir::Etc::Preferences", "/dev/null".to_owned()),
+            ("Dir::Etc::PreferencesParts", "/dev/null".to_owned()),
+            ("APT::Architecture", arch.to_owned()),
+            ("APT::Architectures", arch.to_owned()),
+            ("APT::Install-Recommends", "false".to_owned()),
+            ("APT::Sandbox::User", String::new()),
+            ("Acquire::ForceHash", "SHA256".to_owned()),
+            ("Acquire::Languages", "none".to_owned()),
+        ];
+        for (name, value) in options {
+            command.arg("-o").arg(format!("{name}={value}"));
+        }
+        command.args(args);
+        run(command, program, "apt", None)
+    }
+}
+
+/// Reads `'URL' NAME_VERSION_ARCH.deb SIZE SHA256:HEX`, which apt-get prints for `--print-uris`.
+fn printed_uri(line: &str) -> Option<PinnedFile> {
+    let mut fields = line.split(' ');
+    let url = fields.next()?.trim_matches('\'');
+    let name = fields.next()?;
+    let size = fields.next()?.parse().ok()?;
+    let sha256 = fields.next()?.strip_prefix("SHA256:")?;
+    let (package, rest) = name.split_once('_')?;
+    let (version, _) = rest.rsplit_once('_')?;
+    Some(PinnedFile {
+        package: package.to_owned(),
+        version: version.replace("%3a", ":"),
+        size,
+        sha256: sha256.to_owned(),
+        url: url.to_owned(),
+    })
+}
+
+/// Why apt-helper left out a file.
+fn missing(file: &PinnedFile, text: &str) -> AptError {
+    let about = text.lines().filter(|line| line.contains("404"));
+    if about.clone().any(|line| line.contains(&file.url) || line.contains(file.file_name()))
+        || (about.count() > 0 && !text.contains("Could not resolve"))
+    {
+        return AptError::Gone { file: file.file_name().to_owned() };
+    }
+    AptError::Failed { command: "apt-helper", message: errors(text) }
+}
+
+/// Runs a program; gives what it said on both outputs where it has a log, else its standard output.
+fn run(
+    mut command: Command,
+    program: &'static str,
+    package: &'static str,
+    log: Option<&File>,
+) -> Result<String, AptError> {
+    let at_program = at(Path::new(program));
+    command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => AptError::Missing { program, package },
+        _ => AptError::Failed { command: program, message: error.to_string() },
+    })?;
+    let output = child.wait_with_output().map_err(at_program)?;
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    if let Some(mut log) = log {
+        let _ = io::Write::write_all(&mut log, format!("{out}{err}").as_bytes());
+        return Ok(format!("{out}{err}"));
+    }
+    if output.status.success() {
+        return Ok(out);
+    }
+    Err(AptError::Failed { command: program, message: errors(&err) })
+}
+
+fn errors(text: &str) -> String {
+    let lines: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("E: ")).map(str::trim).collect();
+    if lines.is_empty() { text.trim().to_owned() } else { lines.join("; ") }
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> AptError {
+    let path = path.display().to_string();
+    move |source| AptError::File { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_printed_uri() {
+        let line = format!(
+            "'http://deb.debian.org/debian/pool/main/f/foo/foo_1%3a2.0-1_amd64.deb' foo_1%3a2.0-1_amd64.deb 37596 SHA256:{}",
+            "0".repeat(64)
+        );
+        let file = printed_uri(&line).unwrap();
+        assert_eq!((file.package.as_str(), file.version.as_str()), ("foo", "1:2.0-1"));
+        assert_eq!(file.file_name(), "foo_1%3a2.0-1_amd64.deb");
+    }
+
+    #[test]
+    fn a_404_is_told_from_a_network_fault() {
+        let file = printed_uri(&format!("'http://m/a_1_all.deb' a_1_all.deb 1 SHA256:{}", "0".repeat(64)));
+        let file = file.unwrap();
+        let gone = missing(&file, "Err:1 http://m/a_1_all.deb\n  404  Not Found [IP: 1]\nE: Download Failed");
+        insta::assert_snapshot!(gone, @"the mirror no longer carries `a_1_all.deb`; `engine update` pins what it carries now");
+        let fault = missing(&file, "E: Could not resolve 'm'\nE: Download Failed");
+        insta::assert_snapshot!(fault, @"`apt-helper` failed: Could not resolve 'm'; Download Failed");
+    }
+}

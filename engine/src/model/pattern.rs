@@ -39,6 +39,24 @@ impl Pattern {
         let components: Vec<&str> = address.split('/').collect();
         covers_parts(&self.parts, &components)
     }
+
+    /// Whether the pattern names something below `address`, such as a boot below a build.
+    pub fn leads_below(&self, address: &str) -> bool {
+        let components: Vec<&str> = address.split('/').collect();
+        (1..self.parts.len()).any(|cut| {
+            self.parts[cut - 1] == "**" || matches_whole(&self.parts[..cut], &components)
+        })
+    }
+
+    /// Whether the pattern covers `address` or names something below it.
+    pub fn covers_or_leads_to(&self, address: &str) -> bool {
+        self.covers(address) || self.leads_below(address)
+    }
+
+    /// The last component.
+    pub fn last(&self) -> &str {
+        self.parts.last().map_or("", String::as_str)
+    }
 }
 
 impl fmt::Display for Pattern {
@@ -58,6 +76,14 @@ fn covers_parts(parts: &[String], components: &[&str]) -> bool {
         return false;
     };
     component_matches(first.as_bytes(), component.as_bytes()) && covers_parts(rest, below)
+}
+
+fn matches_whole(parts: &[String], components: &[&str]) -> bool {
+    parts.len() == components.len()
+        && parts
+            .iter()
+            .zip(components)
+            .all(|(part, component)| component_matches(part.as_bytes(), component.as_bytes()))
 }
 
 /// Matches `*` within one component; linear in the text for each star.
@@ -122,6 +148,14 @@ mod tests {
             "linux-6.1/x86_64/tiny/gcc/qemu-pc/general"
         ));
         assert!(!covers("**/qemu-pc", "linux-6.1/x86_64/tiny/gcc"));
+    }
+
+    #[test]
+    fn a_boot_pattern_leads_through_its_build() {
+        let pattern = Pattern::parse("linux-6.1/*/tiny/gcc/qemu-pc/panic").unwrap();
+        assert!(pattern.leads_below("linux-6.1/x86_64/tiny/gcc"));
+        assert!(!pattern.leads_below("linux-6.1/x86_64/tiny/clang"));
+        assert!(Pattern::parse("**/panic").unwrap().leads_below("linux-6.1/x86_64/tiny/gcc"));
     }
 
     #[test]

@@ -1,1 +1,23 @@
 //! How each kind of node is realised: one file per kind, the same trait for all.
+
+mod base;
+mod boot;
+mod broken;
+mod config;
+mod execute;
+mod fetch;
+mod image;
+mod kernel;
+mod matches;
+mod recipes;
+mod rootfs;
+mod shell;
+mod source;
+mod step;
+
+pub use broken::Broken;
+pub use execute::Execute;
+pub use execute::Finished;
+pub use execute::Job;
+pub use recipes::Recipes;
+pub use recipes::Tools;

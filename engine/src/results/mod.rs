@@ -1,1 +1,5 @@
 //! What was found, by address: the tree of links into the store.
+
+mod link;
+
+pub use link::link;

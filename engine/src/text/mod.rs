@@ -1,1 +1,23 @@
-//! Source texts, spans and diagnostics as plain data; drawing them is the terminal's business.
+//! Files, spans and diagnostics as plain data, with one plain-text rendering of them.
+//!
+//! A diagnostic says what is wrong, shows where, and says what to do next:
+//!
+//! ```text
+//! error: a board has no field `requries`
+//!  --> main.rhai:5:5
+//!   |
+//! 5 |     requries: cfg("SMP"),
+//!   |     ^^^^^^^^
+//!   = help: did you mean `requires`?
+//! ```
+
+mod diagnostic;
+mod render;
+mod source;
+mod suggest;
+
+pub use diagnostic::Diagnostic;
+pub use diagnostic::Label;
+pub use source::SourceText;
+pub use source::Span;
+pub use suggest::did_you_mean;

@@ -1,1 +1,0 @@
-//! Joins evaluation, graph and realisation into the operations the commands call.

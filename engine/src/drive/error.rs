@@ -1,0 +1,87 @@
+//! Everything an operation can fail with; `cli/fault.rs` decides whose fault it is.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::apt::AptError;
+use crate::graph::GraphError;
+use crate::lock::LockError;
+use crate::model::PatternError;
+use crate::plan::PlanError;
+use crate::realise::RealiseError;
+use crate::recipe::Broken;
+use crate::sandbox::SandboxError;
+use crate::text::Diagnostic;
+
+/// Why an operation could not be carried out.
+#[derive(Debug, Error)]
+pub enum DriveError {
+    /// The definitions are wrong.
+    #[error("the definitions have {} error(s)", .0.len())]
+    Definitions(Vec<Diagnostic>),
+    /// No project where one was looked for.
+    #[error("`{0}` holds no `main.rhai`")]
+    NoProject(String),
+    /// The lock file and the definitions do not fit.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The graph could not be made.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// An address pattern is malformed.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// A pattern names nothing.
+    #[error("`{pattern}` names no node")]
+    NothingNamed {
+        /// The pattern.
+        pattern: String,
+        /// The most similar name there is.
+        similar: Option<String>,
+    },
+    /// What was asked for has not been made yet.
+    #[error("`{node}` has no result yet: {state}")]
+    NotYet {
+        /// The node.
+        node: String,
+        /// Where it stands.
+        state: String,
+    },
+    /// The plan could not go on.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The run could not be carried through.
+    #[error(transparent)]
+    Realise(#[from] RealiseError),
+    /// apt gave no answer.
+    #[error(transparent)]
+    Apt(#[from] AptError),
+    /// No sandbox can be made.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// A step outside a run failed.
+    #[error("{}", .0.message())]
+    Step(#[from] Broken),
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    /// A file of the project or of the results tree.
+    #[error("cannot {action} `{path}`: {source}")]
+    File {
+        /// What was tried, a verb.
+        action: &'static str,
+        /// The path.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+pub(super) fn file(
+    action: &'static str,
+    path: &std::path::Path,
+) -> impl FnOnce(io::Error) -> DriveError {
+    let path = path.display().to_string();
+    move |source| DriveError::File { action, path, source }
+}

@@ -1,0 +1,162 @@
+//! `why`: what changed since a node last had a result, followed up to the root cause.
+
+use serde_json::Value;
+use store::Record;
+use store::RunId;
+
+use super::DriveError;
+use super::Session;
+use super::session::find_node;
+use crate::graph::NodeId;
+use crate::graph::manifest;
+use crate::graph::params;
+use crate::plan::Cause;
+use crate::plan::Progress;
+use crate::plan::Selection;
+use crate::plan::State;
+use crate::plan::causes;
+
+/// Why a node is stale, or why its latest result was made.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// `KIND:NAME`.
+    pub node: String,
+    /// Where it stands now, one word or a line.
+    pub state: String,
+    /// The run that made the result compared with, where there is one.
+    pub since: Option<RunId>,
+    /// What differs, the root causes first.
+    pub reasons: Vec<Reason>,
+}
+
+/// One thing that differs.
+#[derive(Clone, Debug)]
+pub enum Reason {
+    /// There is no earlier result under this name.
+    NeverRun,
+    /// An earlier result is gone from the store.
+    Collected,
+    /// A difference in a node's own definition or recipe.
+    Root {
+        /// `KIND:NAME` of the node whose definition changed.
+        node: String,
+        /// What changed.
+        cause: Cause,
+    },
+    /// The content of an input changed, and what made it has no recorded difference.
+    Input {
+        /// `KIND:NAME` of the node that takes it.
+        node: String,
+        /// What changed.
+        cause: Cause,
+    },
+    /// An input is not resolved, so whether the node is stale is not known.
+    Unresolved {
+        /// `KIND:NAME` of the input.
+        node: String,
+    },
+}
+
+impl Session {
+    /// Explains a node by `KIND:NAME` or address.
+    pub fn why(&self, name: &str) -> Result<Explanation, DriveError> {
+        let (progress, id) = self.locate(name)?;
+        let node = progress.graph().node(id).full_name();
+        let mut reasons = Vec::new();
+        let since = self.reasons(&progress, id, &mut reasons)?;
+        reasons.sort_by_key(|reason| !matches!(reason, Reason::Root { .. }));
+        let state = describe(progress.state(id));
+        Ok(Explanation { node, state, since, reasons })
+    }
+
+    /// Where a node stands, and its record if it has one.
+    pub fn record(&self, name: &str) -> Result<Record, DriveError> {
+        let (progress, id) = self.locate(name)?;
+        let full = progress.graph().node(id).full_name();
+        let key = progress.state(id).key();
+        let last = self.store.current(&full)?.and_then(|outcome| outcome.key);
+        for key in key.into_iter().chain(last) {
+            if let Some(record) = self.store.record(&key)? {
+                return Ok(record);
+            }
+        }
+        Err(DriveError::NotYet { node: full, state: describe(progress.state(id)) })
+    }
+
+    /// A progress in which the named node is wanted, and its id.
+    pub fn locate(&self, name: &str) -> Result<(Progress<'_>, NodeId), DriveError> {
+        let selection = Selection::of(&[name.to_owned()], None)?;
+        let progress = self.progress(selection, false)?;
+        let id = find_node(&progress, name).ok_or_else(|| DriveError::NothingNamed {
+            pattern: name.to_owned(),
+            similar: None,
+        })?;
+        Ok((progress, id))
+    }
+
+    fn reasons(
+        &self,
+        progress: &Progress<'_>,
+        id: NodeId,
+        found: &mut Vec<Reason>,
+    ) -> Result<Option<RunId>, DriveError> {
+        let node = progress.graph().node(id);
+        let name = node.full_name();
+        let Some(inputs) = progress.key_inputs(id) else {
+            for (_, input) in progress.graph().inputs(id) {
+                if !matches!(progress.state(input), State::Done { .. }) {
+                    self.reasons(progress, input, found)?;
+                    found.push(Reason::Unresolved { node: progress.graph().node(input).full_name() });
+                }
+            }
+            return Ok(None);
+        };
+        let history = self.store.history(&name)?;
+        let now = progress.state(id).key();
+        let before = history.iter().find(|(_, outcome)| outcome.key.is_some() && outcome.key != now);
+        let Some((run, outcome)) = before else {
+            if !matches!(progress.state(id), State::Done { .. } | State::Failed { .. }) {
+                found.push(if history.is_empty() { Reason::NeverRun } else { Reason::Collected });
+            }
+            return Ok(None);
+        };
+        let record = outcome.key.and_then(|key| self.store.record(&key).ok().flatten());
+        let Some(old) = record.and_then(|record| self.manifest(&record)) else {
+            found.push(Reason::Collected);
+            return Ok(Some(*run));
+        };
+        let params = params(progress.world(), node.kind, &node.name).unwrap_or_default();
+        for cause in causes(&old, &manifest(node.kind, &params, &inputs)) {
+            let Cause::Input { slot, .. } = &cause else {
+                found.push(Reason::Root { node: name.clone(), cause });
+                continue;
+            };
+            let before = found.len();
+            let upstream = progress.graph().inputs(id).find(|(i, _)| i.slot.word() == slot);
+            if let Some((_, upstream)) = upstream {
+                self.reasons(progress, upstream, found)?;
+            }
+            if found.len() == before {
+                found.push(Reason::Input { node: name.clone(), cause });
+            }
+        }
+        Ok(Some(*run))
+    }
+
+    fn manifest(&self, record: &Record) -> Option<Value> {
+        serde_json::from_slice(&self.store.read(&record.manifest).ok()?).ok()
+    }
+}
+
+/// A state in words.
+pub(super) fn describe(state: &State) -> String {
+    match state {
+        State::Unwanted => "not wanted".to_owned(),
+        State::Waiting => "unknown until its inputs are resolved".to_owned(),
+        State::Stale { .. } => "stale".to_owned(),
+        State::Done { .. } => "fresh".to_owned(),
+        State::Failed { message, .. } => format!("failed: {message}"),
+        State::Broken { message, .. } => format!("broken: {message}"),
+        State::Skipped { reason } => format!("skipped: {reason}"),
+    }
+}

@@ -1,0 +1,26 @@
+//! Joins evaluation, graph and realisation into the operations the commands call.
+//!
+//! A [`Session`] is one project on one store: the catalog, its pins, the graph and the records.
+//! Loading it evaluates Rhai only when a file that was read last time has changed; a run that finds
+//! everything fresh starts no thread, opens no sandbox and writes nothing.
+
+mod cache;
+mod error;
+mod explain;
+mod inspect;
+mod run;
+mod session;
+mod update;
+
+pub use error::DriveError;
+pub use explain::Explanation;
+pub use explain::Reason;
+pub use inspect::BoardWhy;
+pub use inspect::ResultLine;
+pub use run::RunOptions;
+pub use session::Checked;
+pub use session::Session;
+pub use session::check;
+pub use update::PinChange;
+pub use update::UpdateMode;
+pub use update::update;

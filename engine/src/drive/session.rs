@@ -1,0 +1,209 @@
+//! One project on one store.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use store::Digest;
+use store::KeyHasher;
+use store::Records;
+use store::Store;
+
+use super::DriveError;
+use super::cache;
+use super::error::file;
+use crate::eval;
+use crate::graph::Graph;
+use crate::graph::Kind;
+use crate::graph::NodeId;
+use crate::graph::World;
+use crate::lock::LOCK_FILE;
+use crate::lock::Lock;
+use crate::lock::requests;
+use crate::model::Catalog;
+use crate::plan::Progress;
+use crate::plan::Selection;
+use crate::sandbox::Mapping;
+
+/// A loaded project.
+pub struct Session {
+    /// The directory with `main.rhai`, absolute.
+    pub project: PathBuf,
+    /// Where results are.
+    pub store: Arc<Store>,
+    /// The declarations.
+    pub catalog: Arc<Catalog>,
+    /// What names stand for.
+    pub lock: Arc<Lock>,
+    /// Whether the graph came from the cache, so that no Rhai was run.
+    pub cached: bool,
+    graph: Graph,
+    records: Records,
+    worker_uid: u32,
+    digest: Digest,
+}
+
+/// What `engine check` found.
+#[derive(Debug)]
+pub struct Checked {
+    /// The declarations.
+    pub catalog: Catalog,
+    /// Names without a usable pin.
+    pub unpinned: Vec<String>,
+    /// Build addresses.
+    pub builds: usize,
+}
+
+/// Evaluates a project without looking at any store.
+pub fn check(project: &Path) -> Result<Checked, DriveError> {
+    let project = find(project)?;
+    let evaluated = eval::evaluate(&project).map_err(DriveError::Definitions)?;
+    let lock = read_lock(&project)?.0;
+    let catalog = evaluated.catalog;
+    let unpinned = requests(&catalog)
+        .into_iter()
+        .filter(|(name, request)| lock.pin(name, request).is_err())
+        .map(|(name, _)| name)
+        .collect();
+    let world = World { catalog: &catalog, lock: &lock, worker_uid: worker_uid() };
+    let builds = world.builds().len();
+    Ok(Checked { catalog, unpinned, builds })
+}
+
+impl Session {
+    /// Loads a project, from the cache where nothing changed.
+    pub fn open(project: &Path, store: Arc<Store>) -> Result<Self, DriveError> {
+        let project = find(project)?;
+        let (lock, lock_text) = read_lock(&project)?;
+        let lock_digest = Digest::of(&lock_text);
+        let worker_uid = worker_uid();
+        let (entry, cached) = match cache::load(&store, &project, &lock_digest, worker_uid) {
+            Some(entry) => (entry, true),
+            None => {
+                let evaluated = eval::evaluate(&project).map_err(DriveError::Definitions)?;
+                let world = World { catalog: &evaluated.catalog, lock: &lock, worker_uid };
+                let graph = Graph::new(&world)?;
+                let files = evaluated.files.into_iter();
+                let files = files.map(|(path, text)| (path, Digest::of(text.as_bytes())));
+                let entry = cache::Entry {
+                    files: files.filter(|(path, _)| !path.starts_with("std/")).collect(),
+                    lock: lock_digest,
+                    catalog: evaluated.catalog,
+                    graph,
+                };
+                cache::save(&store, &project, worker_uid, &entry);
+                (entry, false)
+            }
+        };
+        let mut hasher = KeyHasher::new("engine 2026-11 session v1").digest(&lock_digest);
+        for (path, content) in &entry.files {
+            hasher = hasher.str(path).digest(content);
+        }
+        let records = store.load_records()?;
+        Ok(Self {
+            digest: hasher.finish(),
+            project,
+            store,
+            catalog: Arc::new(entry.catalog),
+            lock: Arc::new(lock),
+            cached,
+            graph: entry.graph,
+            records,
+            worker_uid,
+        })
+    }
+
+    /// What a selection wants and where each node stands.
+    pub fn progress(
+        &self,
+        selection: Selection,
+        retry_failed: bool,
+    ) -> Result<Progress<'_>, DriveError> {
+        let nodes = self.graph.ids().map(|id| self.graph.node(id));
+        if let Some(pattern) = selection.unmatched(nodes).into_iter().next() {
+            let similar = self.similar(&pattern);
+            return Err(DriveError::NothingNamed { pattern, similar });
+        }
+        let world = World {
+            catalog: &self.catalog,
+            lock: &self.lock,
+            worker_uid: self.worker_uid,
+        };
+        let graph = self.graph.clone();
+        Ok(Progress::new(world, graph, selection, &self.records, retry_failed)?)
+    }
+
+    /// The graph known before any .config is resolved.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Digest of everything the session was made from.
+    pub(super) fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The name most like a mistyped one.
+    fn similar(&self, pattern: &str) -> Option<String> {
+        let names = self.graph.ids().map(|id| {
+            let node = self.graph.node(id);
+            if node.kind >= Kind::Config { node.name.to_string() } else { node.full_name() }
+        });
+        names
+            .map(|name| (strsim::jaro_winkler(&name, pattern), name))
+            .filter(|(score, _)| *score > 0.8)
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, name)| name)
+    }
+}
+
+/// A node by `KIND:NAME`, or by an address alone: the boot or the kernel of that address.
+pub(super) fn find_node(progress: &Progress<'_>, name: &str) -> Option<NodeId> {
+    let graph = progress.graph();
+    let by_kind = |kinds: &[Kind], name: &str| {
+        kinds.iter().find_map(|kind| graph.find(*kind, name))
+    };
+    let all = [
+        Kind::Fetch,
+        Kind::Source,
+        Kind::Base,
+        Kind::Image,
+        Kind::Config,
+        Kind::Kernel,
+        Kind::Match,
+        Kind::Rootfs,
+        Kind::Boot,
+    ];
+    if let Some((word, rest)) = name.split_once(':')
+        && let Some(kind) = all.iter().find(|kind| kind.word() == word)
+    {
+        return graph.find(*kind, rest);
+    }
+    by_kind(&[Kind::Boot, Kind::Kernel], name)
+}
+
+/// The project directory: the given one, absolute.
+fn find(project: &Path) -> Result<PathBuf, DriveError> {
+    let dir = fs::canonicalize(project).map_err(file("find", project))?;
+    if dir.join("main.rhai").is_file() {
+        return Ok(dir);
+    }
+    Err(DriveError::NoProject(project.display().to_string()))
+}
+
+/// The lock file and its bytes; a project without one has no pins.
+pub(super) fn read_lock(project: &Path) -> Result<(Lock, Vec<u8>), DriveError> {
+    let path = project.join(LOCK_FILE);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(file("read", &path)(error)),
+    };
+    let lock = if text.is_empty() { Lock::default() } else { Lock::parse(&text)? };
+    Ok((lock, text.into_bytes()))
+}
+
+fn worker_uid() -> u32 {
+    Mapping::detect().worker().0
+}

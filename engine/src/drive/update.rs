@@ -1,0 +1,158 @@
+//! Moving pins: on purpose, or because the mirror no longer carries what was pinned.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::fs::File;
+use std::path::Path;
+
+use store::Store;
+
+use super::DriveError;
+use super::error::file;
+use super::session::read_lock;
+use crate::apt::Apt;
+use crate::apt::AptError;
+use crate::eval;
+use crate::lock::LOCK_FILE;
+use crate::lock::Lock;
+use crate::lock::Pin;
+use crate::lock::PinnedFile;
+use crate::lock::Request;
+use crate::lock::requests;
+
+/// Which pins move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpdateMode {
+    /// All that are named, or all.
+    Newest,
+    /// Those that are missing, that answer an older definition, or whose files are neither in the
+    /// store nor on the mirror any more.
+    OnlyGone,
+}
+
+/// What became of one pin.
+#[derive(Clone, Debug)]
+pub struct PinChange {
+    /// Name of the pin.
+    pub name: String,
+    /// Why it was asked for anew.
+    pub why: String,
+    /// `package old -> new`, `+ package version`, `- package version`; empty when nothing moved.
+    pub lines: Vec<String>,
+}
+
+/// Brings the lock file up to date; gives what was looked at anew. Network.
+pub fn update(
+    project: &Path,
+    store: &Store,
+    names: &[String],
+    mode: UpdateMode,
+    note: &dyn Fn(&str),
+) -> Result<Vec<PinChange>, DriveError> {
+    let evaluated = eval::evaluate(project).map_err(DriveError::Definitions)?;
+    let requests = requests(&evaluated.catalog);
+    if let Some(name) = names.iter().find(|name| !requests.contains_key(*name)) {
+        let known: Vec<&str> = requests.keys().map(String::as_str).collect();
+        let similar = known.iter().map(|k| (strsim::jaro_winkler(k, name), *k));
+        let similar = similar.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, k)| k.to_owned());
+        return Err(DriveError::NothingNamed { pattern: name.clone(), similar });
+    }
+    let (mut lock, before) = read_lock(project)?;
+    let apt = Apt::new(store.root().join("apt"));
+    let mut changes = Vec::new();
+    lock.pins.retain(|name, _| requests.contains_key(name));
+    for (name, request) in &requests {
+        if !names.is_empty() && !names.contains(name) {
+            continue;
+        }
+        let Some(why) = reason(&lock, name, request, mode, store, &apt)? else { continue };
+        note(&format!("asks for `{name}`: {why}"));
+        let files = apt.resolve(request)?;
+        let pin = Pin { name: name.clone(), request: request.clone(), files };
+        let lines = difference(lock.pins.get(name), &pin);
+        lock.pins.insert(name.clone(), pin);
+        changes.push(PinChange { name: name.clone(), why, lines });
+    }
+    let text = lock.to_text();
+    if text.as_bytes() != before {
+        write(&project.join(LOCK_FILE), &text)?;
+    }
+    Ok(changes)
+}
+
+/// Why a pin is to be asked for, if it is.
+fn reason(
+    lock: &Lock,
+    name: &str,
+    request: &Request,
+    mode: UpdateMode,
+    store: &Store,
+    apt: &Apt,
+) -> Result<Option<String>, DriveError> {
+    let pin = match lock.pin(name, request) {
+        Ok(pin) => pin,
+        Err(error) => return Ok(Some(error.to_string())),
+    };
+    if mode == UpdateMode::Newest {
+        return Ok(Some("asked to".to_owned()));
+    }
+    match obtain(pin, store, apt) {
+        Ok(()) => Ok(None),
+        Err(DriveError::Apt(AptError::Gone { file })) => {
+            Ok(Some(format!("the mirror no longer carries `{file}`")))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Downloads what the store lacks of a pin, which is what a run would do next.
+fn obtain(pin: &Pin, store: &Store, apt: &Apt) -> Result<(), DriveError> {
+    let mut missing = Vec::new();
+    for file in &pin.files {
+        if store.blob_by_sha256(&file.sha256)?.is_none() {
+            missing.push(file);
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let work = store.work_dir("update")?;
+    let log_path = work.path().join("log");
+    let log = File::create(&log_path).map_err(file("write", &log_path))?;
+    let result = apt.download(&missing, work.path(), &log, &|| false);
+    for pinned in missing {
+        let path = work.path().join(pinned.file_name());
+        if path.is_file() {
+            store.put_file_with_sha256(&path)?;
+        }
+    }
+    Ok(result?)
+}
+
+fn difference(old: Option<&Pin>, new: &Pin) -> Vec<String> {
+    let versions = |files: &[PinnedFile]| -> BTreeMap<String, String> {
+        files.iter().map(|file| (file.package.clone(), file.version.clone())).collect()
+    };
+    let old = old.map(|pin| versions(&pin.files)).unwrap_or_default();
+    let new = versions(&new.files);
+    let mut lines = Vec::new();
+    for (package, version) in &new {
+        match old.get(package) {
+            None => lines.push(format!("+ {package} {version}")),
+            Some(before) if before != version => {
+                lines.push(format!("  {package} {before} -> {version}"));
+            }
+            Some(_) => {}
+        }
+    }
+    let gone = old.iter().filter(|(package, _)| !new.contains_key(*package));
+    lines.extend(gone.map(|(package, version)| format!("- {package} {version}")));
+    lines
+}
+
+/// Replaces the lock file by rename, so that an interrupted update loses nothing.
+fn write(path: &Path, text: &str) -> Result<(), DriveError> {
+    let new = path.with_extension("lock.new");
+    fs::write(&new, text).map_err(file("write", &new))?;
+    fs::rename(&new, path).map_err(file("replace", path))
+}

@@ -1,0 +1,308 @@
+//! From the interpreter's errors to diagnostics: places of keys, chains of calls, words for people.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rhai::EvalAltResult;
+use rhai::ParseErrorType;
+use rhai::Position;
+
+use crate::text::Diagnostic;
+use crate::text::Label;
+use crate::text::did_you_mean;
+
+use super::handle::describe;
+use super::handle::describe_type;
+use super::limits::Ended;
+use super::limits::MAX_CALL_LEVELS;
+use super::limits::MAX_OPERATIONS;
+use super::limits::MAX_VARIABLES;
+use super::mistake::Mistake;
+use super::mistake::Site;
+use super::mistake::ValuePath;
+use super::names;
+use super::spans::FileIndex;
+
+/// Most "called from here" lines: a deep recursion has many.
+const MAX_TRACE: usize = 6;
+
+/// The scripts of an evaluation, by path.
+pub(super) type Scripts = BTreeMap<String, Arc<FileIndex>>;
+
+/// A message with a help line.
+pub(super) struct Words {
+    /// What is wrong.
+    pub message: String,
+    /// The next step.
+    pub help: Option<String>,
+}
+
+/// The diagnostic of an error that ended the evaluation of `main`.
+pub(super) fn diagnostic(scripts: &Scripts, main: &str, error: &EvalAltResult) -> Diagnostic {
+    let (error, mut chain) = unwind(main, error);
+    if let EvalAltResult::ErrorRuntime(value, _) = error {
+        if let Some(mistake) = value.clone().try_cast::<Mistake>() {
+            chain[0] = mistake.site.clone();
+            return of_mistake(scripts, &mistake, &chain);
+        }
+    }
+    let words = words(scripts, &chain[0].source, error);
+    let places = chain.iter().map(|site| (site, None)).collect();
+    finish(scripts, words, places, None)
+}
+
+/// The innermost error, and the places on the way to it, innermost first.
+fn unwind<'a>(main: &str, error: &'a EvalAltResult) -> (&'a EvalAltResult, Vec<Site>) {
+    let (mut error, mut source) = (error, main.to_owned());
+    let mut chain = Vec::new();
+    loop {
+        let (inside, inner, position) = match error {
+            EvalAltResult::ErrorInFunctionCall(_, inside, inner, position)
+            | EvalAltResult::ErrorInModule(inside, inner, position) => (inside, inner, *position),
+            _ => break,
+        };
+        chain.push(Site { source: source.clone(), position });
+        if !inside.is_empty() {
+            source.clone_from(inside);
+        }
+        error = inner;
+    }
+    chain.push(Site { source, position: error.position() });
+    chain.reverse();
+    (error, chain)
+}
+
+/// The diagnostic of a host function's mistake: at the key, wherever on the chain it is written.
+fn of_mistake(scripts: &Scripts, mistake: &Mistake, chain: &[Site]) -> Diagnostic {
+    let words = Words { message: mistake.message.clone(), help: mistake.help.clone() };
+    let mut places: Vec<(&Site, Option<Position>)> = chain.iter().map(|site| (site, None)).collect();
+    let far = find_key(scripts, mistake, chain);
+    match &far {
+        Some((0, place)) => places[0].1 = Some(*place),
+        Some((index, place)) => {
+            let site = places[*index].0;
+            places.insert(0, (site, Some(*place)));
+        }
+        None => {}
+    }
+    let elsewhere;
+    if far.is_none() {
+        if let Some(site) = only_key(scripts, &mistake.path) {
+            elsewhere = site;
+            places.insert(0, (&elsewhere, None));
+        } else if let Some(place) = nearest_parent(scripts, mistake, &chain[0]) {
+            places[0].1 = Some(place);
+        }
+    }
+    let earlier = mistake.earlier.as_ref().and_then(|(site, path, text)| {
+        let index = scripts.get(&site.source)?;
+        let place = index.value_in_call(site.position, path).unwrap_or(site.position);
+        Some(label(index, place, text))
+    });
+    finish(scripts, words, places, earlier)
+}
+
+/// Where on the chain the key of a mistake is written: the call itself, or one that hands it in.
+fn find_key(scripts: &Scripts, mistake: &Mistake, chain: &[Site]) -> Option<(usize, Position)> {
+    if mistake.path.is_empty() {
+        return None;
+    }
+    let in_file = |site: &Site| scripts.get(&site.source);
+    let exact = in_file(&chain[0])?.value_in_call(chain[0].position, &mistake.path);
+    if let Some(place) = exact {
+        return Some((0, place));
+    }
+    if mistake.path.len() < 2 {
+        return None;
+    }
+    chain.iter().enumerate().skip(1).find_map(|(index, site)| {
+        let place = in_file(site)?.key_in_call(site.position, &mistake.path)?;
+        Some((index, place))
+    })
+}
+
+/// The key as it is written outside of any call on the chain, if there is only one of its name.
+fn only_key(scripts: &Scripts, path: &ValuePath) -> Option<Site> {
+    let key = path.get(1..)?.iter().rev().find(|step| !step.bytes().all(|b| b.is_ascii_digit()))?;
+    let mut places = scripts
+        .iter()
+        .flat_map(|(source, index)| index.keys_named(key).map(move |position| (source, position)));
+    let (source, position) = places.next()?;
+    places.next().is_none().then(|| Site { source: source.clone(), position })
+}
+
+/// The nearest value around the one that is wrong which the call has in writing.
+fn nearest_parent(scripts: &Scripts, mistake: &Mistake, site: &Site) -> Option<Position> {
+    let index = scripts.get(&site.source)?;
+    (1..mistake.path.len())
+        .rev()
+        .find_map(|length| index.value_in_call(site.position, &mistake.path[..length]))
+}
+
+/// Lays out the places: the first outside the standard library is to blame, the rest led there.
+fn finish(
+    scripts: &Scripts,
+    words: Words,
+    places: Vec<(&Site, Option<Position>)>,
+    earlier: Option<Label>,
+) -> Diagnostic {
+    let mut labels: Vec<Label> = Vec::new();
+    for (site, place) in places {
+        let position = place.unwrap_or(site.position);
+        let known = scripts.get(&site.source).filter(|_| !position.is_none());
+        let Some(index) = known.filter(|_| !site.source.starts_with("std/")) else { continue };
+        let text = if labels.is_empty() { "" } else { "called from here" };
+        let label = label(index, position, text);
+        let seen = |other: &Label| other.span == label.span && other.source.name == label.source.name;
+        if !labels.iter().any(seen) {
+            labels.push(label);
+        }
+    }
+    let mut trace = labels.split_off(labels.len().min(1));
+    if trace.len() > MAX_TRACE {
+        trace.drain(MAX_TRACE / 2..trace.len() - MAX_TRACE / 2);
+    }
+    labels.extend(earlier);
+    Diagnostic { message: words.message, labels, help: words.help, trace }
+}
+
+fn label(index: &FileIndex, position: Position, text: &str) -> Label {
+    Label { source: index.text.clone(), span: index.span(position), text: text.to_owned() }
+}
+
+/// What an error of the interpreter means.
+fn words(scripts: &Scripts, source: &str, error: &EvalAltResult) -> Words {
+    use EvalAltResult as E;
+    let script = scripts.get(source);
+    let (message, help) = match error {
+        E::ErrorParsing(kind, _) => return parse_words(script, kind),
+        E::ErrorVariableNotFound(name, _) => return names::unknown_variable(scripts, script, name),
+        E::ErrorFunctionNotFound(signature, _) => {
+            return names::unknown_function(scripts, script, signature);
+        }
+        E::ErrorMismatchDataType(wanted, given, _) | E::ErrorMismatchOutputType(wanted, given, _) => {
+            return mismatch(wanted, given);
+        }
+        E::ErrorPropertyNotFound(name, _) => (
+            format!("there is no field `{name}`"),
+            Some("`value?.field ?? default` allows for its absence".to_owned()),
+        ),
+        E::ErrorDotExpr(text, _) => return names::unknown_property(text),
+        E::ErrorRuntime(value, _) if value.is_string() => (value.to_string(), None),
+        E::ErrorRuntime(value, _) if value.is_unit() => ("`throw` without a message".to_owned(), None),
+        E::ErrorRuntime(value, _) => (format!("{} was thrown", describe(value)), None),
+        E::ErrorTooManyOperations(_) => (
+            format!("evaluation takes more than {MAX_OPERATIONS} operations"),
+            Some("is there a loop that does not end?".to_owned()),
+        ),
+        E::ErrorStackOverflow(_) => (
+            format!("functions call each other more than {MAX_CALL_LEVELS} levels deep"),
+            Some("is there a recursion that does not end?".to_owned()),
+        ),
+        E::ErrorTooManyVariables(_) => (
+            format!("more than {MAX_VARIABLES} variables are in scope"),
+            Some("declare families of things in loops".to_owned()),
+        ),
+        E::ErrorTooManyModules(_) => ("too many modules are imported".to_owned(), None),
+        E::ErrorDataTooLarge(what, _) => (
+            format!("{} grows too large", data_words(what)),
+            Some("definitions are for declarations; keep large data in files".to_owned()),
+        ),
+        E::ErrorTerminated(reason, _) => match reason.clone().try_cast::<Ended>() {
+            Some(Ended::Memory) => (
+                "evaluation takes more than 1 GiB of memory".to_owned(),
+                Some("definitions are for declarations; keep large data in files".to_owned()),
+            ),
+            _ => (
+                "evaluation takes more than 60 seconds".to_owned(),
+                Some("is there a loop that does not end?".to_owned()),
+            ),
+        },
+        E::ErrorArrayBounds(count, index, _) => {
+            (format!("a list of {count} elements has no element {index}"), None)
+        }
+        E::ErrorIndexNotFound(index, _) => (format!("there is no element {}", describe(index)), None),
+        E::ErrorFor(_) => ("`for` needs a list, a map's `.keys()` or a range".to_owned(), None),
+        E::ErrorAssignmentToConstant(name, _) => (
+            format!("`{name}` is a constant"),
+            Some("`.extend(#{ … })` gives a changed copy".to_owned()),
+        ),
+        E::ErrorNonPureMethodCallOnConstant(name, _) => (
+            format!("`{name}` would change a constant"),
+            Some("copy it into a `let` first".to_owned()),
+        ),
+        other => {
+            let mut plain = String::new();
+            for (index, part) in other.to_string().split(" (line ").enumerate() {
+                if index == 0 {
+                    plain = part.to_owned();
+                }
+            }
+            (lower_first(&plain), None)
+        }
+    };
+    Words { message, help }
+}
+
+fn data_words(what: &str) -> &'static str {
+    let what = what.to_lowercase();
+    if what.contains("string") {
+        "a string"
+    } else if what.contains("array") {
+        "a list"
+    } else {
+        "a map"
+    }
+}
+
+fn mismatch(wanted: &str, given: &str) -> Words {
+    let (wanted, given) = (describe_type(wanted), describe_type(given));
+    let help = (wanted == "`true` or `false`" && given == "a predicate").then(|| {
+        "predicates are data, decided when a .config is known: join them with `&`, `|` and `!`"
+            .to_owned()
+    });
+    Words { message: format!("expected {wanted}, found {given}"), help }
+}
+
+fn parse_words(script: Option<&Arc<FileIndex>>, kind: &ParseErrorType) -> Words {
+    use ParseErrorType as P;
+    let help = match kind {
+        P::VariableUndefined(name) | P::ModuleUndefined(name) => {
+            return names::undefined_name(script, name);
+        }
+        P::Reserved(word) => Some(format!("`{word}` is a word of the language: choose another name")),
+        P::ExprTooDeep => Some("give parts of it names with `const`".to_owned()),
+        P::PropertyExpected => Some("numbers are whole: there is no `1.5`".to_owned()),
+        P::MissingToken(token, _) if token == ";" => {
+            Some("statements end with `;`".to_owned())
+        }
+        P::FnMissingParams(_) | P::WrongFnDefinition => {
+            Some("functions are declared at the top of a file: `fn name(a, b) { … }`".to_owned())
+        }
+        _ => None,
+    };
+    let message = match kind {
+        P::Reserved(word) => format!("`{word}` cannot be used as a name"),
+        P::ExprTooDeep => "the expression is nested too deeply".to_owned(),
+        P::DuplicatedProperty(name) => format!("the key `{name}` is there twice"),
+        P::VariableExists(name) => format!("`{name}` is declared twice"),
+        P::UnexpectedEOF => "the file ends too early".to_owned(),
+        other => lower_first(&other.to_string()),
+    };
+    Words { message, help }
+}
+
+/// The interpreter's own words in our style.
+fn lower_first(text: &str) -> String {
+    let text = text.trim_end_matches('.').replace('\'', "`");
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => text,
+    }
+}
+
+/// The nearest of some names, as a help line.
+pub(super) fn near<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    did_you_mean(written, names).map(|name| format!("did you mean `{name}`?"))
+}

@@ -1,0 +1,134 @@
+//! The files an evaluation may see: the project's, the standard library's, and no others.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Largest file that is read, in bytes.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// A definitions project: a directory, or files in memory.
+#[derive(Clone, Debug)]
+pub enum Files {
+    /// A directory; nothing outside it is read, also not through symbolic links.
+    Directory(PathBuf),
+    /// Content by path below the project root.
+    Memory(BTreeMap<String, String>),
+}
+
+/// Why a file could not be had.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum FileError {
+    /// The path is not of the form that is allowed.
+    #[error("`{0}` is not a path below the project root")]
+    Escape(String),
+    /// There is no such file.
+    #[error("there is no file `{0}` in the project")]
+    Missing(String),
+    /// There is no such file in the standard library.
+    #[error("the standard library has no file `{0}`")]
+    MissingStandard(String),
+    /// It is there but cannot be taken in.
+    #[error("cannot read `{path}`: {reason}")]
+    Unreadable {
+        /// The path.
+        path: String,
+        /// The system's reason, or ours.
+        reason: String,
+    },
+}
+
+/// The standard library, by the path definitions know it under.
+const STANDARD: &[(&str, &str)] = &[
+    ("std/debian.rhai", include_str!("../../../stdlib/debian.rhai")),
+    ("std/init.c", include_str!("../../../stdlib/init.c")),
+    ("std/kconfig.rhai", include_str!("../../../stdlib/kconfig.rhai")),
+    ("std/qemu.rhai", include_str!("../../../stdlib/qemu.rhai")),
+    ("std/suites/general.c", include_str!("../../../stdlib/suites/general.c")),
+    ("std/suites/panic.c", include_str!("../../../stdlib/suites/panic.c")),
+];
+
+/// The demo project, by path below its root.
+const DEMO: &[(&str, &str)] = &[
+    ("boards.rhai", include_str!("../../../definitions/demo/boards.rhai")),
+    ("configs.rhai", include_str!("../../../definitions/demo/configs.rhai")),
+    ("main.rhai", include_str!("../../../definitions/demo/main.rhai")),
+    ("toolchains.rhai", include_str!("../../../definitions/demo/toolchains.rhai")),
+];
+
+/// The standard library's files as (`std/…` path, content), sorted by path.
+pub fn embedded() -> &'static [(&'static str, &'static str)] {
+    STANDARD
+}
+
+/// The demo project's files as (path below its root, content), sorted by path.
+pub fn demo() -> &'static [(&'static str, &'static str)] {
+    DEMO
+}
+
+impl Files {
+    /// Files in memory.
+    pub fn memory<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        Self::Memory(
+            files.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect(),
+        )
+    }
+
+    /// The content of the file at `path`, below the project root or `std/…`.
+    pub fn read(&self, path: &str) -> Result<String, FileError> {
+        if !is_plain(path) {
+            return Err(FileError::Escape(path.to_owned()));
+        }
+        if path.starts_with("std/") {
+            return STANDARD
+                .iter()
+                .find(|(name, _)| *name == path)
+                .map(|(_, text)| (*text).to_owned())
+                .ok_or_else(|| FileError::MissingStandard(path.to_owned()));
+        }
+        match self {
+            Self::Memory(files) => {
+                files.get(path).cloned().ok_or_else(|| FileError::Missing(path.to_owned()))
+            }
+            Self::Directory(root) => read_below(root, path),
+        }
+    }
+}
+
+/// Whether a path has plain segments only: no `..`, no `.`, not absolute, no odd characters.
+fn is_plain(path: &str) -> bool {
+    path.split('/').all(|segment| {
+        !segment.is_empty()
+            && !matches!(segment, "." | "..")
+            && segment.chars().all(|c| c.is_ascii_alphanumeric() || "_.+-".contains(c))
+    })
+}
+
+fn read_below(root: &Path, path: &str) -> Result<String, FileError> {
+    let unreadable =
+        |reason: String| FileError::Unreadable { path: path.to_owned(), reason };
+    let missing_or = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+            FileError::Missing(path.to_owned())
+        }
+        _ => unreadable(error.to_string()),
+    };
+    let root = fs::canonicalize(root).map_err(missing_or)?;
+    let real = fs::canonicalize(root.join(path)).map_err(missing_or)?;
+    if !real.starts_with(&root) {
+        return Err(FileError::Escape(path.to_owned()));
+    }
+    let facts = fs::metadata(&real).map_err(missing_or)?;
+    // Opening a FIFO would wait for ever.
+    if !facts.is_file() {
+        return Err(unreadable("not a regular file".to_owned()));
+    }
+    if facts.len() > MAX_BYTES {
+        return Err(unreadable(format!("larger than {} MiB", MAX_BYTES >> 20)));
+    }
+    let bytes = fs::read(&real).map_err(missing_or)?;
+    String::from_utf8(bytes).map_err(|_| unreadable("not UTF-8".to_owned()))
+}

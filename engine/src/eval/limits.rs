@@ -1,0 +1,127 @@
+//! The interpreter with everything closed that is not needed, and a bound on everything that is.
+
+use std::fs;
+use std::time::Duration;
+use std::time::Instant;
+
+use rhai::Dynamic;
+use rhai::Engine;
+use rhai::OptimizationLevel;
+use rhai::Token;
+use rhai::packages::ArithmeticPackage;
+use rhai::packages::BasicArrayPackage;
+use rhai::packages::BasicFnPackage;
+use rhai::packages::BasicIteratorPackage;
+use rhai::packages::BasicMapPackage;
+use rhai::packages::BasicMathPackage;
+use rhai::packages::BasicStringPackage;
+use rhai::packages::LanguageCorePackage;
+use rhai::packages::LogicPackage;
+use rhai::packages::MoreStringPackage;
+use rhai::packages::Package;
+
+/// Stack of the evaluating thread: the limits below guard the interpreter, not the stack.
+pub(super) const STACK_BYTES: usize = 256 << 20;
+
+/// Operations of the interpreter; a declaration in a loop costs about twenty.
+pub(super) const MAX_OPERATIONS: u64 = 10_000_000;
+/// Nested calls of functions.
+pub(super) const MAX_CALL_LEVELS: usize = 128;
+/// Nesting of expressions; a nested literal costs three levels.
+const MAX_EXPRESSION_DEPTH: usize = 192;
+/// Bytes of a string, and of all strings in one value.
+pub(super) const MAX_STRING: usize = 1 << 20;
+/// Elements of a list, and of all lists in one value.
+pub(super) const MAX_ARRAY: usize = 100_000;
+/// Entries of a map, and of all maps in one value.
+pub(super) const MAX_MAP: usize = 20_000;
+/// Variables in scope, and `let`, `const` and `import` in one file: parsing is quadratic in them.
+pub(super) const MAX_VARIABLES: usize = 2_000;
+/// Functions in one file.
+const MAX_FUNCTIONS: usize = 2_000;
+/// Imports that are run.
+pub(super) const MAX_MODULES: usize = 1_000;
+/// Lines of a script: the interpreter counts them in 16 bits.
+pub(super) const MAX_LINES: usize = 65_000;
+/// Wall time; only ends what the other limits let through on a very slow machine.
+const MAX_TIME: Duration = Duration::from_secs(60);
+/// Memory the process may grow by; the interpreter does not count what `m[k] = v` adds.
+const MAX_GROWTH_BYTES: u64 = 1 << 30;
+/// Operations between two looks at clock and memory.
+const LOOK_EVERY: u64 = 256;
+
+/// Why evaluation was ended from outside the interpreter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// [`MAX_TIME`]
+    Time,
+    /// [`MAX_GROWTH_BYTES`]
+    Memory,
+}
+
+/// An engine without host functions.
+pub(super) fn bounded_engine() -> Engine {
+    // Fails when it was set before in this process, to the same value.
+    let _ = rhai::config::hashing::set_hashing_seed(Some([1, 2, 3, 4]));
+    let mut engine = Engine::new_raw();
+    engine
+        .register_global_module(LanguageCorePackage::new().as_shared_module())
+        .register_global_module(ArithmeticPackage::new().as_shared_module())
+        .register_global_module(LogicPackage::new().as_shared_module())
+        .register_global_module(BasicStringPackage::new().as_shared_module())
+        .register_global_module(MoreStringPackage::new().as_shared_module())
+        .register_global_module(BasicIteratorPackage::new().as_shared_module())
+        .register_global_module(BasicFnPackage::new().as_shared_module())
+        .register_global_module(BasicMathPackage::new().as_shared_module())
+        .register_global_module(BasicArrayPackage::new().as_shared_module())
+        .register_global_module(BasicMapPackage::new().as_shared_module());
+    // `curry` can nest a function in itself without any size being counted.
+    for symbol in ["eval", "debug", "exit", "curry"] {
+        engine.disable_symbol(symbol);
+    }
+    engine
+        .set_optimization_level(OptimizationLevel::None)
+        .set_strict_variables(true)
+        .set_fail_on_invalid_map_property(true)
+        .set_max_operations(MAX_OPERATIONS)
+        .set_max_call_levels(MAX_CALL_LEVELS)
+        .set_max_expr_depths(MAX_EXPRESSION_DEPTH, MAX_EXPRESSION_DEPTH)
+        .set_max_string_size(MAX_STRING)
+        .set_max_array_size(MAX_ARRAY)
+        .set_max_map_size(MAX_MAP)
+        .set_max_variables(MAX_VARIABLES)
+        .set_max_functions(MAX_FUNCTIONS)
+        .set_max_modules(MAX_MODULES);
+    free_words(&mut engine);
+    let (started, memory) = (Instant::now(), resident_bytes());
+    engine.on_progress(move |operations| {
+        if !operations.is_multiple_of(LOOK_EVERY) {
+            return None;
+        }
+        if started.elapsed() > MAX_TIME {
+            return Some(Dynamic::from(Ended::Time));
+        }
+        let growth = resident_bytes().saturating_sub(memory);
+        (growth > MAX_GROWTH_BYTES).then(|| Dynamic::from(Ended::Memory))
+    });
+    engine
+}
+
+/// Gives back two words that Rhai reserves without using them: `cfg("A").is("y")`, `cfg("A").module()`.
+#[expect(deprecated, reason = "marked so for being volatile; the tests of predicates would notice")]
+fn free_words(engine: &mut Engine) {
+    engine.on_parse_token(|token, _, _| match token {
+        Token::Reserved(word) if matches!(word.as_str(), "is" | "module") => {
+            Token::Identifier(word)
+        }
+        token => token,
+    });
+}
+
+/// Resident memory of this process, or 0 where the system does not say.
+fn resident_bytes() -> u64 {
+    let pages = fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
+    pages.unwrap_or(0) * 4096
+}

@@ -1,0 +1,70 @@
+//! What host functions say about a definition that is wrong, before its place is looked up.
+
+use rhai::Dynamic;
+use rhai::EvalAltResult;
+use rhai::Position;
+
+/// A place as the interpreter knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Site {
+    /// Path of the file.
+    pub source: String,
+    /// Line and column.
+    pub position: Position,
+}
+
+/// The way from a call to the value that is wrong: the argument's index, then keys and indices.
+pub(super) type ValuePath = Vec<String>;
+
+/// A mistake in a call of a host function.
+#[derive(Clone, Debug)]
+pub(super) struct Mistake {
+    /// Lower-case fragment.
+    pub message: String,
+    /// The next step.
+    pub help: Option<String>,
+    /// The call.
+    pub site: Site,
+    /// What of the call is wrong; empty for the call as a whole.
+    pub path: ValuePath,
+    /// An earlier place that has to do with it.
+    pub earlier: Option<(Site, ValuePath, String)>,
+}
+
+impl Site {
+    /// No place at all.
+    pub fn none() -> Self {
+        Self { source: String::new(), position: Position::NONE }
+    }
+}
+
+impl Mistake {
+    /// A mistake at a value; the place of the call is filled in by the caller.
+    pub fn at(path: &[String], message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: None,
+            site: Site::none(),
+            path: path.to_vec(),
+            earlier: None,
+        }
+    }
+
+    /// Adds the next step.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds "did you mean", if there is something to suggest.
+    pub fn suggest(self, nearest: Option<&str>, otherwise: impl FnOnce() -> String) -> Self {
+        let help = nearest.map_or_else(otherwise, |name| format!("did you mean `{name}`?"));
+        self.help(help)
+    }
+
+    /// The mistake as the interpreter carries it outwards.
+    pub fn thrown(self, site: Site) -> Box<EvalAltResult> {
+        let position = site.position;
+        Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(Self { site, ..self }), position))
+    }
+}

@@ -1,0 +1,533 @@
+//! The shapes of arguments: one table entry gives both the check and the reference text.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rhai::Array;
+use rhai::Dynamic;
+use rhai::ImmutableString;
+use rhai::Map;
+
+use crate::kconfig;
+use crate::kconfig::Predicate;
+use crate::model::ConfigRecipe;
+use crate::model::Fixup;
+use crate::model::ProjectFile;
+use crate::text::did_you_mean;
+
+use super::handle::Handle;
+use super::handle::Kind;
+use super::handle::describe;
+use super::mistake::Mistake;
+use super::mistake::ValuePath;
+
+/// What a value must be.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shape {
+    /// The name of a declaration: letters, digits and `_ . + -`.
+    Name,
+    /// A string of one line.
+    Text,
+    /// A string of one line that is not empty.
+    Word,
+    /// `true` or `false`.
+    Bool,
+    /// A whole number in a range, both ends included.
+    Whole(i64, i64),
+    /// One of some strings.
+    OneOf(&'static [&'static str]),
+    /// 64 lower-case hex digits.
+    Sha256,
+    /// A URL that starts with `https://` or `http://`.
+    Url,
+    /// A declared thing.
+    Handle(Kind),
+    /// What `file(…)` gives.
+    File,
+    /// What `cfg(…)` and its operators give.
+    Predicate,
+    /// What `must(…)`, `want(…)` and `if_present(…)` give.
+    Fixup,
+    /// What `target(…)`, `tiny()` and the like give.
+    Recipe,
+    /// A value of a Kconfig symbol.
+    Value,
+    /// A Kconfig symbol's name.
+    Symbol,
+    /// A map from Kconfig symbols to values.
+    Symbols,
+    /// A map from names to strings.
+    Variables,
+    /// A list.
+    List(&'static Shape),
+    /// A map with known fields.
+    Record(&'static Record),
+    /// Any map.
+    Map,
+    /// Anything.
+    Any,
+}
+
+/// A map with known fields.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// What it describes, with its article, such as `a board`.
+    pub noun: &'static str,
+    /// The fields.
+    pub fields: &'static [Field],
+    /// Groups of fields of which exactly one must be given.
+    pub one_of: &'static [&'static [&'static str]],
+    /// Groups of fields of which at least one must be given.
+    pub any_of: &'static [&'static [&'static str]],
+    /// Keys people try, with what to do instead.
+    pub refused: &'static [(&'static str, &'static str)],
+}
+
+/// A field of a record.
+#[derive(Debug)]
+pub(super) struct Field {
+    /// The key.
+    pub name: &'static str,
+    /// What its value must be.
+    pub shape: Shape,
+    /// Whether it must be there.
+    pub need: Need,
+    /// What it means, for the reference.
+    pub doc: &'static str,
+}
+
+/// Whether a field must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// It must.
+    Required,
+    /// It may be left out; what then holds, for the reference.
+    Otherwise(&'static str),
+}
+
+/// A value that was checked.
+#[derive(Clone, Debug)]
+pub(super) enum Checked {
+    /// Of the string shapes, and the name of a handle.
+    Text(String),
+    /// `Bool`
+    Bool(bool),
+    /// `Whole`
+    Whole(i64),
+    /// `File`
+    File(ProjectFile),
+    /// `Predicate`
+    Predicate(Predicate),
+    /// `Fixup`
+    Fixup(Fixup),
+    /// `Recipe`
+    Recipe(ConfigRecipe),
+    /// `Value`
+    Value(kconfig::Value),
+    /// `Symbols`
+    Symbols(BTreeMap<String, kconfig::Value>),
+    /// `Variables`
+    Variables(BTreeMap<String, String>),
+    /// `List`
+    List(Vec<Checked>),
+    /// `Record`
+    Record(Fields),
+    /// `Map` and `Any`
+    Raw(Dynamic),
+}
+
+/// The fields of a checked record that were given.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fields(BTreeMap<&'static str, Checked>);
+
+/// A field taken out of [`Fields`] as a Rust value.
+pub(super) trait FromChecked: Sized {
+    /// The value, if it was of the shape that gives one.
+    fn from_checked(checked: Checked) -> Option<Self>;
+}
+
+macro_rules! from_checked {
+    ($($type:ty => $variant:ident),* $(,)?) => {$(
+        impl FromChecked for $type {
+            fn from_checked(checked: Checked) -> Option<Self> {
+                if let Checked::$variant(value) = checked { Some(value) } else { None }
+            }
+        }
+    )*};
+}
+
+from_checked! {
+    String => Text,
+    bool => Bool,
+    i64 => Whole,
+    ProjectFile => File,
+    Predicate => Predicate,
+    Fixup => Fixup,
+    ConfigRecipe => Recipe,
+    kconfig::Value => Value,
+    BTreeMap<String, kconfig::Value> => Symbols,
+    BTreeMap<String, String> => Variables,
+    Fields => Record,
+    Dynamic => Raw,
+}
+
+impl<T: FromChecked> FromChecked for Vec<T> {
+    fn from_checked(checked: Checked) -> Option<Self> {
+        let Checked::List(items) = checked else { return None };
+        items.into_iter().map(T::from_checked).collect()
+    }
+}
+
+impl Fields {
+    /// The field's value, if it was given.
+    pub fn take<T: FromChecked>(&mut self, name: &str) -> Option<T> {
+        self.0.remove(name).and_then(T::from_checked)
+    }
+
+    /// The field's value, or the type's empty value.
+    pub fn take_or_empty<T: FromChecked + Default>(&mut self, name: &str) -> T {
+        self.take(name).unwrap_or_default()
+    }
+}
+
+impl Record {
+    /// Whether a call may leave the whole map out.
+    pub fn is_optional(&self) -> bool {
+        self.one_of.is_empty()
+            && self.any_of.is_empty()
+            && self.fields.iter().all(|field| field.need != Need::Required)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.fields.iter().map(|field| field.name)
+    }
+
+    fn check(&self, map: &Map, path: &mut ValuePath) -> Result<Fields, Mistake> {
+        let noun = self.noun;
+        let listing = || format!("{noun} has the fields {}", list_names(self.names(), "and"));
+        let mut fields = Fields::default();
+        for (key, value) in map {
+            path.push(key.to_string());
+            let Some(field) = self.fields.iter().find(|field| field.name == key.as_str()) else {
+                let mistake = Mistake::at(path, format!("{noun} has no field `{key}`"));
+                let refused = self.refused.iter().find(|(name, _)| *name == key.as_str());
+                return Err(match refused {
+                    Some((_, help)) => mistake.help(*help),
+                    None => mistake.suggest(did_you_mean(key, self.names()), listing),
+                });
+            };
+            fields.0.insert(field.name, field.shape.check(value, path)?);
+            path.pop();
+        }
+        for field in self.fields {
+            if field.need == Need::Required && !fields.0.contains_key(field.name) {
+                let message = format!("{noun} needs the field `{}`", field.name);
+                return Err(Mistake::at(path, message)
+                    .help(format!("`{}` is {}: {}", field.name, field.shape, field.doc)));
+            }
+        }
+        for group in self.one_of {
+            let mut given = group.iter().filter(|name| fields.0.contains_key(**name));
+            let (first, second) = (given.next(), given.next());
+            let wanted = list_names(group.iter().copied(), "or");
+            if let Some(second) = second {
+                path.push((*second).to_owned());
+                return Err(Mistake::at(path, format!("{noun} has only one of {wanted}")));
+            }
+            if first.is_none() {
+                return Err(Mistake::at(path, format!("{noun} needs one of {wanted}")));
+            }
+        }
+        for group in self.any_of {
+            if !group.iter().any(|name| fields.0.contains_key(*name)) {
+                let wanted = list_names(group.iter().copied(), "or");
+                return Err(Mistake::at(path, format!("{noun} needs {wanted}, or both")));
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// `a`, `b` and `c`
+fn list_names(names: impl Iterator<Item = &'static str>, last: &str) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    match names.split_last() {
+        Some((only, [])) => only.clone(),
+        Some((end, rest)) => format!("{} {last} {end}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Name => "a name",
+            Self::Text | Self::Word => "a string",
+            Self::Bool => "`true` or `false`",
+            Self::Whole(least, most) => {
+                return write!(f, "a whole number from {least} to {most}");
+            }
+            Self::OneOf(words) => {
+                return f.write_str(&list_strings(words));
+            }
+            Self::Sha256 => "a SHA-256 in 64 lower-case hex digits",
+            Self::Url => "an `https://` or `http://` URL",
+            Self::Handle(kind) => return f.write_str(kind.with_article()),
+            Self::File => "a file, as `file(…)` gives it",
+            Self::Predicate => "a predicate, as `cfg(…)` gives it",
+            Self::Fixup => "a fixup, as `must(…)`, `want(…)` and `if_present(…)` give it",
+            Self::Recipe => {
+                "a config recipe, as `target(…)`, `tiny()`, `randconfig(…)` and `config_file(…)` give it"
+            }
+            Self::Value => {
+                "a Kconfig value: `\"y\"`, `\"m\"`, `\"n\"`, another string, a whole number, `hex(…)` or `text(…)`"
+            }
+            Self::Symbol => "a Kconfig symbol without `CONFIG_`",
+            Self::Symbols => "a map from Kconfig symbols to values",
+            Self::Variables => "a map from variable names to strings",
+            Self::List(inner) => return write!(f, "a list, each element {inner}"),
+            Self::Record(record) => {
+                return write!(f, "a map with the fields {}", list_names(record.names(), "and"));
+            }
+            Self::Map => "a map",
+            Self::Any => "any value",
+        })
+    }
+}
+
+fn list_strings(words: &[&str]) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
+    words.join(" or ")
+}
+
+impl Shape {
+    /// Checks a value that stands at `path`.
+    pub fn check(&self, value: &Dynamic, path: &mut ValuePath) -> Result<Checked, Mistake> {
+        let wrong = |path: &ValuePath| {
+            let message = format!("{} must be {self}, not {}", place(path), describe(value));
+            Mistake::at(path, message)
+        };
+        match self {
+            Self::Name | Self::Text | Self::Word | Self::OneOf(_) | Self::Sha256 | Self::Url => {
+                let text = cast::<ImmutableString>(value).ok_or_else(|| wrong(path))?;
+                self.check_text(&text, path, wrong)
+            }
+            Self::Symbol => {
+                let text = cast::<ImmutableString>(value).ok_or_else(|| wrong(path))?;
+                check_symbol(&text, path)?;
+                Ok(Checked::Text(text.to_string()))
+            }
+            Self::Bool => cast(value).map(Checked::Bool).ok_or_else(|| wrong(path)),
+            Self::Whole(least, most) => cast::<i64>(value)
+                .filter(|number| (*least..=*most).contains(number))
+                .map(Checked::Whole)
+                .ok_or_else(|| wrong(path)),
+            Self::Handle(kind) => cast::<Handle>(value)
+                .filter(|handle| handle.kind == *kind)
+                .map(|handle| Checked::Text(handle.name.to_string()))
+                .ok_or_else(|| match value.is_string() {
+                    true => wrong(path).help(format!(
+                        "give the value that `{}(…)` returned, not its name",
+                        kind.word()
+                    )),
+                    false => wrong(path),
+                }),
+            Self::File => cast(value).map(Checked::File).ok_or_else(|| match value.is_string() {
+                true => wrong(path).help("write `file(\"path\")`"),
+                false => wrong(path),
+            }),
+            Self::Predicate => {
+                cast(value).map(Checked::Predicate).ok_or_else(|| match value.is_string() {
+                    true => wrong(path).help("write `cfg(\"SYMBOL\")`"),
+                    false => wrong(path),
+                })
+            }
+            Self::Fixup => cast(value).map(Checked::Fixup).ok_or_else(|| match value.is_map() {
+                true => wrong(path).help("say how hard it is meant: `must(#{ … })`"),
+                false => wrong(path),
+            }),
+            Self::Recipe => cast(value).map(Checked::Recipe).ok_or_else(|| wrong(path)),
+            Self::Value => check_value(value, path).map(Checked::Value),
+            Self::Symbols => {
+                let map = cast::<Map>(value).ok_or_else(|| wrong(path))?;
+                let mut symbols = BTreeMap::new();
+                for (key, value) in &map {
+                    path.push(key.to_string());
+                    check_symbol(key, path)?;
+                    symbols.insert(key.to_string(), check_value(value, path)?);
+                    path.pop();
+                }
+                Ok(Checked::Symbols(symbols))
+            }
+            Self::Variables => {
+                let map = cast::<Map>(value).ok_or_else(|| wrong(path))?;
+                let mut variables = BTreeMap::new();
+                for (key, value) in &map {
+                    path.push(key.to_string());
+                    check_variable(key, path)?;
+                    let checked = Self::Text.check(value, path)?;
+                    variables.insert(key.to_string(), String::from_checked(checked).unwrap_or_default());
+                    path.pop();
+                }
+                Ok(Checked::Variables(variables))
+            }
+            Self::List(inner) => {
+                let items = cast::<Array>(value).ok_or_else(|| wrong(path))?;
+                let mut checked = Vec::with_capacity(items.len());
+                for (index, item) in items.iter().enumerate() {
+                    path.push(index.to_string());
+                    checked.push(inner.check(item, path)?);
+                    path.pop();
+                }
+                Ok(Checked::List(checked))
+            }
+            Self::Record(record) => {
+                let map = cast::<Map>(value).ok_or_else(|| wrong(path))?;
+                record.check(&map, path).map(Checked::Record)
+            }
+            Self::Map => {
+                let map = cast::<Map>(value).ok_or_else(|| wrong(path))?;
+                Ok(Checked::Raw(Dynamic::from_map(map)))
+            }
+            Self::Any => Ok(Checked::Raw(value.flatten_clone())),
+        }
+    }
+
+    fn check_text(
+        &self,
+        text: &str,
+        path: &ValuePath,
+        wrong: impl Fn(&ValuePath) -> Mistake,
+    ) -> Result<Checked, Mistake> {
+        if text.chars().any(char::is_control) {
+            return Err(Mistake::at(path, format!("{} must be one line", place(path)))
+                .help("control characters are not allowed here"));
+        }
+        match self {
+            Self::Name if !is_name(text) => {
+                return Err(Mistake::at(path, format!("`{text}` cannot be a name"))
+                    .help("a name has letters, digits and `_ . + -`, and begins with a letter or digit"));
+            }
+            Self::Word if text.trim().is_empty() => {
+                return Err(Mistake::at(path, format!("{} must not be empty", place(path))));
+            }
+            Self::OneOf(words) if !words.contains(&text) => {
+                return Err(wrong(path).suggest(did_you_mean(text, words.iter().copied()), || {
+                    format!("choose {}", list_strings(words))
+                }));
+            }
+            Self::Sha256
+                if text.len() != 64
+                    || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) =>
+            {
+                return Err(wrong(path).help("`sha256sum FILE` prints it"));
+            }
+            Self::Url if !(text.starts_with("https://") || text.starts_with("http://")) => {
+                return Err(wrong(path));
+            }
+            _ => {}
+        }
+        Ok(Checked::Text(text.to_owned()))
+    }
+}
+
+/// A typed copy of a value, also out of a variable that a closure shares.
+fn cast<T: Clone + Send + Sync + 'static>(value: &Dynamic) -> Option<T> {
+    value.flatten_clone().try_cast::<T>()
+}
+
+/// How a message names the value at `path`.
+fn place(path: &ValuePath) -> String {
+    let mut name = String::new();
+    for step in path.iter().skip(1) {
+        if step.bytes().all(|b| b.is_ascii_digit()) {
+            name = format!("{name}[{step}]");
+        } else {
+            name = if name.is_empty() { step.clone() } else { format!("{name}.{step}") };
+        }
+    }
+    match (name.is_empty(), path.first().map(String::as_str)) {
+        (false, _) => format!("`{name}`"),
+        (true, Some("0")) => "the first argument".to_owned(),
+        (true, Some("1")) => "the second argument".to_owned(),
+        (true, Some("2")) => "the third argument".to_owned(),
+        (true, _) => "the value".to_owned(),
+    }
+}
+
+/// Whether a declaration may have this name; it becomes a path component of results.
+fn is_name(text: &str) -> bool {
+    text.len() <= 100
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.+-".contains(c))
+}
+
+fn check_variable(name: &str, path: &ValuePath) -> Result<(), Mistake> {
+    if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        return Ok(());
+    }
+    Err(Mistake::at(path, format!("`{name}` cannot be a make variable"))
+        .help("a variable has letters, digits and `_`"))
+}
+
+fn check_symbol(name: &str, path: &ValuePath) -> Result<(), Mistake> {
+    let mistake = |help: String| {
+        Err(Mistake::at(path, format!("`{name}` is not a Kconfig symbol")).help(help))
+    };
+    if let Some(rest) = name.strip_prefix("CONFIG_") {
+        return mistake(format!("write it without `CONFIG_`: `{rest}`"));
+    }
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        return mistake("a symbol has letters, digits and `_`".to_owned());
+    }
+    Ok(())
+}
+
+fn check_value(value: &Dynamic, path: &ValuePath) -> Result<kconfig::Value, Mistake> {
+    if let Some(value) = cast::<kconfig::Value>(value) {
+        return Ok(value);
+    }
+    if let Some(number) = cast::<i64>(value) {
+        return Ok(kconfig::Value::Number(number.to_string()));
+    }
+    let wrong = || {
+        let message = format!("{} must be {}, not {}", place(path), Shape::Value, describe(value));
+        Mistake::at(path, message)
+    };
+    if let Some(switch) = cast::<bool>(value) {
+        return Err(wrong().help(format!("write `\"{}\"`", if switch { "y" } else { "n" })));
+    }
+    let text = cast::<ImmutableString>(value).ok_or_else(wrong)?;
+    let help = match text.as_str() {
+        "y" => return Ok(kconfig::Value::Yes),
+        "m" => return Ok(kconfig::Value::Module),
+        "n" => return Ok(kconfig::Value::No),
+        "Y" | "yes" | "M" | "N" | "no" => {
+            let letter = text[..1].to_lowercase();
+            format!("write `\"{letter}\"`, or `text(\"{text}\")` for a symbol of type string")
+        }
+        number if number.parse::<i64>().is_ok() => {
+            format!("write `{number}`, or `text(\"{number}\")` for a symbol of type string")
+        }
+        number if is_hex(number) => {
+            format!("write `hex(\"{number}\")`, or `text(\"{number}\")` for a symbol of type string")
+        }
+        _ => return kconfig_text(&text, path),
+    };
+    Err(Mistake::at(path, format!("it is not clear what kind of value `\"{text}\"` is")).help(help))
+}
+
+/// `0x` and 1 to 16 hex digits.
+pub(super) fn is_hex(text: &str) -> bool {
+    text.strip_prefix("0x").is_some_and(|digits| {
+        (1..=16).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit())
+    })
+}
+
+/// A string value; Kconfig strings are one line.
+pub(super) fn kconfig_text(text: &str, path: &ValuePath) -> Result<kconfig::Value, Mistake> {
+    if text.chars().any(char::is_control) {
+        return Err(Mistake::at(path, format!("{} must be one line", place(path))));
+    }
+    Ok(kconfig::Value::Text(text.to_owned()))
+}

@@ -1,0 +1,338 @@
+//! `arch`, `defconfig`, the recipes a .config begins with and the fixups on top.
+
+use rhai::Dynamic;
+
+use crate::kconfig;
+use crate::model::Arch;
+use crate::model::ConfigRecipe;
+use crate::model::Defconfig;
+use crate::model::Fixup;
+use crate::model::Strength;
+
+use super::super::handle::Kind;
+use super::super::mistake::Mistake;
+use super::super::schema::Field;
+use super::super::schema::Fields;
+use super::super::schema::Need;
+use super::super::schema::Record;
+use super::super::schema::Shape;
+use super::super::schema::is_hex;
+use super::super::schema::kconfig_text;
+use super::Arguments;
+use super::Call;
+use super::Function;
+use super::Param;
+
+/// The functions of this family.
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "arch",
+        method: false,
+        params: &[
+            Param { name: "name", shape: Shape::Name },
+            Param { name: "fields", shape: Shape::Record(&ARCH) },
+        ],
+        gives: "an arch",
+        doc: "Declares an architecture, and what is built for it.",
+        run: arch,
+    },
+    Function {
+        name: "defconfig",
+        method: false,
+        params: &[
+            Param { name: "arch", shape: Shape::Handle(Kind::Arch) },
+            Param { name: "name", shape: Shape::Name },
+            Param { name: "fields", shape: Shape::Record(&DEFCONFIG) },
+        ],
+        gives: "a defconfig",
+        doc: "Declares a configuration to build for an arch.",
+        run: defconfig,
+    },
+    Function {
+        name: "defconfigs",
+        method: false,
+        params: &[
+            Param { name: "arch", shape: Shape::Handle(Kind::Arch) },
+            Param { name: "names", shape: Shape::List(&Shape::Name) },
+            Param { name: "fields", shape: Shape::Record(&DEFCONFIG) },
+        ],
+        gives: "a list of defconfigs",
+        doc: "Declares several configurations of an arch with the same fields.",
+        run: defconfigs,
+    },
+    Function {
+        name: "target",
+        method: false,
+        params: &[Param { name: "make_target", shape: Shape::Word }],
+        gives: "a config recipe",
+        doc: "Begins a .config with a make target of the kernel, such as `target(\"multi_v7_defconfig\")`.",
+        run: |_, mut arguments| {
+            Ok(Dynamic::from(ConfigRecipe::Defconfig { target: arguments.next() }))
+        },
+    },
+    Function {
+        name: "tiny",
+        method: false,
+        params: &[],
+        gives: "a config recipe",
+        doc: "Begins a .config with the kernel's `tinyconfig`; the fixups are all that is switched on beside it.",
+        run: |_, _| Ok(Dynamic::from(ConfigRecipe::Tiny)),
+    },
+    Function {
+        name: "randconfig",
+        method: false,
+        params: &[Param { name: "fields", shape: Shape::Record(&RANDCONFIG) }],
+        gives: "a config recipe",
+        doc: "Begins a .config with `randconfig`; the same seed gives the same .config.",
+        run: randconfig,
+    },
+    Function {
+        name: "config_file",
+        method: false,
+        params: &[Param { name: "file", shape: Shape::File }],
+        gives: "a config recipe",
+        doc: "Begins with a whole .config, such as `config_file(file(\"router.config\"))`, completed by `olddefconfig`.",
+        run: |_, mut arguments| {
+            Ok(Dynamic::from(ConfigRecipe::File { file: arguments.required()? }))
+        },
+    },
+    Function {
+        name: "must",
+        method: false,
+        params: &[Param { name: "symbols", shape: Shape::Symbols }],
+        gives: "a fixup",
+        doc: "Sets symbols; one that has not its value in the final .config makes the config fail.",
+        run: |_, arguments| Ok(fixup(Strength::Must, arguments)),
+    },
+    Function {
+        name: "want",
+        method: false,
+        params: &[Param { name: "symbols", shape: Shape::Symbols }],
+        gives: "a fixup",
+        doc: "Sets symbols; one that has not its value in the final .config is reported.",
+        run: |_, arguments| Ok(fixup(Strength::Want, arguments)),
+    },
+    Function {
+        name: "if_present",
+        method: false,
+        params: &[Param { name: "symbols", shape: Shape::Symbols }],
+        gives: "a fixup",
+        doc: "Sets symbols that the source has; those it has not are left out without a word.",
+        run: |_, arguments| Ok(fixup(Strength::IfPresent, arguments)),
+    },
+    Function {
+        name: "hex",
+        method: false,
+        params: &[Param { name: "digits", shape: Shape::Word }],
+        gives: "a Kconfig value",
+        doc: "The value of a symbol of type hex, such as `hex(\"0x1000\")`.",
+        run: hex,
+    },
+    Function {
+        name: "text",
+        method: false,
+        params: &[Param { name: "string", shape: Shape::Text }],
+        gives: "a Kconfig value",
+        doc: "The value of a symbol of type string, also where it looks like another: `text(\"y\")`.",
+        run: |_, mut arguments| {
+            kconfig_text(&arguments.next::<String>(), &vec!["0".to_owned()]).map(Dynamic::from)
+        },
+    },
+];
+
+const ARCH: Record = Record {
+    noun: "an arch",
+    fields: &[
+        Field {
+            name: "kernel_arch",
+            shape: Shape::Word,
+            need: Need::Required,
+            doc: "the kernel's `ARCH=`, such as `\"x86_64\"`",
+        },
+        Field {
+            name: "kernel_image",
+            shape: Shape::Word,
+            need: Need::Required,
+            doc: "boot image below the build directory, such as `\"arch/x86/boot/bzImage\"`",
+        },
+        Field {
+            name: "make_targets",
+            shape: Shape::List(&Shape::Word),
+            need: Need::Otherwise("the last component of `kernel_image`"),
+            doc: "make targets that give the image",
+        },
+        Field {
+            name: "toolchains",
+            shape: Shape::List(&Shape::Handle(Kind::Toolchain)),
+            need: Need::Required,
+            doc: "the toolchains to build with",
+        },
+        Field {
+            name: "sources",
+            shape: Shape::List(&Shape::Handle(Kind::Source)),
+            need: Need::Otherwise("all"),
+            doc: "the sources to build",
+        },
+    ],
+    one_of: &[],
+    any_of: &[],
+    refused: &[("defconfigs", "declare them after the arch: `defconfigs(arch, [\"defconfig\"])`")],
+};
+
+const DEFCONFIG: Record = Record {
+    noun: "a defconfig",
+    fields: &[
+        Field {
+            name: "recipe",
+            shape: Shape::Recipe,
+            need: Need::Otherwise("`target(name)`"),
+            doc: "how the .config is begun",
+        },
+        Field {
+            name: "fixups",
+            shape: Shape::List(&Shape::Fixup),
+            need: Need::Otherwise("none"),
+            doc: "changes on top, in order; a later one wins",
+        },
+        Field {
+            name: "toolchains",
+            shape: Shape::List(&Shape::Handle(Kind::Toolchain)),
+            need: Need::Otherwise("the arch's"),
+            doc: "the toolchains to build with",
+        },
+    ],
+    one_of: &[],
+    any_of: &[],
+    refused: &[],
+};
+
+const RANDCONFIG: Record = Record {
+    noun: "a randconfig",
+    fields: &[
+        Field {
+            name: "seed",
+            shape: Shape::Whole(0, u32::MAX as i64),
+            need: Need::Required,
+            doc: "`KCONFIG_SEED`",
+        },
+        Field {
+            name: "probability",
+            shape: Shape::Word,
+            need: Need::Otherwise("the kernel's"),
+            doc: "`KCONFIG_PROBABILITY`: one to three percentages, such as `\"20:30\"`",
+        },
+    ],
+    one_of: &[],
+    any_of: &[],
+    refused: &[],
+};
+
+fn arch(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
+    let name: String = arguments.next();
+    let mut fields: Fields = arguments.next();
+    let handle = call.declare(Kind::Arch, &name, &["0"])?;
+    let kernel_image: String = fields.take_or_empty("kernel_image");
+    let image_name = kernel_image.rsplit('/').next().unwrap_or_default().to_owned();
+    if image_name.is_empty() || kernel_image.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        let path = ["1".to_owned(), "kernel_image".to_owned()];
+        return Err(Mistake::at(&path, format!("`{kernel_image}` is not a file below the build directory"))
+            .help("such as `\"arch/x86/boot/bzImage\"`"));
+    }
+    let toolchains: Vec<String> = fields.take_or_empty("toolchains");
+    if toolchains.is_empty() {
+        let path = ["1".to_owned(), "toolchains".to_owned()];
+        return Err(Mistake::at(&path, "an arch needs at least one toolchain"));
+    }
+    let sources: Vec<String> = fields.take_or_empty("sources");
+    each_once(Kind::Toolchain, &toolchains, "1", "toolchains")?;
+    each_once(Kind::Source, &sources, "1", "sources")?;
+    let arch = Arch {
+        name: name.clone(),
+        kernel_arch: fields.take_or_empty("kernel_arch"),
+        kernel_image,
+        make_targets: fields.take("make_targets").unwrap_or_else(|| vec![image_name]),
+        toolchains,
+        sources,
+    };
+    call.state.catalog.arches.insert(name, arch);
+    Ok(handle)
+}
+
+/// Refuses a list that names the same thing twice: it would be built twice at one address.
+pub(super) fn each_once(kind: Kind, names: &[String], argument: &str, field: &str) -> Result<(), Mistake> {
+    for (index, name) in names.iter().enumerate() {
+        if names[..index].contains(name) {
+            let path = [argument.to_owned(), field.to_owned(), index.to_string()];
+            return Err(Mistake::at(&path, format!("`{field}` has the {} `{name}` twice", kind.word())));
+        }
+    }
+    Ok(())
+}
+
+fn defconfig(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
+    let arch: String = arguments.next();
+    let name: String = arguments.next();
+    declare_defconfig(call, &arch, name, arguments.next(), &["1"])
+}
+
+fn defconfigs(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
+    let arch: String = arguments.next();
+    let names: Vec<String> = arguments.next();
+    let fields: Fields = arguments.next();
+    let mut handles = rhai::Array::with_capacity(names.len());
+    for (index, name) in names.into_iter().enumerate() {
+        let path = ["1", &index.to_string()];
+        handles.push(declare_defconfig(call, &arch, name, fields.clone(), &path)?);
+    }
+    Ok(Dynamic::from_array(handles))
+}
+
+fn declare_defconfig(
+    call: &mut Call<'_>,
+    arch: &str,
+    name: String,
+    mut fields: Fields,
+    path: &[&str],
+) -> Result<Dynamic, Mistake> {
+    let handle = call.declare(Kind::Defconfig, &format!("{arch}/{name}"), path)?;
+    let toolchains: Vec<String> = fields.take_or_empty("toolchains");
+    each_once(Kind::Toolchain, &toolchains, "2", "toolchains")?;
+    let recipe = fields.take("recipe");
+    let defconfig = Defconfig {
+        arch: arch.to_owned(),
+        recipe: recipe.unwrap_or_else(|| ConfigRecipe::Defconfig { target: name.clone() }),
+        fixups: fields.take_or_empty("fixups"),
+        toolchains,
+        name: name.clone(),
+    };
+    call.state.catalog.defconfigs.insert((arch.to_owned(), name), defconfig);
+    Ok(handle)
+}
+
+fn randconfig(_: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
+    let mut fields: Fields = arguments.next();
+    let seed = u32::try_from(fields.take_or_empty::<i64>("seed")).unwrap_or_default();
+    let probability: String = fields.take_or_empty("probability");
+    let percentages: Vec<&str> = probability.split(':').collect();
+    let right = percentages.len() <= 3
+        && percentages.iter().all(|part| part.parse::<u8>().is_ok_and(|percent| percent <= 100));
+    if !probability.is_empty() && !right {
+        let path = ["0".to_owned(), "probability".to_owned()];
+        return Err(Mistake::at(&path, format!("`{probability}` is not a probability"))
+            .help("one to three percentages with `:` between them, such as `\"20:30\"`"));
+    }
+    Ok(Dynamic::from(ConfigRecipe::Randconfig { seed, probability }))
+}
+
+fn fixup(strength: Strength, mut arguments: Arguments) -> Dynamic {
+    Dynamic::from(Fixup { strength, symbols: arguments.next() })
+}
+
+fn hex(_: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
+    let digits: String = arguments.next();
+    if !is_hex(&digits) {
+        return Err(Mistake::at(&["0".to_owned()], format!("`{digits}` is not a hexadecimal number"))
+            .help("`0x` and 1 to 16 hex digits, such as `hex(\"0x1000\")`"));
+    }
+    Ok(Dynamic::from(kconfig::Value::Number(digits)))
+}

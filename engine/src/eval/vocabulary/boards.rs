@@ -1,0 +1,263 @@
+//! `board` and `lab`.
+
+use rhai::Dynamic;
+
+use crate::kconfig::Predicate;
+use crate::model::Board;
+use crate::model::Lab;
+use crate::model::LabKind;
+use crate::model::LavaDevice;
+use crate::model::QemuMachine;
+
+use super::super::handle::Kind;
+use super::super::mistake::Mistake;
+use super::super::schema::Field;
+use super::super::schema::Fields;
+use super::super::schema::Need;
+use super::super::schema::Record;
+use super::super::schema::Shape;
+use super::Arguments;
+use super::Call;
+use super::Function;
+use super::Param;
+use super::arches::each_once;
+
+/// The functions of this family.
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "board",
+        method: false,
+        params: &[
+            Param { name: "name", shape: Shape::Name },
+            Param { name: "fields", shape: Shape::Record(&BOARD) },
+        ],
+        gives: "a board",
+        doc: "Declares a machine. It boots every kernel whose .config meets `requires`, whatever its arch.",
+        run: board,
+    },
+    Function {
+        name: "lab",
+        method: false,
+        params: &[
+            Param { name: "name", shape: Shape::Name },
+            Param { name: "fields", shape: Shape::Record(&LAB) },
+        ],
+        gives: "a lab",
+        doc: "Declares a place where boards are booted.",
+        run: lab,
+    },
+];
+
+const BOARD: Record = Record {
+    noun: "a board",
+    fields: &[
+        Field {
+            name: "requires",
+            shape: Shape::Predicate,
+            need: Need::Required,
+            doc: "what the final .config must meet",
+        },
+        Field {
+            name: "rootfs",
+            shape: Shape::Handle(Kind::Rootfs),
+            need: Need::Required,
+            doc: "the root filesystem it boots",
+        },
+        Field {
+            name: "suites",
+            shape: Shape::List(&Shape::Handle(Kind::Suite)),
+            need: Need::Required,
+            doc: "the suites it runs",
+        },
+        Field {
+            name: "qemu",
+            shape: Shape::Record(&QEMU),
+            need: Need::Otherwise("not in QEMU"),
+            doc: "how a QEMU lab runs it",
+        },
+        Field {
+            name: "lava",
+            shape: Shape::Record(&LAVA_DEVICE),
+            need: Need::Otherwise("not in LAVA"),
+            doc: "how a LAVA lab runs it",
+        },
+    ],
+    one_of: &[],
+    any_of: &[&["qemu", "lava"]],
+    refused: &[("arch", "boards are chosen by the .config alone: say what it needs in `requires`")],
+};
+
+const QEMU: Record = Record {
+    noun: "a QEMU machine",
+    fields: &[
+        Field {
+            name: "binary",
+            shape: Shape::Word,
+            need: Need::Required,
+            doc: "the program, such as `\"qemu-system-x86_64\"`",
+        },
+        Field {
+            name: "machine",
+            shape: Shape::Text,
+            need: Need::Otherwise("the program's"),
+            doc: "`-M`",
+        },
+        Field {
+            name: "cpu",
+            shape: Shape::Text,
+            need: Need::Otherwise("the machine's"),
+            doc: "`-cpu`",
+        },
+        Field {
+            name: "memory_mb",
+            shape: Shape::Whole(1, 1 << 20),
+            need: Need::Otherwise("`512`"),
+            doc: "`-m`, in MiB",
+        },
+        Field {
+            name: "console",
+            shape: Shape::Word,
+            need: Need::Otherwise("`\"ttyS0\"`"),
+            doc: "the kernel's console device",
+        },
+        Field {
+            name: "dtb",
+            shape: Shape::Text,
+            need: Need::Otherwise("none"),
+            doc: "device tree below the build's, such as `\"sun4i-a10-cubieboard.dtb\"`",
+        },
+        Field {
+            name: "args",
+            shape: Shape::List(&Shape::Text),
+            need: Need::Otherwise("none"),
+            doc: "more arguments, one per element",
+        },
+        Field {
+            name: "cmdline",
+            shape: Shape::Text,
+            need: Need::Otherwise("none"),
+            doc: "more words of the kernel's command line",
+        },
+    ],
+    one_of: &[],
+    any_of: &[],
+    refused: &[],
+};
+
+const LAVA_DEVICE: Record = Record {
+    noun: "a LAVA device",
+    fields: &[
+        Field {
+            name: "device_type",
+            shape: Shape::Word,
+            need: Need::Required,
+            doc: "LAVA's device type",
+        },
+        Field {
+            name: "tags",
+            shape: Shape::List(&Shape::Word),
+            need: Need::Otherwise("none"),
+            doc: "tags the device must have",
+        },
+    ],
+    one_of: &[],
+    any_of: &[],
+    refused: &[],
+};
+
+const TOKENS: &str = "tokens are no part of a definition: they come from the environment or from a \
+                      file only you can read, when a lab is used";
+
+const LAB: Record = Record {
+    noun: "a lab",
+    fields: &[
+        Field {
+            name: "qemu",
+            shape: Shape::Record(&LAB_QEMU),
+            need: Need::Otherwise("not QEMU"),
+            doc: "QEMU on this machine: `#{}`",
+        },
+        Field {
+            name: "lava",
+            shape: Shape::Record(&LAB_LAVA),
+            need: Need::Otherwise("not LAVA"),
+            doc: "a LAVA server",
+        },
+    ],
+    one_of: &[&["qemu", "lava"]],
+    any_of: &[],
+    refused: &[("token", TOKENS)],
+};
+
+const LAB_QEMU: Record =
+    Record { noun: "a QEMU lab", fields: &[], one_of: &[], any_of: &[], refused: &[] };
+
+const LAB_LAVA: Record = Record {
+    noun: "a LAVA lab",
+    fields: &[
+        Field {
+            name: "url",
+            shape: Shape::Url,
+            need: Need::Required,
+            doc: "base URL of the server",
+        },
+        Field {
+            name: "user",
+            shape: Shape::Word,
+            need: Need::Required,
+            doc: "the LAVA user the token must belong to",
+        },
+    ],
+    one_of: &[],
+    any_of: &[],
+    refused: &[("token", TOKENS), ("password", TOKENS)],
+};
+
+fn board(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
+    let name: String = arguments.next();
+    let mut fields: Fields = arguments.next();
+    let handle = call.declare(Kind::Board, &name, &["0"])?;
+    let suites: Vec<String> = fields.take_or_empty("suites");
+    each_once(Kind::Suite, &suites, "1", "suites")?;
+    let board = Board {
+        name: name.clone(),
+        requires: fields.take("requires").unwrap_or(Predicate::All(Vec::new())),
+        rootfs: fields.take_or_empty("rootfs"),
+        suites,
+        qemu: fields.take("qemu").map(qemu_machine),
+        lava: fields.take("lava").map(|mut lava: Fields| LavaDevice {
+            device_type: lava.take_or_empty("device_type"),
+            tags: lava.take_or_empty("tags"),
+        }),
+    };
+    call.state.catalog.boards.insert(name, board);
+    Ok(handle)
+}
+
+fn qemu_machine(mut qemu: Fields) -> QemuMachine {
+    let memory = qemu.take::<i64>("memory_mb");
+    QemuMachine {
+        binary: qemu.take_or_empty("binary"),
+        machine: qemu.take_or_empty("machine"),
+        cpu: qemu.take_or_empty("cpu"),
+        memory_mb: memory.and_then(|mib| u32::try_from(mib).ok()).unwrap_or(512),
+        console: qemu.take("console").unwrap_or_else(|| "ttyS0".to_owned()),
+        dtb: qemu.take_or_empty("dtb"),
+        args: qemu.take_or_empty("args"),
+        cmdline: qemu.take_or_empty("cmdline"),
+    }
+}
+
+fn lab(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
+    let name: String = arguments.next();
+    let mut fields: Fields = arguments.next();
+    let handle = call.declare(Kind::Lab, &name, &["0"])?;
+    let kind = match fields.take::<Fields>("lava") {
+        Some(mut lava) => {
+            LabKind::Lava { url: lava.take_or_empty("url"), user: lava.take_or_empty("user") }
+        }
+        None => LabKind::Qemu,
+    };
+    call.state.catalog.labs.insert(name.clone(), Lab { name, kind });
+    Ok(handle)
+}

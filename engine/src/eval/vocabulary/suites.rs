@@ -1,0 +1,140 @@
+//! `rootfs` and `suite`.
+
+use rhai::Dynamic;
+
+use crate::model::Rootfs;
+use crate::model::Suite;
+
+use super::super::handle::Kind;
+use super::super::mistake::Mistake;
+use super::super::schema::Field;
+use super::super::schema::Fields;
+use super::super::schema::Need;
+use super::super::schema::Record;
+use super::super::schema::Shape;
+use super::Arguments;
+use super::Call;
+use super::Function;
+use super::Param;
+
+/// The functions of this family.
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "rootfs",
+        method: false,
+        params: &[
+            Param { name: "name", shape: Shape::Name },
+            Param { name: "fields", shape: Shape::Record(&ROOTFS) },
+        ],
+        gives: "a rootfs",
+        doc: "Declares an initramfs: a static `init` in C that runs one suite.",
+        run: rootfs,
+    },
+    Function {
+        name: "suite",
+        method: false,
+        params: &[
+            Param { name: "name", shape: Shape::Name },
+            Param { name: "fields", shape: Shape::Record(&SUITE) },
+        ],
+        gives: "a suite",
+        doc: "Declares a test suite: a static program in C that prints KTAP on the console.",
+        run: suite,
+    },
+];
+
+const ROOTFS: Record = Record {
+    noun: "a rootfs",
+    fields: &[
+        Field {
+            name: "toolchain",
+            shape: Shape::Handle(Kind::Toolchain),
+            need: Need::Required,
+            doc: "the toolchain that compiles it",
+        },
+        Field {
+            name: "init",
+            shape: Shape::File,
+            need: Need::Otherwise("`file(\"std/init.c\")`"),
+            doc: "C source of `/init`",
+        },
+    ],
+    one_of: &[],
+    any_of: &[],
+    refused: &[],
+};
+
+/// A boot may not be waited for longer than a day.
+const MOST_SECS: i64 = 86_400;
+const SILENCE_SECS: u32 = 60;
+const TOTAL_SECS: u32 = 150;
+
+const SUITE: Record = Record {
+    noun: "a suite",
+    fields: &[
+        Field {
+            name: "program",
+            shape: Shape::File,
+            need: Need::Required,
+            doc: "C source of the program",
+        },
+        Field {
+            name: "manual",
+            shape: Shape::Bool,
+            need: Need::Otherwise("`false`"),
+            doc: "whether it runs only when an address names it",
+        },
+        Field {
+            name: "silence_secs",
+            shape: Shape::Whole(1, MOST_SECS),
+            need: Need::Otherwise("`60`"),
+            doc: "seconds without console output after which a boot counts as hung",
+        },
+        Field {
+            name: "total_secs",
+            shape: Shape::Whole(1, MOST_SECS),
+            need: Need::Otherwise("`150`"),
+            doc: "seconds after which a boot is ended whatever it prints",
+        },
+    ],
+    one_of: &[],
+    any_of: &[],
+    refused: &[],
+};
+
+fn rootfs(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
+    let name: String = arguments.next();
+    let mut fields: Fields = arguments.next();
+    let handle = call.declare(Kind::Rootfs, &name, &["0"])?;
+    let init = match fields.take("init") {
+        Some(init) => init,
+        None => call
+            .state
+            .project_file("std/init.c")
+            .map_err(|error| Mistake::at(&[], error.to_string()))?,
+    };
+    let rootfs = Rootfs { name: name.clone(), toolchain: fields.take_or_empty("toolchain"), init };
+    call.state.catalog.rootfses.insert(name, rootfs);
+    Ok(handle)
+}
+
+fn suite(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
+    let name: String = arguments.next();
+    let mut fields: Fields = arguments.next();
+    let handle = call.declare(Kind::Suite, &name, &["0"])?;
+    let seconds = |fields: &mut Fields, name: &str, otherwise: u32| {
+        fields.take::<i64>(name).and_then(|secs| u32::try_from(secs).ok()).unwrap_or(otherwise)
+    };
+    let silence_secs = seconds(&mut fields, "silence_secs", SILENCE_SECS);
+    let total_secs = seconds(&mut fields, "total_secs", TOTAL_SECS);
+    let program = fields.take("program").ok_or_else(|| Mistake::at(&[], "a program is missing"))?;
+    let suite = Suite {
+        name: name.clone(),
+        program,
+        manual: fields.take_or_empty("manual"),
+        silence_secs,
+        total_secs,
+    };
+    call.state.catalog.suites.insert(name, suite);
+    Ok(handle)
+}

@@ -1,0 +1,97 @@
+//! `toolchain`.
+
+use rhai::Dynamic;
+
+use crate::model::Toolchain;
+use crate::model::ToolchainKind;
+
+use super::super::handle::Kind;
+use super::super::mistake::Mistake;
+use super::super::schema::Field;
+use super::super::schema::Fields;
+use super::super::schema::Need;
+use super::super::schema::Record;
+use super::super::schema::Shape;
+use super::Arguments;
+use super::Call;
+use super::Function;
+use super::Param;
+
+/// The functions of this family.
+pub(super) const FUNCTIONS: &[Function] = &[Function {
+    name: "toolchain",
+    method: false,
+    params: &[
+        Param { name: "name", shape: Shape::Name },
+        Param { name: "fields", shape: Shape::Record(&TOOLCHAIN) },
+    ],
+    gives: "a toolchain",
+    doc: "Declares a compiler: the image it is in, and how the kernel's make is told to use it.",
+    run: toolchain,
+}];
+
+const TOOLCHAIN: Record = Record {
+    noun: "a toolchain",
+    fields: &[
+        Field {
+            name: "kind",
+            shape: Shape::OneOf(&["gcc", "clang", "cross"]),
+            need: Need::Required,
+            doc: "the image's own gcc; clang with LLVM's binutils (`LLVM=1`); a cross gcc (`CROSS_COMPILE=PREFIX`)",
+        },
+        Field {
+            name: "image",
+            shape: Shape::Handle(Kind::Image),
+            need: Need::Required,
+            doc: "the image it runs in",
+        },
+        Field {
+            name: "prefix",
+            shape: Shape::Word,
+            need: Need::Otherwise("only `cross` has one"),
+            doc: "of a cross gcc, with its trailing dash, such as `\"arm-linux-gnueabihf-\"`",
+        },
+        Field {
+            name: "make",
+            shape: Shape::Variables,
+            need: Need::Otherwise("none"),
+            doc: "more variables for the kernel's make line, such as `#{ LLVM_IAS: \"1\" }`",
+        },
+    ],
+    one_of: &[],
+    any_of: &[],
+    refused: &[],
+};
+
+fn toolchain(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
+    let name: String = arguments.next();
+    let mut fields: Fields = arguments.next();
+    let at = |field: &str| ["1".to_owned(), field.to_owned()];
+    let prefix = fields.take::<String>("prefix");
+    let kind = match (fields.take_or_empty::<String>("kind").as_str(), prefix) {
+        ("cross", Some(prefix)) if prefix.ends_with('-') => ToolchainKind::Cross { prefix },
+        ("cross", Some(prefix)) => {
+            return Err(Mistake::at(&at("prefix"), format!("the prefix `{prefix}` does not end with `-`"))
+                .help(format!("`{prefix}-` makes the compiler `{prefix}-gcc`")));
+        }
+        ("cross", None) => {
+            return Err(Mistake::at(&at("kind"), "a cross toolchain needs the field `prefix`")
+                .help("such as `prefix: \"arm-linux-gnueabihf-\"`"));
+        }
+        (kind, Some(_)) => {
+            return Err(Mistake::at(&at("prefix"), format!("a toolchain of kind `{kind}` has no prefix"))
+                .help("a cross gcc has `kind: \"cross\"`"));
+        }
+        ("clang", None) => ToolchainKind::Clang,
+        (_, None) => ToolchainKind::Gcc,
+    };
+    let handle = call.declare(Kind::Toolchain, &name, &["0"])?;
+    let toolchain = Toolchain {
+        name: name.clone(),
+        kind,
+        image: fields.take_or_empty("image"),
+        make: fields.take_or_empty("make"),
+    };
+    call.state.catalog.toolchains.insert(name, toolchain);
+    Ok(handle)
+}

@@ -1,0 +1,108 @@
+//! Canonical parameters: everything a definition says about a node that its inputs do not.
+
+use serde_json::Value;
+use serde_json::json;
+use store::Digest;
+
+use super::Kind;
+use super::build::World;
+use crate::kconfig::Predicate;
+use crate::lock::PinnedFile;
+use crate::model::BaseOrigin;
+use crate::model::Board;
+use crate::model::ProjectFile;
+use crate::model::SourceOrigin;
+use crate::model::Suite;
+
+/// The canonical parameters of a node, or `None` where the catalog does not know the name.
+///
+/// Objects are sorted by key, so the text of the value is canonical. Names that only label a thing
+/// are left out: renaming an image rebuilds nothing.
+pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
+    let catalog = world.catalog;
+    match kind {
+        Kind::Fetch => {
+            if let Some(pin) = world.lock.pins.get(name) {
+                return Some(json!({ "files": pin.files.iter().map(file).collect::<Vec<_>>() }));
+            }
+            let source = catalog.sources.get(name.strip_prefix("source/")?)?;
+            let SourceOrigin::Tarball { sha256, .. } = &source.origin else { return None };
+            Some(json!({ "sha256": sha256 }))
+        }
+        Kind::Source => {
+            let source = catalog.sources.get(name)?;
+            let origin = match source.origin {
+                SourceOrigin::Debian { .. } => "debian",
+                SourceOrigin::Tarball { .. } => "tarball",
+            };
+            Some(json!({
+                "origin": origin,
+                "patches": source.patches.iter().map(text).collect::<Vec<_>>(),
+            }))
+        }
+        Kind::Base => {
+            let BaseOrigin::Debian { suite, arch, packages } = &catalog.bases.get(name)?.origin;
+            Some(json!({ "family": "debian", "suite": suite, "arch": arch, "packages": packages }))
+        }
+        Kind::Image => {
+            let image = catalog.images.get(name)?;
+            Some(json!({ "packages": image.packages, "user": "buildbot", "uid": world.worker_uid }))
+        }
+        Kind::Config => {
+            let (arch, defconfig, toolchain) = world.build(name)?;
+            Some(json!({
+                "arch": arch.kernel_arch,
+                "make": toolchain.make_variables(),
+                "recipe": defconfig.recipe,
+                "fixups": defconfig.fixups,
+            }))
+        }
+        Kind::Kernel => {
+            let (arch, _, toolchain) = world.build(name)?;
+            Some(json!({
+                "arch": arch.kernel_arch,
+                "make": toolchain.make_variables(),
+                "image": arch.kernel_image,
+                "targets": arch.make_targets,
+            }))
+        }
+        Kind::Match => {
+            let boards: Vec<(&str, &Predicate)> =
+                catalog.boards.values().map(|board| (&*board.name, &board.requires)).collect();
+            Some(json!({ "boards": boards }))
+        }
+        Kind::Rootfs => {
+            let (rootfs, suite) = name.split_once('/')?;
+            let rootfs = catalog.rootfses.get(rootfs)?;
+            let suite = catalog.suites.get(suite)?;
+            let toolchain = catalog.toolchains.get(&rootfs.toolchain)?;
+            Some(json!({
+                "cc": toolchain.c_compiler(),
+                "init": text(&rootfs.init),
+                "suite": text(&suite.program),
+            }))
+        }
+        Kind::Boot => {
+            let (board, suite) = world.boot(name)?;
+            Some(boot(board, suite))
+        }
+    }
+}
+
+fn boot(board: &Board, suite: &Suite) -> Value {
+    json!({
+        "lab": "qemu",
+        "qemu": board.qemu,
+        "silence_secs": suite.silence_secs,
+        "total_secs": suite.total_secs,
+    })
+}
+
+fn file(file: &PinnedFile) -> Value {
+    json!([file.file_name(), file.sha256])
+}
+
+/// A project file counts by its content; where it lies is only a label.
+fn text(file: &ProjectFile) -> Value {
+    Value::String(Digest::of(file.text.as_bytes()).to_string())
+}

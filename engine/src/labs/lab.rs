@@ -1,0 +1,76 @@
+//! What every kind of lab offers.
+
+use std::io;
+
+use crate::console::BootResults;
+use crate::console::BootVerdict;
+use crate::console::End;
+use crate::jobs::BootJob;
+
+/// A place that boots kernels.
+pub trait Lab: Send + Sync {
+    /// Boots `job` and blocks until the machine has ended.
+    ///
+    /// The console is written to `log` as it comes. `cancel` is asked many times a second; once it
+    /// says true the machine is killed and the result is [`LabError::Cancelled`]. The calling
+    /// thread must live as long as the boot: a local machine dies with it.
+    fn boot(
+        &self,
+        job: &BootJob,
+        log: &mut dyn io::Write,
+        cancel: &dyn Fn() -> bool,
+    ) -> Result<LabBoot, LabError>;
+}
+
+/// A boot that came to an end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabBoot {
+    /// What the console showed, judged.
+    pub results: BootResults,
+    /// How it ended.
+    pub end: End,
+}
+
+impl LabBoot {
+    /// Whether the boot failed only because nothing more came: a busy host looks the same, so
+    /// the caller confirms it with a second run.
+    pub fn is_hang(&self) -> bool {
+        self.results.verdict == BootVerdict::Failed
+            && self.results.failures.is_empty()
+            && matches!(self.end, End::Silence | End::Total)
+    }
+}
+
+/// Why a lab could not boot: never a fact about the kernel.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// The program is not installed.
+    #[error("`{binary}` is not installed{}", hint(*package))]
+    NoProgram {
+        /// The program.
+        binary: String,
+        /// The Debian package that has it.
+        package: Option<&'static str>,
+    },
+    /// The program could not be started or watched.
+    #[error("cannot run `{binary}`")]
+    Run {
+        /// The program.
+        binary: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The console log could not be written.
+    #[error("cannot write the console log")]
+    Log(#[source] io::Error),
+    /// `cancel` said so.
+    #[error("boot was cancelled")]
+    Cancelled,
+}
+
+fn hint(package: Option<&'static str>) -> String {
+    package
+        .map(|package| format!(" (Debian package `{package}`)"))
+        .unwrap_or_default()
+}

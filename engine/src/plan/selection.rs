@@ -1,0 +1,98 @@
+//! What a command wants, from the patterns on its line.
+
+use crate::graph::Kind;
+use crate::graph::Node;
+use crate::model::Pattern;
+
+/// The wanted part of a graph, before inputs are added.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    patterns: Vec<(Option<Kind>, Pattern)>,
+    /// The deepest kind wanted; `None` means all the way to boots.
+    until: Option<Kind>,
+}
+
+const KINDS: [Kind; 9] = [
+    Kind::Fetch,
+    Kind::Source,
+    Kind::Base,
+    Kind::Image,
+    Kind::Config,
+    Kind::Kernel,
+    Kind::Match,
+    Kind::Rootfs,
+    Kind::Boot,
+];
+
+impl Selection {
+    /// Everything that runs by default, up to a kind.
+    pub fn all(until: Option<Kind>) -> Self {
+        Self { patterns: Vec::new(), until }
+    }
+
+    /// What patterns such as `linux-6.1/*/*/clang` or `image:kbuild` name. Without a `KIND:` in
+    /// front, a pattern names builds and the boots below them.
+    pub fn of(patterns: &[String], until: Option<Kind>) -> Result<Self, crate::model::PatternError> {
+        let mut parsed = Vec::new();
+        for text in patterns {
+            let kind = text.split_once(':').and_then(|(word, rest)| {
+                KINDS.iter().find(|kind| kind.word() == word).map(|kind| (*kind, rest))
+            });
+            parsed.push(match kind {
+                Some((kind, rest)) => (Some(kind), Pattern::parse(rest)?),
+                None => (None, Pattern::parse(text)?),
+            });
+        }
+        Ok(Self { patterns: parsed, until })
+    }
+
+    /// Whether nothing was named, so that everything is meant.
+    pub fn is_all(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
+    /// Whether a node that exists before expansion is wanted for itself.
+    pub fn wants(&self, node: &Node) -> bool {
+        let leaf = match self.until {
+            None => matches!(node.kind, Kind::Kernel | Kind::Match),
+            Some(until) => node.kind == until,
+        };
+        if self.patterns.is_empty() {
+            return leaf;
+        }
+        self.patterns.iter().any(|(kind, pattern)| match kind {
+            Some(kind) => *kind == node.kind && pattern.covers(&node.name),
+            None => leaf && pattern.covers_or_leads_to(&node.name),
+        })
+    }
+
+    /// Whether a boot is wanted. A manual suite is wanted only by a pattern that ends in its name.
+    pub fn wants_boot(&self, address: &str, manual: bool) -> bool {
+        if self.until.is_some_and(|until| until < Kind::Boot) {
+            return false;
+        }
+        let suite = address.rsplit('/').next().unwrap_or(address);
+        if self.patterns.is_empty() {
+            return !manual;
+        }
+        self.patterns.iter().any(|(kind, pattern)| {
+            kind.is_none_or(|kind| kind == Kind::Boot)
+                && pattern.covers(address)
+                && (!manual || pattern.last() == suite)
+        })
+    }
+
+    /// The patterns that name none of these nodes: a typing mistake the user should hear of.
+    pub fn unmatched<'a>(&'a self, nodes: impl Iterator<Item = &'a Node> + Clone) -> Vec<String> {
+        let covers = |kind: Option<Kind>, pattern: &Pattern, node: &Node| match kind {
+            Some(Kind::Boot) => node.kind == Kind::Match && pattern.leads_below(&node.name),
+            Some(kind) => kind == node.kind && pattern.covers(&node.name),
+            None => node.kind == Kind::Kernel && pattern.covers_or_leads_to(&node.name),
+        };
+        self.patterns
+            .iter()
+            .filter(|(kind, pattern)| !nodes.clone().any(|node| covers(*kind, pattern, node)))
+            .map(|(_, pattern)| pattern.to_string())
+            .collect()
+    }
+}

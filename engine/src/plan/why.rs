@@ -1,0 +1,110 @@
+//! Why a key changed: two key manifests compared.
+
+use serde_json::Value;
+
+/// One difference between two key manifests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Made before by an older revision of the engine's recipe.
+    Revision {
+        /// Revision before.
+        old: u64,
+        /// Revision now.
+        new: u64,
+    },
+    /// The definition says something else.
+    Parameter {
+        /// Path in the parameters, such as `fixups.0.symbols.PCI`.
+        path: String,
+        /// Value before, JSON; `nothing` where it was absent.
+        old: String,
+        /// Value now.
+        new: String,
+    },
+    /// The content of an input changed: the cause lies further up.
+    Input {
+        /// The slot's word.
+        slot: String,
+        /// Digest before.
+        old: String,
+        /// Digest now.
+        new: String,
+    },
+}
+
+/// The differences of two manifests, parameters first.
+pub fn causes(old: &Value, new: &Value) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    if let (Some(old), Some(new)) = (old["revision"].as_u64(), new["revision"].as_u64())
+        && old != new
+    {
+        causes.push(Cause::Revision { old, new });
+    }
+    compare("", &old["params"], &new["params"], &mut |path, old, new| {
+        causes.push(Cause::Parameter { path, old, new });
+    });
+    compare("", &old["inputs"], &new["inputs"], &mut |slot, old, new| {
+        causes.push(Cause::Input { slot, old, new });
+    });
+    causes
+}
+
+fn compare(path: &str, old: &Value, new: &Value, found: &mut impl FnMut(String, String, String)) {
+    if old == new {
+        return;
+    }
+    let below = |key: &str| {
+        if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+    };
+    match (old, new) {
+        (Value::Object(a), Value::Object(b)) => {
+            for key in a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))) {
+                compare(&below(key), &old[key], &new[key], found);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (index, (old, new)) in a.iter().zip(b).enumerate() {
+                compare(&below(&index.to_string()), old, new, found);
+            }
+        }
+        _ => found(path.to_owned(), plain(old), plain(new)),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_the_parameter_and_the_input() {
+        let old = json!({"revision": 1, "params": {"fixups": [{"PCI": "y"}], "arch": "x86"},
+            "inputs": {"source": "aa", "image": "bb"}});
+        let new = json!({"revision": 1, "params": {"fixups": [{"PCI": "n"}], "arch": "x86"},
+            "inputs": {"source": "aa", "image": "cc"}});
+        insta::assert_debug_snapshot!(causes(&old, &new), @r#"
+        [
+            Parameter {
+                path: "fixups.0.PCI",
+                old: "y",
+                new: "n",
+            },
+            Input {
+                slot: "image",
+                old: "bb",
+                new: "cc",
+            },
+        ]
+        "#);
+        assert!(causes(&new, &new).is_empty());
+    }
+}

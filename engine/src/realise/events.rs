@@ -1,0 +1,80 @@
+//! What the scheduler tells: plain facts, rendered by reporters.
+
+use std::path::PathBuf;
+
+use store::Digest;
+use store::OutcomeVerdict;
+
+use crate::graph::Kind;
+
+/// Something that happened in a run.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// The run knows what it wants: so many nodes, of which so many are stale or unknown.
+    RunStarted {
+        /// Nodes wanted, inputs included; boots not yet known are not counted.
+        wanted: usize,
+        /// Of these, those with a cached result.
+        fresh: usize,
+    },
+    /// A stale node begins to run.
+    NodeStarted {
+        /// Kind of the node.
+        kind: Kind,
+        /// Name within its kind.
+        name: &'a str,
+        /// Why it is stale.
+        why: &'a str,
+    },
+    /// Something worth a line happened inside a node (a download, a retry).
+    NodeNote {
+        /// Kind of the node.
+        kind: Kind,
+        /// Name within its kind.
+        name: &'a str,
+        /// One line.
+        text: &'a str,
+    },
+    /// A node has its outcome: it ran, was cached, or was skipped.
+    NodeFinished(&'a NodeReport),
+    /// The run is over.
+    RunFinished(&'a RunReport),
+}
+
+/// The outcome of one node in a run.
+#[derive(Clone, Debug)]
+pub struct NodeReport {
+    /// Kind of the node.
+    pub kind: Kind,
+    /// Name within its kind: a declared name or an address.
+    pub name: String,
+    /// Succeeded, failed, broken or skipped.
+    pub verdict: OutcomeVerdict,
+    /// Whether the result stood in the store before this run.
+    pub cached: bool,
+    /// The key, where the inputs were resolved.
+    pub key: Option<Digest>,
+    /// What failed, broke, or why it was skipped; empty on success.
+    pub reason: String,
+    /// The whole log.
+    pub log: Option<PathBuf>,
+    /// Milliseconds it ran: in this run, or when it was made.
+    pub duration_ms: u64,
+}
+
+/// The outcome of a run.
+#[derive(Clone, Debug, Default)]
+pub struct RunReport {
+    /// One per wanted node, in topological order.
+    pub nodes: Vec<NodeReport>,
+    /// Wall time in milliseconds.
+    pub duration_ms: u64,
+    /// Whether the run was ended by a signal.
+    pub interrupted: bool,
+}
+
+/// Watches a run.
+pub trait Observer: Send + Sync {
+    /// Is told each event as it happens, from the scheduler's thread only.
+    fn event(&self, event: Event<'_>);
+}

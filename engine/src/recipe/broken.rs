@@ -1,0 +1,94 @@
+//! Why a node could not be run: faults of the environment, never recorded as results.
+
+use std::io;
+
+use store::StoreError;
+use thiserror::Error;
+
+use crate::apt::AptError;
+use crate::labs::LabError;
+use crate::sandbox::SandboxError;
+
+/// A node that could not be run to a result.
+#[derive(Debug, Error)]
+pub enum Broken {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The sandbox could not be set up.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// apt could not answer or fetch.
+    #[error(transparent)]
+    Apt(#[from] AptError),
+    /// The lab could not boot.
+    #[error(transparent)]
+    Lab(#[from] LabError),
+    /// A file of the node's own could not be read or written.
+    #[error("cannot {action} `{path}`: {source}")]
+    File {
+        /// What was tried, a verb.
+        action: &'static str,
+        /// The path.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A URL gave no good file.
+    #[error("cannot fetch `{url}`: {why}")]
+    Fetch {
+        /// The last URL tried.
+        url: String,
+        /// Why not.
+        why: String,
+    },
+    /// A program of the host is missing.
+    #[error("`{program}` is not installed; install the package `{package}`")]
+    Missing {
+        /// The program.
+        program: &'static str,
+        /// Debian's package of it.
+        package: &'static str,
+    },
+    /// A step ended in a way that says nothing about its input.
+    #[error("{0}")]
+    Infrastructure(String),
+    /// It was ended by the user.
+    #[error("interrupted")]
+    Cancelled,
+    /// The graph and the catalog disagree: a bug.
+    #[error("`{0}` does not resolve in the catalog")]
+    Unresolved(String),
+}
+
+impl Broken {
+    /// The error with its causes, one line.
+    pub fn message(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !text.contains(&cause_text) {
+                text = format!("{text}: {cause_text}");
+            }
+            source = cause.source();
+        }
+        text
+    }
+}
+
+/// Lines that tell that a build step ended by the machine's fault, not by its input's.
+const INFRASTRUCTURE: [&str; 7] = [
+    "No space left on device",
+    "Cannot allocate memory",
+    "virtual memory exhausted",
+    "fatal error: Killed signal terminated program",
+    "Input/output error",
+    "Disk quota exceeded",
+    "Too many open files",
+];
+
+/// The infrastructure fault a log tells of, if any.
+pub fn infrastructure_fault(log: &str) -> Option<&str> {
+    log.lines().find(|line| INFRASTRUCTURE.iter().any(|mark| line.contains(mark))).map(str::trim)
+}

@@ -1,0 +1,178 @@
+//! Pinned files, downloaded: packages through apt, tarballs through HTTP with resume.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::fs::OpenOptions;
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::path::Path;
+
+use reqwest::StatusCode;
+use reqwest::blocking::Client;
+use reqwest::header::RANGE;
+
+use super::Broken;
+use super::Finished;
+use super::Job;
+use super::Recipes;
+use super::step::file;
+use crate::lock::PinnedFile;
+use crate::model::SourceOrigin;
+use crate::sandbox::Cancel;
+
+impl Recipes {
+    /// Output `files`: a tree with one file per pinned file.
+    pub(super) fn fetch(&self, job: &Job<'_>) -> Result<Finished, Broken> {
+        let work = self.tools.store.work_dir("fetch")?;
+        let files = work.path().join("files");
+        fs::create_dir(&files).map_err(file("make", &files))?;
+        if let Some(pin) = self.lock.pins.get(job.name) {
+            self.fetch_packages(job, &pin.files, &files)?;
+        } else {
+            self.fetch_tarball(job, &files)?;
+        }
+        let tree = self.tools.store.put_tree(&files)?;
+        Ok(Finished::success(BTreeMap::from([("files".to_owned(), tree)]), String::new()))
+    }
+
+    fn fetch_packages(
+        &self,
+        job: &Job<'_>,
+        pinned: &[PinnedFile],
+        dest: &Path,
+    ) -> Result<(), Broken> {
+        let store = &self.tools.store;
+        let mut missing = Vec::new();
+        for file in pinned {
+            if store.blob_by_sha256(&file.sha256)?.is_none() {
+                missing.push(file);
+            }
+        }
+        let bytes: u64 = missing.iter().map(|file| file.size).sum();
+        if !missing.is_empty() {
+            let (count, mib) = (missing.len(), bytes.div_ceil(1 << 20));
+            (job.note)(&format!("downloads {count} packages, {mib} MiB"));
+        }
+        let downloads = dest.with_file_name("downloads");
+        self.tools.apt.download(&missing, &downloads, job.log, &|| job.cancel.is_cancelled())?;
+        for pin in missing {
+            let path = downloads.join(pin.file_name());
+            let (_, sha256) = store.put_file_with_sha256(&path)?;
+            check(&pin.url, &sha256, &pin.sha256)?;
+            fs::remove_file(&path).map_err(file("remove", &path))?;
+        }
+        for pin in pinned {
+            let digest = store.blob_by_sha256(&pin.sha256)?.ok_or_else(|| Broken::Fetch {
+                url: pin.url.clone(),
+                why: "it vanished from the store".to_owned(),
+            })?;
+            let path = dest.join(pin.file_name());
+            fs::hard_link(store.blob_path(&digest), &path).map_err(file("link", &path))?;
+        }
+        Ok(())
+    }
+
+    fn fetch_tarball(&self, job: &Job<'_>, dest: &Path) -> Result<(), Broken> {
+        let name = job.name.strip_prefix("source/").unwrap_or(job.name);
+        let source = self.catalog.sources.get(name).map(|source| &source.origin);
+        let Some(SourceOrigin::Tarball { urls, sha256 }) = source else {
+            return Err(Broken::Unresolved(job.name.to_owned()));
+        };
+        let path = dest.join("source.tar");
+        let store = &self.tools.store;
+        if let Some(digest) = store.blob_by_sha256(sha256)? {
+            fs::hard_link(store.blob_path(&digest), &path).map_err(file("link", &path))?;
+            return Ok(());
+        }
+        let mut last = Broken::Unresolved(job.name.to_owned());
+        for url in urls {
+            (job.note)(&format!("downloads {url}"));
+            match download(url, &path, job.cancel) {
+                Ok(()) => {
+                    let (_, found) = store.put_file_with_sha256(&path)?;
+                    match check(url, &found, sha256) {
+                        Ok(()) => return Ok(()),
+                        Err(error) => last = error,
+                    }
+                    fs::remove_file(&path).map_err(file("remove", &path))?;
+                }
+                Err(Broken::Cancelled) => return Err(Broken::Cancelled),
+                Err(error) => last = error,
+            }
+            let _ = writeln!(&mut &*job.log, "{}", last.message());
+        }
+        Err(last)
+    }
+}
+
+/// How often a broken transfer is taken up again where it broke.
+const RESUMES: u32 = 5;
+
+/// Downloads to `path`, resuming with a range request where a transfer broke.
+fn download(url: &str, path: &Path, cancel: &Cancel) -> Result<(), Broken> {
+    let failed = |why: String| Broken::Fetch { url: url.to_owned(), why };
+    let client = Client::builder()
+        .timeout(None)
+        .connect_timeout(std::time::Duration::from_secs(30))
+        .build()
+        .map_err(|error| failed(error.to_string()))?;
+    let mut last = String::new();
+    for _ in 0..=RESUMES {
+        let have = fs::metadata(path).map_or(0, |metadata| metadata.len());
+        let mut request = client.get(url);
+        if have > 0 {
+            request = request.header(RANGE, format!("bytes={have}-"));
+        }
+        let mut response = match request.send() {
+            Ok(response) => response,
+            Err(error) => {
+                last = error.to_string();
+                continue;
+            }
+        };
+        let resumed = response.status() == StatusCode::PARTIAL_CONTENT;
+        if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            return Ok(());
+        }
+        if !response.status().is_success() {
+            return Err(failed(response.status().to_string()));
+        }
+        let mut out = OpenOptions::new()
+            .create(true)
+            .append(resumed)
+            .write(true)
+            .truncate(!resumed)
+            .open(path)
+            .map_err(file("write", path))?;
+        match copy(&mut response, &mut out, cancel) {
+            Ok(true) => return Ok(()),
+            Ok(false) => return Err(Broken::Cancelled),
+            Err(error) => last = error.to_string(),
+        }
+    }
+    Err(failed(last))
+}
+
+/// Copies to the end; false where it was cancelled.
+fn copy(from: &mut impl Read, to: &mut impl Write, cancel: &Cancel) -> io::Result<bool> {
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        if cancel.is_cancelled() {
+            return Ok(false);
+        }
+        let count = from.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(true);
+        }
+        to.write_all(&buffer[..count])?;
+    }
+}
+
+fn check(url: &str, found: &str, wanted: &str) -> Result<(), Broken> {
+    if found == wanted {
+        return Ok(());
+    }
+    let why = format!("its SHA-256 is `{found}`, the definition or lock file says `{wanted}`");
+    Err(Broken::Fetch { url: url.to_owned(), why })
+}

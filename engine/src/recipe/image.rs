@@ -1,0 +1,62 @@
+//! A base with the `buildbot` user and more packages, packed by its own tar.
+
+use std::collections::BTreeMap;
+
+use super::Broken;
+use super::Finished;
+use super::Job;
+use super::Recipes;
+use super::step::End;
+use super::step::FILES;
+use super::step::Step;
+use super::step::bind;
+use super::step::input;
+use crate::graph::Slot;
+use crate::sandbox::User;
+
+/// The Debian family's way; `/files` holds exactly the packages to add. Nothing that carries the
+/// clock stays: logs, caches and backup files go, times are clamped.
+const SCRIPT: &str = r#"
+export DEBIAN_FRONTEND=noninteractive
+echo "buildbot:x:$WORKER:" >> /etc/group
+echo "buildbot:x:$WORKER:$WORKER:kernel builds:/build:/bin/sh" >> /etc/passwd
+echo 'buildbot:*:19675:0:99999:7:::' >> /etc/shadow
+if ls /files/*.deb >/dev/null 2>&1; then
+    dpkg --force-unsafe-io --force-confold --unpack /files/*.deb
+    dpkg --force-unsafe-io --force-confold --configure --pending
+fi
+ldconfig
+rm -rf /var/cache/apt/* /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache \
+    /var/lib/dpkg/*-old /var/log/* /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-
+tar --create --file=/build/image.tar --directory=/ --one-file-system --sort=name --format=gnu \
+    --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" --clamp-mtime \
+    --exclude=./build --exclude=./files --exclude='./dev/*' --exclude='./proc/*' --exclude='./tmp/*' .
+"#;
+
+impl Recipes {
+    /// Output `tar`: the whole root filesystem, byte-reproducible.
+    pub(super) fn image(&self, job: &Job<'_>) -> Result<Finished, Broken> {
+        let tools = &self.tools;
+        let base = tools.tree(job, Slot::Base, false)?;
+        let work = tools.build_dir("image")?;
+        let files = tools.store.work_dir("packages")?;
+        let packages = files.path().join("files");
+        tools.materialise(&input(job, Slot::Files)?, &packages)?;
+        (job.note)("makes the image: user buildbot, packages");
+        let step = Step {
+            script: SCRIPT,
+            env: BTreeMap::from([("WORKER".to_owned(), tools.sandbox.worker_uid().to_string())]),
+            user: User::Root,
+            binds: vec![bind(&packages, FILES, true)],
+        };
+        match tools.step(job, &base.path, work.path(), step)? {
+            End::Success => {
+                let outputs = tools.take(work.path(), &[("tar", "image.tar")])?;
+                Ok(Finished::success(outputs, String::new()))
+            }
+            End::Failure(message) => {
+                Ok(Finished::failure(message, BTreeMap::new(), String::new()))
+            }
+        }
+    }
+}

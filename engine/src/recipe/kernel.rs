@@ -1,0 +1,101 @@
+//! A compiled kernel: a pure function of source, image, toolchain and the content of its .config.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::json;
+
+use super::Broken;
+use super::Finished;
+use super::Job;
+use super::Recipes;
+use super::config::MAKE;
+use super::config::make_words;
+use super::step::End;
+use super::step::SRC;
+use super::step::Step;
+use super::step::bind;
+use super::step::file;
+use super::step::input;
+use crate::graph::Slot;
+use crate::kconfig::Config;
+use crate::sandbox::User;
+
+// `modules.tar` is always there: an empty one says that the config has no modules.
+const SCRIPT: &str = r#"
+mk -j"$JOBS" $TARGETS
+mkdir modules
+if grep -q '^CONFIG_MODULES=y' .config; then
+    mk -j"$JOBS" modules
+    mk INSTALL_MOD_PATH=/build/modules modules_install
+    rm -f modules/lib/modules/*/build modules/lib/modules/*/source
+fi
+reproducible() { tar --create --file="$1" --directory="$2" --sort=name --format=gnu --owner=0 --group=0 \
+    --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" .; }
+reproducible modules.tar modules
+if grep -q '^CONFIG_OF=y' .config && [ -d /src/arch/$srcarch/boot/dts ]; then
+    mk -j"$JOBS" dtbs
+    mk INSTALL_DTBS_PATH=/build/dtbs dtbs_install
+    reproducible dtbs.tar dtbs
+fi
+"#;
+
+impl Recipes {
+    /// Outputs `image`, `vmlinux`, `System.map`, `modules.tar`, `metadata.json` and, where the arch
+    /// has device trees, `dtbs.tar`.
+    pub(super) fn kernel(&self, job: &Job<'_>) -> Result<Finished, Broken> {
+        let (arch, _, toolchain) =
+            self.world().build(job.name).ok_or_else(|| Broken::Unresolved(job.name.to_owned()))?;
+        let tools = &self.tools;
+        let image = tools.image_tree(job)?;
+        let source = tools.tree(job, Slot::Source, true)?;
+        let work = tools.build_dir("kernel")?;
+        let build = work.path();
+        let config = tools.store.read(&input(job, Slot::Config)?)?;
+        tools.write(&build.join(".config"), &config)?;
+        let variables = make_words(&toolchain.make_variables());
+        let targets = arch.make_targets.join(" ");
+        let env = BTreeMap::from([
+            ("ARCH".to_owned(), arch.kernel_arch.clone()),
+            ("MAKE_VARIABLES".to_owned(), variables.clone()),
+            ("JOBS".to_owned(), self.make_jobs.to_string()),
+            ("TARGETS".to_owned(), targets.clone()),
+        ]);
+        let script = format!("{MAKE}{SCRIPT}");
+        let binds = vec![bind(&source.path, SRC, true)];
+        let step = Step { script: &script, env, user: User::Worker, binds };
+        if let End::Failure(message) = tools.step(job, &image.path, build, step)? {
+            return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
+        }
+        let path = build.join(".config");
+        if fs::read(&path).map_err(file("read", &path))? != config {
+            let message = "the build changed its .config, so the config was not resolved";
+            return Ok(Finished::failure(message.to_owned(), BTreeMap::new(), String::new()));
+        }
+        if !build.join(&arch.kernel_image).is_file() {
+            let message = format!("the build left no `{}`", arch.kernel_image);
+            return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
+        }
+        let release = fs::read_to_string(build.join("include/config/kernel.release"));
+        let release = release.unwrap_or_default().trim().to_owned();
+        let compiler = Config::parse(&String::from_utf8_lossy(&config))
+            .ok()
+            .and_then(|config| config.cc_version_text().map(str::to_owned));
+        // `vmlinux` may be the boot image itself, so it is copied, not moved.
+        let boot_image = tools.store.put_file(&build.join(&arch.kernel_image))?;
+        let files = ["vmlinux", "System.map", "modules.tar", "dtbs.tar"].map(|name| (name, name));
+        let mut outputs = tools.take(build, &files)?;
+        outputs.insert("image".to_owned(), boot_image);
+        let metadata = json!({
+            "version": 1,
+            "kernel_release": release,
+            "compiler": compiler,
+            "make": format!("make ARCH={} {variables} {targets}", arch.kernel_arch),
+            "kernel_image": arch.kernel_image,
+            "image_bytes": tools.store.size(&boot_image)?,
+        });
+        let metadata = serde_json::to_vec_pretty(&metadata).unwrap_or_default();
+        outputs.insert("metadata.json".to_owned(), tools.store.put_bytes(&metadata)?);
+        Ok(Finished::success(outputs, String::new()))
+    }
+}

@@ -1,0 +1,32 @@
+//! Which boards a resolved .config fits: computed here, nothing is run.
+
+use std::collections::BTreeMap;
+
+use super::Broken;
+use super::Finished;
+use super::Job;
+use super::Recipes;
+use super::step::input;
+use crate::graph::Matched;
+use crate::graph::Slot;
+use crate::kconfig::Config;
+use crate::matching::matches_only;
+
+impl Recipes {
+    /// No outputs; facts: the matched boards. The reasons of the others are computed when asked for.
+    pub(super) fn matches(&self, job: &Job<'_>) -> Result<Finished, Broken> {
+        let text = self.tools.store.read(&input(job, Slot::Config)?)?;
+        let config = match Config::parse(&String::from_utf8_lossy(&text)) {
+            Ok(config) => config,
+            Err(error) => {
+                let message = format!("the .config is not readable: {error}");
+                return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
+            }
+        };
+        let boards = self.catalog.boards.values();
+        let requirements = boards.map(|board| (board.name.as_str(), &board.requires));
+        let boards = matches_only(&config, requirements).map(str::to_owned).collect();
+        let facts = serde_json::json!(Matched { boards }).to_string();
+        Ok(Finished::success(BTreeMap::new(), facts))
+    }
+}

@@ -1,0 +1,64 @@
+//! An interactive shell in the sandbox a node is built in.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use store::Digest;
+
+use super::Broken;
+use super::Recipes;
+use super::config::make_words;
+use super::step::SRC;
+use super::step::Step;
+use super::step::bind;
+use super::step::spec;
+use crate::graph::Kind;
+use crate::graph::Slot;
+use crate::sandbox::Cancel;
+use crate::sandbox::Exit;
+use crate::sandbox::Stdio;
+use crate::sandbox::User;
+
+impl Recipes {
+    /// Runs a shell with the node's image, source, .config and environment; what it leaves in
+    /// `/build` is lost.
+    pub fn shell(
+        &self,
+        kind: Kind,
+        name: &str,
+        inputs: BTreeMap<Slot, Digest>,
+        cancel: &Cancel,
+    ) -> Result<Exit, Broken> {
+        let tools = &self.tools;
+        let image = inputs.get(&Slot::Image).or_else(|| inputs.get(&Slot::Base));
+        let image = image.ok_or_else(|| {
+            Broken::Infrastructure(format!("a {kind} node runs in no sandbox; there is no shell"))
+        })?;
+        let image = tools.unpacked(image, false, &|| {})?;
+        let source = inputs.get(&Slot::Source);
+        let source = source.map(|digest| tools.unpacked(digest, true, &|| {})).transpose()?;
+        let work = tools.build_dir("shell")?;
+        if let Some(config) = inputs.get(&Slot::Config) {
+            tools.write(&work.path().join(".config"), tools.store.read(config)?)?;
+        }
+        let mut env = BTreeMap::from([
+            ("TERM".to_owned(), "xterm".to_owned()),
+            ("PS1".to_owned(), format!("engine {kind}:{name} \\w\\$ ")),
+        ]);
+        if let Some((arch, _, toolchain)) = self.world().build(name) {
+            env.insert("ARCH".to_owned(), arch.kernel_arch.clone());
+            env.insert("MAKE_VARIABLES".to_owned(), make_words(&toolchain.make_variables()));
+        }
+        let binds = source.iter().map(|tree| bind(&tree.path, SRC, true)).collect();
+        let step = Step { script: "", env, user: User::Worker, binds };
+        let mut spec = spec(&image.path, work.path(), &step);
+        let bash = image.path.join("bin/bash").exists();
+        spec.argv = vec![if bash { "/bin/bash" } else { "/bin/sh" }.to_owned()];
+        if bash {
+            spec.argv.push("--norc".to_owned());
+        }
+        spec.cwd = PathBuf::from(super::step::BUILD);
+        spec.limits.wall = None;
+        Ok(tools.sandbox.run(&spec, Stdio::Terminal, cancel)?)
+    }
+}

@@ -1,0 +1,213 @@
+//! A script run inside an image: the common part of the recipes that build something.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::fs::File;
+use std::io::Read;
+use std::io::Seek;
+use std::io::SeekFrom;
+use std::os::unix::fs::chown;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use store::Digest;
+use store::Unpacked;
+use store::WorkDir;
+
+use super::Broken;
+use super::Job;
+use super::Tools;
+use super::broken::infrastructure_fault;
+use crate::graph::Slot;
+use crate::sandbox::Bind;
+use crate::sandbox::Exit;
+use crate::sandbox::Limits;
+use crate::sandbox::Spec;
+use crate::sandbox::Stdio;
+use crate::sandbox::User;
+
+/// Where a step's output directory lies in the sandbox.
+pub(super) const BUILD: &str = "/build";
+/// Where the kernel source lies in the sandbox.
+pub(super) const SRC: &str = "/src";
+/// Where downloaded packages lie in the sandbox.
+pub(super) const FILES: &str = "/files";
+
+/// Fixed time of everything that would otherwise carry the clock, seconds since 1970.
+pub const EPOCH: u64 = 1_700_000_000;
+
+/// No step needs longer on any machine that is worth building on.
+const WALL: Duration = Duration::from_secs(6 * 3600);
+
+/// Bound on what a step may change in an image; it is memory, taken only as it is used.
+const TMP_SIZE: u64 = 8 << 30;
+
+/// A script to run.
+pub(super) struct Step<'a> {
+    pub script: &'a str,
+    pub env: BTreeMap<String, String>,
+    pub user: User,
+    pub binds: Vec<Bind>,
+}
+
+/// How a script ended; anything that says nothing about the input is an `Err(Broken)` instead.
+pub(super) enum End {
+    Success,
+    /// A deterministic failure: the last telling line of the log.
+    Failure(String),
+}
+
+impl Tools {
+    /// The unpacked tree of an image blob.
+    pub(super) fn image_tree(&self, job: &Job<'_>) -> Result<Unpacked, Broken> {
+        self.tree(job, Slot::Image, false)
+    }
+
+    /// The unpacked tree of a slot's tarball.
+    pub(super) fn tree(&self, job: &Job<'_>, slot: Slot, strip: bool) -> Result<Unpacked, Broken> {
+        let digest = input(job, slot)?;
+        self.unpacked(&digest, strip, &|| {
+            (job.note)(&format!("unpacks {} {}", slot.word(), digest.short()));
+        })
+    }
+
+    /// A tarball of the store as a directory tree, unpacked once.
+    pub fn unpacked(
+        &self,
+        digest: &Digest,
+        strip_top: bool,
+        first: &dyn Fn(),
+    ) -> Result<Unpacked, Broken> {
+        let archive = self.store.blob_path(digest);
+        self.store.unpacked(digest, |dest| {
+            first();
+            self.sandbox.unpack(&archive, dest, strip_top).map_err(Broken::from)
+        })
+    }
+
+    /// A scratch directory that a step's user may write.
+    pub(super) fn build_dir(&self, label: &str) -> Result<WorkDir, Broken> {
+        let work = self.store.work_dir(label)?;
+        self.give_to_worker(work.path())?;
+        Ok(work)
+    }
+
+    /// Makes a file or directory the sandbox user's own; nothing to do unless the engine is root.
+    pub(super) fn give_to_worker(&self, path: &Path) -> Result<(), Broken> {
+        let (uid, gid) = (self.sandbox.worker_uid(), self.sandbox.worker_gid());
+        chown(path, Some(uid), Some(gid)).map_err(file("hand over", path))
+    }
+
+    /// Writes an input file of a step.
+    pub(super) fn write(&self, path: &Path, text: impl AsRef<[u8]>) -> Result<(), Broken> {
+        fs::write(path, text).map_err(file("write", path))?;
+        self.give_to_worker(path)
+    }
+
+    /// Runs a script in an image with `build` writable at `/build`.
+    pub(super) fn step(
+        &self,
+        job: &Job<'_>,
+        image: &Path,
+        build: &Path,
+        step: Step<'_>,
+    ) -> Result<End, Broken> {
+        let log = job.log.try_clone().map_err(file("open", Path::new("log")))?;
+        let spec = spec(image, build, &step);
+        match self.sandbox.run(&spec, Stdio::Log(log), job.cancel)? {
+            Exit::Code(0) => Ok(End::Success),
+            Exit::Code(code) => {
+                let log = read_log(job.log);
+                match infrastructure_fault(&log) {
+                    Some(line) => Err(Broken::Infrastructure(line.to_owned())),
+                    None => Ok(End::Failure(telling_line(&log, code))),
+                }
+            }
+            Exit::Signal(signal) => Err(Broken::Infrastructure(format!(
+                "the step was killed by signal {signal}; the machine may be out of memory"
+            ))),
+            Exit::TimedOut => Err(Broken::Infrastructure("the step ran into its time limit".into())),
+            Exit::Cancelled => Err(Broken::Cancelled),
+        }
+    }
+}
+
+/// The sandbox a step runs in.
+pub(super) fn spec(image: &Path, build: &Path, step: &Step<'_>) -> Spec {
+    let mut env = BTreeMap::from(
+        [
+            ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+            ("HOME", BUILD),
+            ("LC_ALL", "C"),
+            ("TZ", "UTC"),
+            ("KBUILD_BUILD_USER", "buildbot"),
+            ("KBUILD_BUILD_HOST", "engine"),
+            ("KBUILD_BUILD_VERSION", "1"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    env.insert("SOURCE_DATE_EPOCH".to_owned(), EPOCH.to_string());
+    env.insert("KBUILD_BUILD_TIMESTAMP".to_owned(), format!("@{EPOCH}"));
+    env.extend(step.env.clone());
+    let mut binds = step.binds.clone();
+    binds.push(bind(build, BUILD, false));
+    Spec {
+        root: image.to_owned(),
+        binds,
+        argv: ["/bin/sh", "-euc", step.script].map(str::to_owned).to_vec(),
+        env,
+        cwd: PathBuf::from(BUILD),
+        user: step.user,
+        limits: Limits { wall: Some(WALL), ..Limits::default() },
+        hostname: "engine".to_owned(),
+        tmp_size: TMP_SIZE,
+    }
+}
+
+pub(super) fn bind(source: &Path, target: &str, read_only: bool) -> Bind {
+    Bind { source: source.to_owned(), target: PathBuf::from(target), read_only }
+}
+
+pub(super) fn input(job: &Job<'_>, slot: Slot) -> Result<Digest, Broken> {
+    job.inputs.get(&slot).copied().ok_or_else(|| Broken::Unresolved(job.name.to_owned()))
+}
+
+pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Broken {
+    let path = path.display().to_string();
+    move |source| Broken::File { action, path, source }
+}
+
+/// The whole log so far; what cannot be read reads as empty.
+pub(super) fn read_log(log: &File) -> String {
+    let mut bytes = Vec::new();
+    if let Ok(mut log) = log.try_clone()
+        && log.seek(SeekFrom::Start(0)).is_ok()
+    {
+        let _ = log.read_to_end(&mut bytes);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The line of a failed build's log that a person would point at.
+fn telling_line(log: &str, code: i32) -> String {
+    let lines = || log.lines().map(str::trim);
+    lines()
+        .find(|line| line.contains(" error: ") || line.contains("fatal error:"))
+        .or_else(|| lines().find(|line| line.contains("undefined reference")))
+        .or_else(|| lines().find(|line| line.starts_with("make") && line.contains("***")))
+        .or_else(|| lines().rfind(|line| !line.is_empty()))
+        .map_or_else(|| format!("exit status {code}"), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_compiler_error_is_the_telling_line() {
+        let log = "  CC a.o\na.c:3:1: error: unknown type\nmake[1]: *** [a.o] Error 1\n";
+        assert_eq!(telling_line(log, 2), "a.c:3:1: error: unknown type");
+        assert_eq!(telling_line("", 2), "exit status 2");
+    }
+}

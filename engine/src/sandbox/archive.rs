@@ -1,0 +1,202 @@
+//! Extracts tar archives inside a user namespace.
+
+use std::error::Error;
+use std::ffi::OsStr;
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Read;
+use std::iter;
+use std::path::Component;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
+
+use liblzma::read::XzDecoder;
+use nix::fcntl::AT_FDCWD;
+use nix::sys::stat::UtimensatFlags;
+use nix::sys::stat::utimensat;
+use nix::sys::time::TimeSpec;
+use tar::Archive;
+use tar::Entry;
+use tar::EntryType;
+
+use super::error::Step;
+use super::error::StepError;
+
+const XZ: &[u8] = b"\xfd7zXZ\0";
+const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
+
+/// Bytes per message from the decoding thread, and how many may wait.
+const CHUNK: usize = 1 << 20;
+const CHUNKS: usize = 8;
+
+/// How the tar crate begins the error for an extended attribute; all else of the entry is done then.
+const XATTR_REFUSED: &str = "failed to set extended attributes";
+
+/// Extracts the archive at `archive` into `dest`; see [`Sandbox::unpack`](super::Sandbox::unpack).
+pub(super) fn unpack(
+    archive: &Path,
+    dest: &Path,
+    strip_top: bool,
+    owners: bool,
+) -> Result<(), StepError> {
+    let read = || format!("read `{}`", archive.display());
+    let mut file = BufReader::with_capacity(CHUNK, File::open(archive).step(read)?);
+    let magic = file.fill_buf().step(read)?;
+    let bytes: Box<dyn Read + Send> = if magic.starts_with(XZ) {
+        Box::new(XzDecoder::new(file))
+    } else if magic.starts_with(ZSTD) {
+        Box::new(zstd::Decoder::with_buffer(file).step(read)?)
+    } else {
+        Box::new(file)
+    };
+    let unpack = || format!("unpack `{}` into `{}`", archive.display(), dest.display());
+    fs::create_dir_all(dest)
+        .and_then(|()| fs::canonicalize(dest))
+        .and_then(|dest| {
+            extract(Decoded::start(bytes)?, &dest, owners)?;
+            if strip_top { strip(&dest) } else { Ok(()) }
+        })
+        .step(unpack)
+}
+
+fn extract(bytes: impl Read, dest: &Path, owners: bool) -> io::Result<()> {
+    let mut archive = Archive::new(bytes);
+    archive.set_preserve_permissions(true);
+    archive.set_preserve_ownerships(owners);
+    archive.set_unpack_xattrs(true);
+    // Directories come last and the deepest first: their modes could forbid, and their contents
+    // would change, what is set on them.
+    let mut directories = Vec::new();
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        let path = inside(&entry.path()?);
+        if below_dev(&path) {
+            continue;
+        }
+        match entry.header().entry_type() {
+            EntryType::Directory => directories.push((path, entry)),
+            EntryType::Block | EntryType::Char | EntryType::Fifo => {}
+            _ => place(&mut entry, dest)?,
+        }
+    }
+    directories.sort_by(|(a, _), (b, _)| b.cmp(a));
+    for (path, mut entry) in directories {
+        place(&mut entry, dest)?;
+        let seconds = i64::try_from(entry.header().mtime()?).map_err(io::Error::other)?;
+        let time = TimeSpec::new(seconds, 0);
+        utimensat(
+            AT_FDCWD,
+            &dest.join(path),
+            &time,
+            &time,
+            UtimensatFlags::NoFollowSymlink,
+        )?;
+    }
+    Ok(())
+}
+
+fn place(entry: &mut Entry<'_, impl Read>, dest: &Path) -> io::Result<()> {
+    match entry.unpack_in(dest) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let path = entry.path()?;
+            Err(io::Error::other(format!(
+                "the entry `{}` leads out of it",
+                path.display()
+            )))
+        }
+        Err(error) => {
+            let texts: Vec<String> = chain(&error).map(ToString::to_string).collect();
+            if texts.iter().any(|text| text.starts_with(XATTR_REFUSED)) {
+                return Ok(());
+            }
+            Err(io::Error::new(error.kind(), texts.join(": ")))
+        }
+    }
+}
+
+/// Gives an error and its causes, which the tar crate's own texts leave out.
+fn chain(error: &io::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    iter::successors(Some(error as &(dyn Error + 'static)), |&error| {
+        error.source()
+    })
+}
+
+/// Gives the path as it will be below the destination.
+fn inside(path: &Path) -> PathBuf {
+    path.components()
+        .filter(|part| matches!(part, Component::Normal(_)))
+        .collect()
+}
+
+fn below_dev(path: &Path) -> bool {
+    let mut parts = path.components();
+    parts.next() == Some(Component::Normal(OsStr::new("dev"))) && parts.next().is_some()
+}
+
+/// Moves everything in the one top directory of `dest` up.
+fn strip(dest: &Path) -> io::Result<()> {
+    let mut entries = fs::read_dir(dest)?.collect::<io::Result<Vec<_>>>()?;
+    let top = match (entries.pop(), entries.is_empty()) {
+        (Some(top), true) if top.file_type()?.is_dir() => top.path(),
+        _ => return Err(io::Error::other("it does not hold one top directory")),
+    };
+    // The top directory may hold an entry of its own name.
+    let aside = dest.join(".top");
+    fs::rename(top, &aside)?;
+    for entry in fs::read_dir(&aside)? {
+        let entry = entry?;
+        fs::rename(entry.path(), dest.join(entry.file_name()))?;
+    }
+    fs::remove_dir(aside)
+}
+
+/// What a thread has decoded, so that decoding and writing files take their time side by side.
+struct Decoded {
+    chunks: mpsc::Receiver<io::Result<Vec<u8>>>,
+    chunk: io::Cursor<Vec<u8>>,
+}
+
+impl Decoded {
+    fn start(mut bytes: Box<dyn Read + Send>) -> io::Result<Decoded> {
+        let (sender, chunks) = mpsc::sync_channel(CHUNKS);
+        thread::Builder::new().spawn(move || {
+            loop {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                let read = (&mut bytes).take(CHUNK as u64).read_to_end(&mut chunk);
+                let last = !matches!(read, Ok(1..));
+                // Nobody receives any more once extraction has failed.
+                if sender.send(read.map(|_| chunk)).is_err() || last {
+                    return;
+                }
+            }
+        })?;
+        Ok(Decoded {
+            chunks,
+            chunk: io::Cursor::default(),
+        })
+    }
+}
+
+impl Read for Decoded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.chunk.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            match self.chunks.recv() {
+                Ok(chunk) => self.chunk = io::Cursor::new(chunk?),
+                Err(_) => return Ok(0),
+            }
+            if self.chunk.get_ref().is_empty() {
+                return Ok(0);
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What a command sees of the file system: the image below a layer in memory, and the binds.
+
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::Component;
+use std::path::Path;
+use std::path::PathBuf;
+
+use nix::mount::MntFlags;
+use nix::mount::MsFlags;
+use nix::mount::mount;
+use nix::mount::umount2;
+use nix::sys::statvfs::FsFlags;
+use nix::sys::statvfs::statvfs;
+use nix::unistd::pivot_root;
+
+use super::error::Step;
+use super::error::StepError;
+use super::spec::Bind;
+use super::spec::Spec;
+
+/// Where the layer in memory is put together. Every host has this directory, and nothing that is
+/// shown inside comes from below it.
+const WORK: &str = "/sys";
+
+/// Where the host stays in reach, inside, until everything is bound.
+const HOST: &str = "/.host";
+
+/// Device nodes taken from the host; a user namespace cannot make any.
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+
+/// Replaces every mount of this process by those of `spec`.
+pub(super) fn enter(spec: &Spec) -> Result<(), StepError> {
+    let sources = spec
+        .binds
+        .iter()
+        .map(source)
+        .collect::<Result<Vec<_>, _>>()?;
+    let size = format!("size={}", spec.tmp_size);
+    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)
+        .step(|| "make the mounts private".to_owned())?;
+    overlay(spec, &size)?;
+    for (bind, source) in spec.binds.iter().zip(&sources) {
+        show(source, &bind.target, bind.read_only)?;
+    }
+    let private = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    make("proc", "/proc", private | MsFlags::MS_NOEXEC, None)?;
+    devices()?;
+    make("tmpfs", "/tmp", private, Some(&format!("mode=1777,{size}")))?;
+    umount2(HOST, MntFlags::MNT_DETACH).step(|| "leave the host's mounts".to_owned())?;
+    fs::remove_dir(HOST).step(|| format!("remove `{HOST}`"))
+}
+
+const NONE: Option<&str> = None;
+
+/// Gives a bind's source without links, so that it means the same below [`HOST`].
+fn source(bind: &Bind) -> Result<PathBuf, StepError> {
+    fs::canonicalize(&bind.source).step(|| format!("find `{}`", bind.source.display()))
+}
+
+/// Makes the image with a layer in memory above it the root, and the host's root [`HOST`].
+fn overlay(spec: &Spec, size: &str) -> Result<(), StepError> {
+    let work = Path::new(WORK);
+    let root = fs::canonicalize(&spec.root).step(|| format!("find `{}`", spec.root.display()))?;
+    mount(
+        Some("tmpfs"),
+        work,
+        Some("tmpfs"),
+        MsFlags::empty(),
+        Some(&*format!("mode=755,{size}")),
+    )
+    .step(|| format!("mount a `tmpfs` on `{WORK}`"))?;
+    for name in ["lower", "upper", "work", "root"] {
+        fs::create_dir(work.join(name)).step(|| format!("make `{WORK}/{name}`"))?;
+    }
+    // By way of a bind, as the option would give a meaning to `:` and `,` in the path.
+    bind(&root, &work.join("lower"), MsFlags::empty())?;
+    let layers =
+        format!("lowerdir={WORK}/lower,upperdir={WORK}/upper,workdir={WORK}/work,userxattr");
+    let merged = work.join("root");
+    mount(
+        Some("overlay"),
+        &merged,
+        Some("overlay"),
+        MsFlags::empty(),
+        Some(&*layers),
+    )
+    .step(|| format!("mount an overlay on `{}`", root.display()))?;
+    let host = work.join("root").join(&HOST[1..]);
+    fs::create_dir(&host).step(|| format!("make `{HOST}` in the image"))?;
+    pivot_root(&merged, &host).step(|| "make the image the root".to_owned())?;
+    std::env::set_current_dir("/").step(|| "enter `/`".to_owned())
+}
+
+/// Shows `source` of the host at `target`, making the target when it is missing.
+fn show(source: &Path, target: &Path, read_only: bool) -> Result<(), StepError> {
+    let outside = below_host(source);
+    let is_dir = outside.is_dir();
+    if !target.is_absolute() || target.components().any(|part| part == Component::ParentDir) {
+        let odd = io::Error::other("the target is not an absolute path without `..`");
+        return Err(odd).step(|| format!("bind on `{}`", target.display()));
+    }
+    let made = if is_dir {
+        fs::create_dir_all(target)
+    } else {
+        fs::create_dir_all(target.parent().unwrap_or(target)).and_then(|()| {
+            File::options()
+                .append(true)
+                .create(true)
+                .open(target)
+                .map(drop)
+        })
+    };
+    made.step(|| format!("make `{}`", target.display()))?;
+    if !read_only {
+        return bind(&outside, target, MsFlags::MS_REC);
+    }
+    bind(&outside, target, MsFlags::empty())?;
+    let step = || format!("make `{}` read-only", target.display());
+    // The host's own restrictions are locked: a remount must repeat them.
+    let locked = kept(statvfs(target).step(step)?.flags());
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | locked;
+    mount(NONE, target, NONE, flags, NONE).step(step)
+}
+
+fn kept(flags: FsFlags) -> MsFlags {
+    let pairs = [
+        (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
+        (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
+        (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
+        (FsFlags::ST_NOATIME, MsFlags::MS_NOATIME),
+        (FsFlags::ST_NODIRATIME, MsFlags::MS_NODIRATIME),
+        (FsFlags::ST_RELATIME, MsFlags::MS_RELATIME),
+    ];
+    pairs
+        .into_iter()
+        .filter(|(has, _)| flags.contains(*has))
+        .map(|(_, keep)| keep)
+        .collect()
+}
+
+fn devices() -> Result<(), StepError> {
+    make("tmpfs", "/dev", MsFlags::MS_NOSUID, Some("mode=755"))?;
+    for name in DEVICES {
+        let node = Path::new("/dev").join(name);
+        show(&node, &node, false)?;
+    }
+    let links = [
+        ("/proc/self/fd", "fd"),
+        ("/proc/self/fd/0", "stdin"),
+        ("/proc/self/fd/1", "stdout"),
+        ("/proc/self/fd/2", "stderr"),
+        ("pts/ptmx", "ptmx"),
+    ];
+    for (to, name) in links {
+        symlink(to, Path::new("/dev").join(name)).step(|| format!("make `/dev/{name}`"))?;
+    }
+    let private = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    make("tmpfs", "/dev/shm", private, Some("mode=1777"))?;
+    let pts = "newinstance,ptmxmode=0666,mode=620";
+    make(
+        "devpts",
+        "/dev/pts",
+        MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
+        Some(pts),
+    )
+}
+
+/// Mounts a new file system of kind `kind` on `target`.
+fn make(kind: &str, target: &str, flags: MsFlags, data: Option<&str>) -> Result<(), StepError> {
+    fs::create_dir_all(target).step(|| format!("make `{target}`"))?;
+    mount(Some(kind), target, Some(kind), flags, data)
+        .step(|| format!("mount `{kind}` on `{target}`"))
+}
+
+fn bind(source: &Path, target: &Path, how: MsFlags) -> Result<(), StepError> {
+    mount(Some(source), target, NONE, MsFlags::MS_BIND | how, NONE)
+        .step(|| format!("bind `{}` on `{}`", source.display(), target.display()))
+}
+
+fn below_host(path: &Path) -> PathBuf {
+    Path::new(HOST).join(path.strip_prefix("/").unwrap_or(path))
+}

@@ -1,0 +1,702 @@
+//! Sandboxes on this machine: as root, as a user with subordinate ids, as a user without.
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::fs::File;
+use std::fs::Permissions;
+use std::io;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Output;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use engine::sandbox::Bind;
+use engine::sandbox::Cancel;
+use engine::sandbox::Exit;
+use engine::sandbox::Limits;
+use engine::sandbox::Mapping;
+use engine::sandbox::Sandbox;
+use engine::sandbox::SandboxError;
+use engine::sandbox::Spec;
+use engine::sandbox::Stdio;
+use engine::sandbox::User;
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use nix::unistd::geteuid;
+
+const APPLETS: &str = "sh cat chown env hostname id kill ls mkdir rmdir sleep stat touch";
+
+/// An ordinary user with subordinate ids; made when missing.
+const USER: &str = "engine-test";
+
+/// A uid with neither a name nor subordinate ids.
+const STRANGER: &str = "23457";
+
+/// Runs each scenario as root, as [`USER`] and as [`STRANGER`].
+macro_rules! scenarios {
+    ($($name:ident)*) => {
+        mod as_root { $(#[test] fn $name() { super::as_root(super::$name); })* }
+        mod as_user {
+            $(#[test] fn $name() {
+                super::as_user(concat!("as_user::", stringify!($name)), super::$name);
+            })*
+        }
+        mod as_stranger {
+            $(#[test] fn $name() {
+                super::as_stranger(concat!("as_stranger::", stringify!($name)), super::$name);
+            })*
+        }
+    };
+}
+
+scenarios! {
+    worker_sees_only_what_the_spec_gives
+    image_is_never_changed
+    exits_are_passed_on
+    failing_steps_are_named
+    limits_apply
+    root_of_the_image_needs_ids
+    wall_limit_kills_the_tree
+    cancelling_kills_the_tree
+    killing_the_engine_kills_the_tree
+    killing_the_helper_is_an_error
+    terminal_is_lent
+    archives_are_unpacked_and_removed
+    archives_cannot_escape
+    top_directory_is_stripped
+}
+
+fn worker_sees_only_what_the_spec_gives(world: &World) {
+    let mut spec = world.spec(
+        "id -u; id -g; hostname; pwd; env; ls /; ls /src; touch /src/x; cat /proc/net/dev;
+         cat /proc/self/status; echo made > /out/file; echo in > /tmp/x; echo gone > /dev/null",
+    );
+    spec.env.insert("B".to_owned(), "two words".to_owned());
+    let (exit, log) = world.run(&spec);
+    assert_eq!(exit.unwrap(), Exit::Code(0), "{log}");
+    let (uid, gid) = (world.sandbox.worker_uid(), world.sandbox.worker_gid());
+    assert!(
+        log.starts_with(&format!("{uid}\n{gid}\nbox\n/out\n")),
+        "{log}"
+    );
+    let mut env: Vec<&str> = log
+        .lines()
+        .skip(4)
+        .take_while(|line| *line != "bin")
+        .collect();
+    // The shell itself adds these two to what it was given.
+    env.retain(|line| !["PWD=/out", "SHLVL=1"].contains(line));
+    env.sort_unstable();
+    assert_eq!(env, ["B=two words", "PATH=/bin"]);
+    assert!(log.contains("\nbin\ndev\nout\nproc\nsrc\ntmp\n"), "{log}");
+    assert!(
+        log.contains("touch: /src/x: Read-only file system\n"),
+        "{log}"
+    );
+    let devices = log
+        .lines()
+        .filter(|line| line.contains(": "))
+        .filter(|line| {
+            line.split_once(':')
+                .is_some_and(|(_, rest)| rest.split_whitespace().count() == 16)
+        });
+    assert_eq!(
+        devices
+            .map(|line| line.trim()[..3].to_owned())
+            .collect::<Vec<_>>(),
+        ["lo:"]
+    );
+    for line in ["CapEff:\t0000000000000000", "NoNewPrivs:\t1"] {
+        assert!(log.contains(line), "{line} in {log}");
+    }
+    let made = fs::metadata(world.path("out/file")).unwrap();
+    assert_eq!((made.uid(), made.gid()), (uid, gid));
+    assert_eq!(
+        fs::read_to_string(world.path("out/file")).unwrap(),
+        "made\n"
+    );
+}
+
+fn image_is_never_changed(world: &World) {
+    let mut spec = world.spec("touch /bin/new /here/x && ls /bin/new /data/there");
+    spec.user = world.root_or_worker();
+    // A target that a link in the image leads elsewhere stays inside.
+    symlink("/data", world.path("root/link")).unwrap();
+    fs::write(world.path("out/there"), "").unwrap();
+    for (source, target) in [("out", "/link"), ("out", "/here")] {
+        let source = world.path(source);
+        spec.binds.push(Bind {
+            source,
+            target: target.into(),
+            read_only: false,
+        });
+    }
+    fs::set_permissions(world.path("root/bin"), Permissions::from_mode(0o777)).unwrap();
+    fs::create_dir(world.path("root/data")).unwrap();
+    let (exit, log) = world.run(&spec);
+    assert_eq!(
+        (exit.unwrap(), &*log),
+        (Exit::Code(0), "/bin/new\n/data/there\n")
+    );
+    assert!(!world.path("root/bin/new").exists());
+    assert!(!world.path("root/here").exists() && !world.path("root/.host").exists());
+    assert!(world.path("out/x").exists());
+}
+
+fn exits_are_passed_on(world: &World) {
+    for (script, expected) in [
+        ("exit 0", Exit::Code(0)),
+        ("exit 77", Exit::Code(77)),
+        ("kill -9 $$", Exit::Signal(9)),
+        ("kill -15 $$", Exit::Signal(15)),
+        // Left behind, it must neither delay nor outlive the command.
+        ("sleep 1000 & exit 3", Exit::Code(3)),
+        // What every program may expect, though Rust ignores it: death by SIGPIPE.
+        ("kill -13 $$", Exit::Signal(13)),
+    ] {
+        let (exit, log) = world.run(&world.spec(script));
+        assert_eq!(exit.unwrap(), expected, "{script}: {log}");
+    }
+}
+
+fn failing_steps_are_named(world: &World) {
+    let fails = |change: &dyn Fn(&mut Spec)| {
+        let mut spec = world.spec("exit 0");
+        change(&mut spec);
+        world
+            .run(&spec)
+            .0
+            .unwrap_err()
+            .to_string()
+            .replace(world.dir.to_str().unwrap(), "[DIR]")
+    };
+    let texts = [
+        fails(&|spec| spec.argv = vec!["make".to_owned()]),
+        fails(&|spec| spec.argv.clear()),
+        fails(&|spec| spec.cwd = "/nowhere".into()),
+        fails(&|spec| spec.cwd = "/bin/sh".into()),
+        fails(&|spec| spec.root.push("missing")),
+        fails(&|spec| spec.binds[0].source.push("missing")),
+        fails(&|spec| spec.binds[0].target = "a/../b".into()),
+        fails(&|spec| spec.binds[0].target = "/bin/sh/x".into()),
+    ];
+    insta::assert_snapshot!(texts.join("\n"), @r"
+    sandbox: cannot run `make` in `/out`: No such file or directory
+    sandbox: cannot run the command: it is empty
+    sandbox: cannot enter `/nowhere`: No such file or directory
+    sandbox: cannot enter `/bin/sh`: it is no directory
+    sandbox: cannot find `[DIR]/root/missing`: No such file or directory
+    sandbox: cannot find `[DIR]/src/missing`: No such file or directory
+    sandbox: cannot bind on `a/../b`: the target is not an absolute path without `..`
+    sandbox: cannot make `/bin/sh/x`: Not a directory
+    ");
+}
+
+fn limits_apply(world: &World) {
+    let mut spec = world.spec(
+        "ulimit -n; ulimit -c; ulimit -f; (for i in 1 2 3 4 5 6 7 8 9; do sleep 9 & done) || echo no;
+         cat /dev/zero > /out/big",
+    );
+    spec.limits = Limits {
+        wall: None,
+        nofile: Some(100),
+        file_size: Some(1 << 20),
+        processes: Some(8),
+    };
+    let (exit, log) = world.run(&spec);
+    exit.unwrap();
+    assert!(log.starts_with("100\n0\n2048\n"), "{log}");
+    assert!(log.contains("can't fork"), "{log}");
+    assert_eq!(
+        fs::metadata(world.path("out/big")).map_or(1 << 20, |big| big.len()),
+        1 << 20
+    );
+}
+
+fn root_of_the_image_needs_ids(world: &World) {
+    let mut spec = world.spec("id -u; touch /bin/x; chown 33:44 /bin/x && stat -c %u:%g /bin/x");
+    spec.user = User::Root;
+    match (world.sandbox.mapping(), world.run(&spec)) {
+        (Mapping::Single { .. }, (Err(error @ SandboxError::NeedsSubids { .. }), _)) => {
+            insta::assert_snapshot!(error, @"making images as user `23457` needs subordinate ids: `/etc/subuid` has no range of 65535 ids for `23457`; install `newuidmap` and `newgidmap` (package `uidmap`, or `shadow`) and add the line `23457:100000:65536` to `/etc/subuid` and `/etc/subgid`");
+        }
+        (_, (exit, log)) => {
+            assert_eq!((exit.unwrap(), &*log), (Exit::Code(0), "0\n33:44\n"));
+        }
+    }
+}
+
+fn wall_limit_kills_the_tree(world: &World) {
+    let (mut spec, mark) = world.sleepers();
+    spec.limits.wall = Some(Duration::from_millis(700));
+    let (exit, log) = world.run(&spec);
+    assert_eq!(exit.unwrap(), Exit::TimedOut, "{log}");
+    assert!(world.path("out/started").exists());
+    assert_eq!(processes(&mark), Vec::<String>::new());
+}
+
+fn cancelling_kills_the_tree(world: &World) {
+    let (spec, mark) = world.sleepers();
+    let cancel = Cancel::new();
+    let exit = thread::scope(|scope| {
+        let run = scope.spawn(|| world.run_until(&spec, &cancel).0);
+        world.wait_for_start();
+        assert!(!processes(&mark).is_empty());
+        cancel.cancel();
+        run.join().unwrap()
+    });
+    assert_eq!(exit.unwrap(), Exit::Cancelled);
+    assert_eq!(processes(&mark), Vec::<String>::new());
+    // What is cancelled stays so.
+    assert_eq!(world.run_until(&spec, &cancel).0.unwrap(), Exit::Cancelled);
+}
+
+fn killing_the_engine_kills_the_tree(world: &World) {
+    let (spec, mark) = world.sleepers();
+    let mut engine = driver("log", &spec, world).spawn().unwrap();
+    world.wait_for_start();
+    assert!(processes(&mark).len() >= 3);
+    engine.kill().unwrap();
+    engine.wait().unwrap();
+    // Nobody is left to wait for the end of the tree, so it may take a moment.
+    within(Duration::from_secs(5), || processes(&mark).is_empty());
+}
+
+fn killing_the_helper_is_an_error(world: &World) {
+    let (spec, mark) = world.sleepers();
+    let error = thread::scope(|scope| {
+        let run = scope.spawn(|| world.run(&spec).0);
+        world.wait_for_start();
+        let children = fs::read_dir("/proc/self/task").unwrap().map(|thread| {
+            fs::read_to_string(thread.unwrap().path().join("children")).unwrap_or_default()
+        });
+        for pid in children.collect::<String>().split_whitespace() {
+            kill(Pid::from_raw(pid.parse().unwrap()), Signal::SIGKILL).unwrap();
+        }
+        run.join().unwrap().unwrap_err()
+    });
+    assert_eq!(
+        error.to_string(),
+        "sandbox: the helper ended with signal: 9 (SIGKILL) before its command did"
+    );
+    within(Duration::from_secs(5), || processes(&mark).is_empty());
+}
+
+fn terminal_is_lent(world: &World) {
+    let spec =
+        world.spec("read line; echo got $line; test -t 0 && test -t 1 && test -t 2; exit $?");
+    let driver = driver("terminal", &spec, world);
+    let command: Vec<&str> = driver.get_args().filter_map(|arg| arg.to_str()).collect();
+    let program = driver.get_program().to_str().unwrap();
+    let mut script = Command::new("script")
+        .args([
+            "-qec",
+            &format!("{program} {}; echo after", command.join(" ")),
+            "/dev/null",
+        ])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .envs(
+            driver
+                .get_envs()
+                .filter_map(|(key, value)| Some((key, value?))),
+        )
+        .spawn()
+        .unwrap_or_else(|error| missing(&format!("`script` (package bsdutils): {error}")));
+    let mut input = script.stdin.take().unwrap();
+    input.write_all(b"typed\n").unwrap();
+    let output = script.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        text.contains("got typed") && text.contains("Code(0)"),
+        "{text}"
+    );
+    // The shell could write only if it is in the foreground again or nothing stops it.
+    assert!(text.contains("after"), "{text}");
+}
+
+fn archives_are_unpacked_and_removed(world: &World) {
+    let dest = world.path("unpacked");
+    let tar = sample();
+    let compressed = zstd::encode_all(&*tar, 1).unwrap();
+    let mut xz = Vec::new();
+    io::copy(&mut liblzma::read::XzEncoder::new(&*tar, 0), &mut xz).unwrap();
+    for archive in [&tar, &compressed, &xz] {
+        fs::write(world.path("a.tar"), archive).unwrap();
+        world
+            .sandbox
+            .unpack(&world.path("a.tar"), &dest, false)
+            .unwrap();
+        let meta = |name: &str| fs::symlink_metadata(dest.join(name)).unwrap();
+        assert_eq!(meta("etc/passwd").mode() & 0o7777, 0o4644);
+        assert_eq!(
+            (meta("etc/passwd").mtime(), meta("etc").mtime()),
+            (1_000_000, 2_000_000)
+        );
+        assert_eq!(meta("etc").mode() & 0o7777, 0o555);
+        assert_eq!(meta("etc/hard").ino(), meta("etc/passwd").ino());
+        assert_eq!(
+            fs::read_link(dest.join("etc/soft")).unwrap(),
+            Path::new("/etc/passwd")
+        );
+        assert!(dest.join("dev").is_dir() && !dest.join("dev/null").exists());
+        let owner = (meta("etc/passwd").uid(), meta("etc/passwd").gid());
+        let expected = match world.sandbox.mapping() {
+            Mapping::Identity => (33, 44),
+            Mapping::Subids { uids, gids, .. } => (uids.start + 33, gids.start + 44),
+            Mapping::Single { uid, gid, .. } => (*uid, *gid),
+        };
+        assert_eq!(owner, expected);
+        world.sandbox.remove(&dest).unwrap();
+        assert!(!dest.exists());
+    }
+    world.sandbox.remove(&dest).unwrap();
+}
+
+fn archives_cannot_escape(world: &World) {
+    let dest = world.path("deep/unpacked");
+    let outside = world.path("deep/outside");
+    fs::create_dir_all(&outside).unwrap();
+    let linked = |link: &str| {
+        let mut tar = tar::Builder::new(Vec::new());
+        tar.append_link(&mut header(tar::EntryType::Symlink, 0, 0o777), "a", link)
+            .unwrap();
+        append(&mut tar, "a/file", b"x");
+        tar.into_inner().unwrap()
+    };
+    let mut up = tar::Builder::new(Vec::new());
+    let mut dots = header(tar::EntryType::Regular, 1, 0o644);
+    dots.as_old_mut().name[..14].copy_from_slice(b"../outside/one");
+    dots.set_cksum();
+    up.append(&dots, &b"x"[..]).unwrap();
+    let mut hard = tar::Builder::new(Vec::new());
+    let secret = world.path("a.tar");
+    hard.append_link(&mut header(tar::EntryType::Link, 0, 0o644), "a", &secret)
+        .unwrap();
+    for tar in [
+        linked("../outside"),
+        linked(outside.to_str().unwrap()),
+        up.into_inner().unwrap(),
+        hard.into_inner().unwrap(),
+    ] {
+        fs::write(&secret, tar).unwrap();
+        let error = world
+            .sandbox
+            .unpack(&secret, &dest, false)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("unpack `"), "{error}");
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+        assert_eq!(fs::metadata(&secret).unwrap().nlink(), 1);
+        world.sandbox.remove(&dest).unwrap();
+    }
+    fs::write(&secret, &sample()[..700]).unwrap();
+    let error = world
+        .sandbox
+        .unpack(&secret, &dest, false)
+        .unwrap_err()
+        .to_string();
+    assert!(error.ends_with("failed to read entire block"), "{error}");
+    world.sandbox.remove(&dest).unwrap();
+}
+
+fn top_directory_is_stripped(world: &World) {
+    let dest = world.path("stripped");
+    let mut tar = tar::Builder::new(Vec::new());
+    append(&mut tar, "linux-6.1/Makefile", b"all:\n");
+    append(&mut tar, "linux-6.1/linux-6.1/file", b"");
+    fs::write(world.path("a.tar"), tar.into_inner().unwrap()).unwrap();
+    world
+        .sandbox
+        .unpack(&world.path("a.tar"), &dest, true)
+        .unwrap();
+    assert_eq!(fs::read_to_string(dest.join("Makefile")).unwrap(), "all:\n");
+    assert!(dest.join("linux-6.1/file").exists());
+    assert_eq!(fs::read_dir(&dest).unwrap().count(), 2);
+    world.sandbox.remove(&dest).unwrap();
+
+    fs::write(world.path("a.tar"), sample()).unwrap();
+    let error = world
+        .sandbox
+        .unpack(&world.path("a.tar"), &dest, true)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.ends_with("it does not hold one top directory"),
+        "{error}"
+    );
+    world.sandbox.remove(&dest).unwrap();
+}
+
+fn header(kind: tar::EntryType, size: u64, mode: u32) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_size(size);
+    header.set_mode(mode);
+    header.set_uid(33);
+    header.set_gid(44);
+    header.set_mtime(1_000_000);
+    header
+}
+
+fn append(tar: &mut tar::Builder<Vec<u8>>, path: &str, data: &[u8]) {
+    let mut header = header(tar::EntryType::Regular, data.len() as u64, 0o4644);
+    tar.append_data(&mut header, path, data).unwrap();
+}
+
+/// Everything an image holds that is not just a file.
+fn sample() -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut directory = header(tar::EntryType::Directory, 0, 0o555);
+    directory.set_mtime(2_000_000);
+    tar.append_data(&mut directory, "./", io::empty()).unwrap();
+    tar.append_data(&mut directory, "./etc/", io::empty())
+        .unwrap();
+    let refused = [
+        ("SCHILY.xattr.trusted.x", &b"1"[..]),
+        ("SCHILY.xattr.security.x", b"1"),
+    ];
+    tar.append_pax_extensions(refused).unwrap();
+    append(&mut tar, "./etc/passwd", b"root:x:0:0\n");
+    let (mut soft, mut hard) = (
+        header(tar::EntryType::Symlink, 0, 0o777),
+        header(tar::EntryType::Link, 0, 0o644),
+    );
+    tar.append_link(&mut soft, "./etc/soft", "/etc/passwd")
+        .unwrap();
+    tar.append_link(&mut hard, "./etc/hard", "./etc/passwd")
+        .unwrap();
+    tar.append_data(&mut directory, "./dev/", io::empty())
+        .unwrap();
+    let mut null = header(tar::EntryType::Char, 0, 0o666);
+    tar.append_data(&mut null, "./dev/null", io::empty())
+        .unwrap();
+    tar.into_inner().unwrap()
+}
+
+/// A temporary directory with an image of busybox, a source, an output, and the sandbox to try.
+struct World {
+    dir: PathBuf,
+    sandbox: Sandbox,
+    _temp: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> World {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().to_owned();
+        fs::set_permissions(&dir, Permissions::from_mode(0o755)).unwrap();
+        for name in ["root/bin", "src", "out"] {
+            fs::create_dir_all(dir.join(name)).unwrap();
+        }
+        let busybox = ["/bin/busybox", "/usr/bin/busybox"]
+            .into_iter()
+            .find(|p| Path::new(p).exists());
+        let busybox = busybox.unwrap_or_else(|| missing("busybox (package busybox-static)"));
+        fs::copy(busybox, dir.join("root/bin/busybox")).unwrap();
+        for name in APPLETS.split(' ') {
+            symlink("busybox", dir.join("root/bin").join(name)).unwrap();
+        }
+        let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_engine").into()).unwrap();
+        let worker = (Some(sandbox.worker_uid()), Some(sandbox.worker_gid()));
+        std::os::unix::fs::chown(dir.join("out"), worker.0, worker.1).unwrap();
+        World {
+            dir,
+            sandbox,
+            _temp: temp,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    fn spec(&self, script: &str) -> Spec {
+        let bind = |name: &str, read_only| Bind {
+            source: self.path(name),
+            target: Path::new("/").join(name),
+            read_only,
+        };
+        Spec {
+            root: self.path("root"),
+            binds: vec![bind("src", true), bind("out", false)],
+            argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
+            env: BTreeMap::from([("PATH".to_owned(), "/bin".to_owned())]),
+            cwd: "/out".into(),
+            user: User::Worker,
+            limits: Limits::default(),
+            hostname: "box".to_owned(),
+            tmp_size: 64 << 20,
+        }
+    }
+
+    /// A command with a tree of processes below it that all ask to be left alone, and the number
+    /// that marks them in `/proc`.
+    fn sleepers(&self) -> (Spec, String) {
+        let mark = (1_000_000 + std::process::id()).to_string();
+        let script = format!(
+            "trap '' TERM INT HUP; (sleep {mark} & sleep {mark}) & touch /out/started; sleep {mark}"
+        );
+        (self.spec(&script), mark)
+    }
+
+    fn wait_for_start(&self) {
+        within(Duration::from_secs(20), || {
+            self.path("out/started").exists()
+        });
+    }
+
+    fn run(&self, spec: &Spec) -> (Result<Exit, SandboxError>, String) {
+        self.run_until(spec, &Cancel::new())
+    }
+
+    fn run_until(&self, spec: &Spec, cancel: &Cancel) -> (Result<Exit, SandboxError>, String) {
+        let log = File::create(self.path("log")).unwrap();
+        let exit = self.sandbox.run(spec, Stdio::Log(log), cancel);
+        (exit, fs::read_to_string(self.path("log")).unwrap())
+    }
+
+    fn root_or_worker(&self) -> User {
+        match self.sandbox.mapping() {
+            Mapping::Single { .. } => User::Worker,
+            _ => User::Root,
+        }
+    }
+}
+
+/// A process that runs `spec` as an engine would: this test program again, see [`engine_process`].
+fn driver(stdio: &str, spec: &Spec, world: &World) -> Command {
+    let file = world.path("spec.json");
+    fs::write(&file, serde_json::to_vec(spec).unwrap()).unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--nocapture", "--exact", "engine_process"]);
+    command
+        .env("SANDBOX_SPEC", file)
+        .env("SANDBOX_STDIO", stdio);
+    command
+}
+
+#[test]
+#[ignore = "the process that other tests start and kill"]
+fn engine_process() {
+    let spec =
+        serde_json::from_slice(&fs::read(variable("SANDBOX_SPEC").unwrap()).unwrap()).unwrap();
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_engine").into()).unwrap();
+    let stdio = match variable("SANDBOX_STDIO").as_deref() {
+        Some("terminal") => Stdio::Terminal,
+        _ => Stdio::Log(tempfile::tempfile().unwrap()),
+    };
+    println!("{:?}", sandbox.run(&spec, stdio, &Cancel::new()));
+}
+
+/// Command lines of all processes on this machine that have `mark` in them.
+fn processes(mark: &str) -> Vec<String> {
+    let line = |entry: io::Result<fs::DirEntry>| fs::read(entry.ok()?.path().join("cmdline")).ok();
+    fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(line)
+        .map(|line| String::from_utf8_lossy(&line).into_owned())
+        .filter(|line| line.contains(mark))
+        .collect()
+}
+
+fn within(limit: Duration, what: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !what() {
+        assert!(start.elapsed() < limit, "not within {limit:?}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn as_root(scenario: fn(&World)) {
+    if geteuid().is_root() {
+        scenario(&World::new());
+    } else {
+        skip("root");
+    }
+}
+
+fn as_user(test: &str, scenario: fn(&World)) {
+    if !geteuid().is_root() {
+        return scenario(&World::new());
+    }
+    let known = || {
+        Command::new("id")
+            .args(["-u", USER])
+            .output()
+            .is_ok_and(|id| id.status.success())
+    };
+    if !known() {
+        // Another test may be making it at this moment; what counts is the second look.
+        let made = Command::new("useradd")
+            .args(["--no-create-home", USER])
+            .output();
+        if !known() {
+            return skip(&format!("the user `{USER}` ({made:?})"));
+        }
+    }
+    for file in ["/etc/subuid", "/etc/subgid"] {
+        if !fs::read_to_string(file).unwrap_or_default().contains(USER) {
+            return skip(&format!("a line `{USER}:100000:65536` in `{file}`"));
+        }
+    }
+    again(test, &format!("--reuid={USER}"), USER);
+}
+
+fn as_stranger(test: &str, scenario: fn(&World)) {
+    if geteuid().is_root() {
+        again(test, &format!("--reuid={STRANGER}"), STRANGER);
+    } else if geteuid().to_string() == STRANGER {
+        scenario(&World::new());
+    } else {
+        skip("root, to become a user without subordinate ids");
+    }
+}
+
+/// Runs one test of this program as another user.
+fn again(test: &str, user: &str, group: &str) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new("setpriv")
+        .args([user, &format!("--regid={group}"), "--clear-groups", "--"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .current_dir("/")
+        .env("INSTA_UPDATE", "no")
+        .output()
+        .unwrap_or_else(|error| missing(&format!("`setpriv` (package util-linux): {error}")));
+    let said = String::from_utf8_lossy(&stdout) + String::from_utf8_lossy(&stderr);
+    assert!(
+        status.success() && said.contains("1 passed"),
+        "as {group}: {said}"
+    );
+}
+
+/// Leaves a test out, saying why; on CI, where everything must be there, fails it.
+fn skip(what: &str) {
+    eprintln!("not run: this test needs {what}");
+    assert!(variable("CI").is_none(), "this test needs {what}");
+}
+
+fn missing(what: &str) -> ! {
+    panic!("this test needs {what}");
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how a test speaks to the process it starts"
+)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
