@@ -65,21 +65,31 @@ fn unwind<'a>(main: &str, error: &'a EvalAltResult) -> (&'a EvalAltResult, Vec<S
             | EvalAltResult::ErrorInModule(inside, inner, position) => (inside, inner, *position),
             _ => break,
         };
-        chain.push(Site { source: source.clone(), position });
+        chain.push(Site {
+            source: source.clone(),
+            position,
+        });
         if !inside.is_empty() {
             source.clone_from(inside);
         }
         error = inner;
     }
-    chain.push(Site { source, position: error.position() });
+    chain.push(Site {
+        source,
+        position: error.position(),
+    });
     chain.reverse();
     (error, chain)
 }
 
 /// The diagnostic of a host function's mistake: at the key, wherever on the chain it is written.
 fn of_mistake(scripts: &Scripts, mistake: &Mistake, chain: &[Site]) -> Diagnostic {
-    let words = Words { message: mistake.message.clone(), help: mistake.help.clone() };
-    let mut places: Vec<(&Site, Option<Position>)> = chain.iter().map(|site| (site, None)).collect();
+    let words = Words {
+        message: mistake.message.clone(),
+        help: mistake.help.clone(),
+    };
+    let mut places: Vec<(&Site, Option<Position>)> =
+        chain.iter().map(|site| (site, None)).collect();
     let far = find_key(scripts, mistake, chain);
     match &far {
         Some((0, place)) => places[0].1 = Some(*place),
@@ -100,7 +110,9 @@ fn of_mistake(scripts: &Scripts, mistake: &Mistake, chain: &[Site]) -> Diagnosti
     }
     let earlier = mistake.earlier.as_ref().and_then(|(site, path, text)| {
         let index = scripts.get(&site.source)?;
-        let place = index.value_in_call(site.position, path).unwrap_or(site.position);
+        let place = index
+            .value_in_call(site.position, path)
+            .unwrap_or(site.position);
         Some(label(index, place, text))
     });
     finish(scripts, words, places, earlier)
@@ -127,12 +139,21 @@ fn find_key(scripts: &Scripts, mistake: &Mistake, chain: &[Site]) -> Option<(usi
 
 /// The key as it is written outside of any call on the chain, if there is only one of its name.
 fn only_key(scripts: &Scripts, path: &ValuePath) -> Option<Site> {
-    let key = path.get(1..)?.iter().rev().find(|step| !step.bytes().all(|b| b.is_ascii_digit()))?;
-    let mut places = scripts
+    let key = path
+        .get(1..)?
         .iter()
-        .flat_map(|(source, index)| index.keys_named(key).map(move |position| (source, position)));
+        .rev()
+        .find(|step| !step.bytes().all(|b| b.is_ascii_digit()))?;
+    let mut places = scripts.iter().flat_map(|(source, index)| {
+        index
+            .keys_named(key)
+            .map(move |position| (source, position))
+    });
     let (source, position) = places.next()?;
-    places.next().is_none().then(|| Site { source: source.clone(), position })
+    places.next().is_none().then(|| Site {
+        source: source.clone(),
+        position,
+    })
 }
 
 /// The nearest value around the one that is wrong which the call has in writing.
@@ -154,10 +175,17 @@ fn finish(
     for (site, place) in places {
         let position = place.unwrap_or(site.position);
         let known = scripts.get(&site.source).filter(|_| !position.is_none());
-        let Some(index) = known.filter(|_| !site.source.starts_with("std/")) else { continue };
-        let text = if labels.is_empty() { "" } else { "called from here" };
+        let Some(index) = known.filter(|_| !site.source.starts_with("std/")) else {
+            continue;
+        };
+        let text = if labels.is_empty() {
+            ""
+        } else {
+            "called from here"
+        };
         let label = label(index, position, text);
-        let seen = |other: &Label| other.span == label.span && other.source.name == label.source.name;
+        let seen =
+            |other: &Label| other.span == label.span && other.source.name == label.source.name;
         if !labels.iter().any(seen) {
             labels.push(label);
         }
@@ -167,11 +195,20 @@ fn finish(
         trace.drain(MAX_TRACE / 2..trace.len() - MAX_TRACE / 2);
     }
     labels.extend(earlier);
-    Diagnostic { message: words.message, labels, help: words.help, trace }
+    Diagnostic {
+        message: words.message,
+        labels,
+        help: words.help,
+        trace,
+    }
 }
 
 fn label(index: &FileIndex, position: Position, text: &str) -> Label {
-    Label { source: index.text.clone(), span: index.span(position), text: text.to_owned() }
+    Label {
+        source: index.text.clone(),
+        span: index.span(position),
+        text: text.to_owned(),
+    }
 }
 
 /// What an error of the interpreter means.
@@ -184,7 +221,8 @@ fn words(scripts: &Scripts, source: &str, error: &EvalAltResult) -> Words {
         E::ErrorFunctionNotFound(signature, _) => {
             return names::unknown_function(scripts, script, signature);
         }
-        E::ErrorMismatchDataType(wanted, given, _) | E::ErrorMismatchOutputType(wanted, given, _) => {
+        E::ErrorMismatchDataType(wanted, given, _)
+        | E::ErrorMismatchOutputType(wanted, given, _) => {
             return mismatch(wanted, given);
         }
         E::ErrorPropertyNotFound(name, _) => (
@@ -193,7 +231,9 @@ fn words(scripts: &Scripts, source: &str, error: &EvalAltResult) -> Words {
         ),
         E::ErrorDotExpr(text, _) => return names::unknown_property(text),
         E::ErrorRuntime(value, _) if value.is_string() => (value.to_string(), None),
-        E::ErrorRuntime(value, _) if value.is_unit() => ("`throw` without a message".to_owned(), None),
+        E::ErrorRuntime(value, _) if value.is_unit() => {
+            ("`throw` without a message".to_owned(), None)
+        }
         E::ErrorRuntime(value, _) => (format!("{} was thrown", describe(value)), None),
         E::ErrorTooManyOperations(_) => (
             format!("evaluation takes more than {MAX_OPERATIONS} operations"),
@@ -222,11 +262,17 @@ fn words(scripts: &Scripts, source: &str, error: &EvalAltResult) -> Words {
                 Some("is there a loop that does not end?".to_owned()),
             ),
         },
-        E::ErrorArrayBounds(count, index, _) => {
-            (format!("a list of {count} elements has no element {index}"), None)
+        E::ErrorArrayBounds(count, index, _) => (
+            format!("a list of {count} elements has no element {index}"),
+            None,
+        ),
+        E::ErrorIndexNotFound(index, _) => {
+            (format!("there is no element {}", describe(index)), None)
         }
-        E::ErrorIndexNotFound(index, _) => (format!("there is no element {}", describe(index)), None),
-        E::ErrorFor(_) => ("`for` needs a list, a map's `.keys()` or a range".to_owned(), None),
+        E::ErrorFor(_) => (
+            "`for` needs a list, a map's `.keys()` or a range".to_owned(),
+            None,
+        ),
         E::ErrorAssignmentToConstant(name, _) => (
             format!("`{name}` is a constant"),
             Some("`.extend(#{ … })` gives a changed copy".to_owned()),
@@ -265,7 +311,10 @@ fn mismatch(wanted: &str, given: &str) -> Words {
         "predicates are data, decided when a .config is known: join them with `&`, `|` and `!`"
             .to_owned()
     });
-    Words { message: format!("expected {wanted}, found {given}"), help }
+    Words {
+        message: format!("expected {wanted}, found {given}"),
+        help,
+    }
 }
 
 fn parse_words(script: Option<&Arc<FileIndex>>, kind: &ParseErrorType) -> Words {
@@ -274,12 +323,12 @@ fn parse_words(script: Option<&Arc<FileIndex>>, kind: &ParseErrorType) -> Words 
         P::VariableUndefined(name) | P::ModuleUndefined(name) => {
             return names::undefined_name(script, name);
         }
-        P::Reserved(word) => Some(format!("`{word}` is a word of the language: choose another name")),
+        P::Reserved(word) => Some(format!(
+            "`{word}` is a word of the language: choose another name"
+        )),
         P::ExprTooDeep => Some("give parts of it names with `const`".to_owned()),
         P::PropertyExpected => Some("numbers are whole: there is no `1.5`".to_owned()),
-        P::MissingToken(token, _) if token == ";" => {
-            Some("statements end with `;`".to_owned())
-        }
+        P::MissingToken(token, _) if token == ";" => Some("statements end with `;`".to_owned()),
         P::FnMissingParams(_) | P::WrongFnDefinition => {
             Some("functions are declared at the top of a file: `fn name(a, b) { … }`".to_owned())
         }

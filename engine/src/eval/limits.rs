@@ -109,7 +109,10 @@ pub(super) fn bounded_engine() -> Engine {
 
 /// Gives back words that Rhai reserves without using them: `cfg("A").is("y")`, `cfg("A").module()`
 /// and the field `package`.
-#[expect(deprecated, reason = "marked so for being volatile; the tests of definitions would notice")]
+#[expect(
+    deprecated,
+    reason = "marked so for being volatile; the tests of definitions would notice"
+)]
 fn free_words(engine: &mut Engine) {
     engine.on_parse_token(|token, _, _| match token {
         Token::Reserved(word) if matches!(word.as_str(), "is" | "module" | "package") => {

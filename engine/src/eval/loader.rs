@@ -40,12 +40,17 @@ impl Loader {
                 return Ok(Arc::clone(module));
             }
             if let Some(start) = state.loading.iter().position(|loading| *loading == file) {
-                let mut circle: Vec<String> =
-                    state.loading[start..].iter().map(|file| format!("`{file}`")).collect();
+                let mut circle: Vec<String> = state.loading[start..]
+                    .iter()
+                    .map(|file| format!("`{file}`"))
+                    .collect();
                 circle.push(format!("`{file}`"));
-                return Err(Mistake::at(&[], format!("imports in a circle: {}", circle.join(" -> ")))
-                    .help("move what both files need into a third one")
-                    .into());
+                return Err(Mistake::at(
+                    &[],
+                    format!("imports in a circle: {}", circle.join(" -> ")),
+                )
+                .help("move what both files need into a third one")
+                .into());
             }
             state.loading.push(file.clone());
         }
@@ -82,12 +87,13 @@ impl ModuleResolver for Loader {
         position: Position,
     ) -> Result<Arc<Module>, Box<EvalAltResult>> {
         let source = global.source().unwrap_or_default().to_owned();
-        self.load(engine, global, path).map_err(|error| match error {
-            LoadError::Import(mistake) => mistake.thrown(Site { source, position }),
-            LoadError::Inside(file, error) => {
-                Box::new(EvalAltResult::ErrorInModule(file, error, position))
-            }
-        })
+        self.load(engine, global, path)
+            .map_err(|error| match error {
+                LoadError::Import(mistake) => mistake.thrown(Site { source, position }),
+                LoadError::Inside(file, error) => {
+                    Box::new(EvalAltResult::ErrorInModule(file, error, position))
+                }
+            })
     }
 }
 
@@ -107,7 +113,10 @@ impl From<Mistake> for LoadError {
 
 /// Reads and parses a script, and indexes its places.
 pub(super) fn parse(engine: &Engine, shared: &Shared, file: &str) -> Result<AST, LoadError> {
-    let text = shared.lock().script(file).map_err(|error| missing(&error))?;
+    let text = shared
+        .lock()
+        .script(file)
+        .map_err(|error| missing(&error))?;
     if let Some(reason) = too_big(&text.text) {
         return Err(Mistake::at(&[], format!("`{file}` {reason}"))
             .help("split the file, or declare families of things in loops")
@@ -126,9 +135,9 @@ fn missing(error: &FileError) -> Mistake {
     let mistake = Mistake::at(&[], error.to_string());
     match error {
         FileError::Escape(_) | FileError::Unreadable { .. } => mistake,
-        FileError::Missing(path) => {
-            mistake.help(format!("paths begin at the project root, so this is `ROOT/{path}`"))
-        }
+        FileError::Missing(path) => mistake.help(format!(
+            "paths begin at the project root, so this is `ROOT/{path}`"
+        )),
         FileError::MissingStandard(path) => {
             let known = embedded().iter().map(|(path, _)| *path);
             mistake.suggest(did_you_mean(path, known.clone()), || {
@@ -144,7 +153,9 @@ fn too_big(text: &str) -> Option<String> {
         return Some(format!("has more than {MAX_LINES} lines"));
     }
     let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
-    let variables = words.filter(|word| matches!(*word, "let" | "const" | "import" | "for")).count();
+    let variables = words
+        .filter(|word| matches!(*word, "let" | "const" | "import" | "for"))
+        .count();
     (variables > MAX_VARIABLES).then(|| format!("has more than {MAX_VARIABLES} variables"))
 }
 
@@ -152,7 +163,9 @@ fn too_big(text: &str) -> Option<String> {
 fn module_file(path: &str) -> Result<String, Mistake> {
     let plain = path.split('/').all(|segment| {
         !segment.is_empty()
-            && segment.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
+            && segment
+                .bytes()
+                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
     });
     if plain {
         return Ok(format!("{path}.rhai"));

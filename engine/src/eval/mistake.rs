@@ -34,7 +34,10 @@ pub(super) struct Mistake {
 impl Site {
     /// No place at all.
     pub fn none() -> Self {
-        Self { source: String::new(), position: Position::NONE }
+        Self {
+            source: String::new(),
+            position: Position::NONE,
+        }
     }
 }
 
@@ -65,6 +68,9 @@ impl Mistake {
     /// The mistake as the interpreter carries it outwards.
     pub fn thrown(self, site: Site) -> Box<EvalAltResult> {
         let position = site.position;
-        Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(Self { site, ..self }), position))
+        Box::new(EvalAltResult::ErrorRuntime(
+            Dynamic::from(Self { site, ..self }),
+            position,
+        ))
     }
 }

@@ -14,7 +14,9 @@ use super::vocabulary::functions;
 
 /// A name that strict parsing does not know.
 pub(super) fn undefined_name(script: Option<&Arc<FileIndex>>, name: &str) -> Words {
-    let declared = script.map(|script| declared_names(&script.text.text)).unwrap_or_default();
+    let declared = script
+        .map(|script| declared_names(&script.text.text))
+        .unwrap_or_default();
     let help = if functions().any(|function| function.name == name) {
         Some(format!("`{name}` is a function: call it, `{name}(…)`"))
     } else if declared.contains(&name) {
@@ -26,7 +28,10 @@ pub(super) fn undefined_name(script: Option<&Arc<FileIndex>>, name: &str) -> Wor
     } else {
         near(name, declared)
     };
-    Words { message: format!("there is no variable or module `{name}`"), help }
+    Words {
+        message: format!("there is no variable or module `{name}`"),
+        help,
+    }
 }
 
 /// A variable that was not found when it was wanted, mostly `module::NAME`.
@@ -43,7 +48,10 @@ pub(super) fn unknown_variable(
             } else {
                 near(member, names)
             };
-            return Words { message: format!("`{file}` exports no `{member}`"), help };
+            return Words {
+                message: format!("`{file}` exports no `{member}`"),
+                help,
+            };
         }
     }
     undefined_name(script, name)
@@ -61,11 +69,17 @@ pub(super) fn unknown_function(
         if let Some((file, module)) = module_of(scripts, script, alias) {
             let known: Vec<&str> = module.functions.iter().map(String::as_str).collect();
             let help = if known.contains(&member) {
-                Some(format!("it takes another number of arguments than {}", arguments.len()))
+                Some(format!(
+                    "it takes another number of arguments than {}",
+                    arguments.len()
+                ))
             } else {
                 near(member, known)
             };
-            return Words { message: format!("`{file}` has no function `{member}` for this call"), help };
+            return Words {
+                message: format!("`{file}` has no function `{member}` for this call"),
+                help,
+            };
         }
     }
     if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
@@ -77,12 +91,19 @@ pub(super) fn unknown_function(
             help: Some(format!("write `{}`", signature_of(function))),
         };
     }
-    let own = script.map(|script| script.functions.clone()).unwrap_or_default();
+    let own = script
+        .map(|script| script.functions.clone())
+        .unwrap_or_default();
     let known = functions().map(|function| function.name);
-    let known = known.chain(own.iter().map(String::as_str)).chain(BUILT_IN.iter().copied());
+    let known = known
+        .chain(own.iter().map(String::as_str))
+        .chain(BUILT_IN.iter().copied());
     if own.iter().any(|function| function == name) {
         return Words {
-            message: format!("the function `{name}` does not take {}", count(arguments.len())),
+            message: format!(
+                "the function `{name}` does not take {}",
+                count(arguments.len())
+            ),
             help: None,
         };
     }
@@ -92,7 +113,10 @@ pub(super) fn unknown_function(
     } else {
         format!("there is no function `{name}`")
     };
-    Words { message, help: near(name, known) }
+    Words {
+        message,
+        help: near(name, known),
+    }
 }
 
 /// A property of a value that has none of that name.
@@ -104,7 +128,10 @@ pub(super) fn unknown_property(text: &str) -> Words {
             message: format!("{} has no field `{name}`", describe_type(owner)),
             help: near(name, ["name", "path", "len"]),
         },
-        _ => Words { message: text.to_owned(), help: None },
+        _ => Words {
+            message: text.to_owned(),
+            help: None,
+        },
     }
 }
 
@@ -138,7 +165,10 @@ fn unknown_operator(sign: &str, arguments: &[&str]) -> Words {
         }
         _ => None,
     };
-    Words { message: format!("`{sign}` cannot be applied to {}", given.join(" and ")), help }
+    Words {
+        message: format!("`{sign}` cannot be applied to {}", given.join(" and ")),
+        help,
+    }
 }
 
 fn count(arguments: usize) -> String {
@@ -151,7 +181,11 @@ fn count(arguments: usize) -> String {
 
 /// Types in a signature; one of them has `|` in its name but none a comma.
 fn split_types(arguments: &str) -> Vec<&str> {
-    arguments.split(',').map(str::trim).filter(|name| !name.is_empty()).collect()
+    arguments
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect()
 }
 
 fn module_of<'a>(
@@ -166,7 +200,9 @@ fn module_of<'a>(
 /// The words after `const`, `let`, `as`, `for` and `fn` in a text: what it may have meant.
 fn declared_names(text: &str) -> Vec<&str> {
     let mut names = BTreeMap::new();
-    let mut words = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|w| !w.is_empty());
+    let mut words = text
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|w| !w.is_empty());
     while let Some(word) = words.next() {
         if matches!(word, "const" | "let" | "as" | "for") {
             if let Some(name) = words.next() {
@@ -179,7 +215,24 @@ fn declared_names(text: &str) -> Vec<&str> {
 
 /// Functions of the language that definitions use most, for "did you mean".
 const BUILT_IN: &[&str] = &[
-    "contains", "filter", "keys", "len", "map", "print", "push", "range", "replace", "sort",
-    "split", "starts_with", "ends_with", "sub_string", "to_string", "to_upper", "to_lower", "trim",
-    "type_of", "values",
+    "contains",
+    "filter",
+    "keys",
+    "len",
+    "map",
+    "print",
+    "push",
+    "range",
+    "replace",
+    "sort",
+    "split",
+    "starts_with",
+    "ends_with",
+    "sub_string",
+    "to_string",
+    "to_upper",
+    "to_lower",
+    "trim",
+    "type_of",
+    "values",
 ];

@@ -47,10 +47,15 @@ impl FileIndex {
     /// Walks the tree of a file once.
     pub fn new(text: SourceText, ast: &AST) -> Self {
         let mut index = Self::unparsed(text);
-        index.functions = ast.iter_functions().map(|function| function.name.to_owned()).collect();
+        index.functions = ast
+            .iter_functions()
+            .map(|function| function.name.to_owned())
+            .collect();
         ast.walk(&mut |path: &[ASTNode]| {
             match path.last() {
-                Some(ASTNode::Expr(Expr::FnCall(call, position) | Expr::MethodCall(call, position))) => {
+                Some(ASTNode::Expr(
+                    Expr::FnCall(call, position) | Expr::MethodCall(call, position),
+                )) => {
                     index.record_call(call, *position);
                 }
                 Some(ASTNode::Expr(Expr::Map(map, _))) => {
@@ -62,7 +67,9 @@ impl FileIndex {
                 }
                 Some(ASTNode::Stmt(Stmt::Import(import, _))) => {
                     if let (Expr::StringConstant(path, _), alias) = &**import {
-                        index.imports.insert(alias.name.to_string(), format!("{path}.rhai"));
+                        index
+                            .imports
+                            .insert(alias.name.to_string(), format!("{path}.rhai"));
                     }
                 }
                 _ => {}
@@ -73,7 +80,9 @@ impl FileIndex {
     }
 
     fn record_call(&mut self, call: &FnCallExpr, position: Position) {
-        let Some(place) = line_column(position) else { return };
+        let Some(place) = line_column(position) else {
+            return;
+        };
         let mut written = Vec::new();
         for (argument, expression) in call.args.iter().enumerate() {
             let mut path = vec![argument.to_string()];
@@ -86,7 +95,11 @@ impl FileIndex {
     /// The place of the value at exactly `path` in the call at `position`.
     pub fn value_in_call(&self, position: Position, path: &[String]) -> Option<Position> {
         let written = self.calls.get(&line_column(position)?)?;
-        written.iter().rev().find(|(known, _)| known == path).map(|(_, place)| *place)
+        written
+            .iter()
+            .rev()
+            .find(|(known, _)| known == path)
+            .map(|(_, place)| *place)
     }
 
     /// The place of the key in any argument of the call whose path ends most like `path` does.
@@ -96,8 +109,16 @@ impl FileIndex {
         let agreeing = |known: &[String]| {
             let known = known.get(1..).unwrap_or_default();
             let whole = known.len() <= wanted.len();
-            let same = known.iter().rev().zip(wanted.iter().rev()).take_while(|(a, b)| a == b);
-            if whole && same.clone().count() == known.len() { known.len() } else { 0 }
+            let same = known
+                .iter()
+                .rev()
+                .zip(wanted.iter().rev())
+                .take_while(|(a, b)| a == b);
+            if whole && same.clone().count() == known.len() {
+                known.len()
+            } else {
+                0
+            }
         };
         written
             .iter()
@@ -109,7 +130,10 @@ impl FileIndex {
 
     /// The places of every key of this name.
     pub fn keys_named(&self, name: &str) -> impl Iterator<Item = Position> {
-        self.keys.iter().filter(move |(key, _)| key == name).map(|(_, place)| *place)
+        self.keys
+            .iter()
+            .filter(move |(key, _)| key == name)
+            .map(|(_, place)| *place)
     }
 
     /// The bytes of the word, string or sign at a position.

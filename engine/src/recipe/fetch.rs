@@ -33,7 +33,10 @@ impl Recipes {
             self.fetch_tarball(job, &files)?;
         }
         let tree = self.tools.store.put_tree(&files)?;
-        Ok(Finished::success(BTreeMap::from([("files".to_owned(), tree)]), String::new()))
+        Ok(Finished::success(
+            BTreeMap::from([("files".to_owned(), tree)]),
+            String::new(),
+        ))
     }
 
     fn fetch_packages(
@@ -55,7 +58,9 @@ impl Recipes {
             (job.note)(&format!("downloads {count} packages, {mib} MiB"));
         }
         let downloads = dest.with_file_name("downloads");
-        self.tools.apt.download(&missing, &downloads, job.log, &|| job.cancel.is_cancelled())?;
+        self.tools
+            .apt
+            .download(&missing, &downloads, job.log, &|| job.cancel.is_cancelled())?;
         for pin in missing {
             let path = downloads.join(pin.file_name());
             let (_, sha256) = store.put_file_with_sha256(&path)?;
@@ -63,10 +68,12 @@ impl Recipes {
             fs::remove_file(&path).map_err(file("remove", &path))?;
         }
         for pin in pinned {
-            let digest = store.blob_by_sha256(&pin.sha256).ok_or_else(|| Broken::Fetch {
-                url: pin.url.clone(),
-                why: "it vanished from the store".to_owned(),
-            })?;
+            let digest = store
+                .blob_by_sha256(&pin.sha256)
+                .ok_or_else(|| Broken::Fetch {
+                    url: pin.url.clone(),
+                    why: "it vanished from the store".to_owned(),
+                })?;
             let path = dest.join(pin.file_name());
             fs::hard_link(store.blob_path(&digest), &path).map_err(file("link", &path))?;
         }
@@ -111,7 +118,10 @@ const RESUMES: u32 = 5;
 
 /// Downloads to `path`, resuming with a range request where a transfer broke.
 fn download(url: &str, path: &Path, cancel: &Cancel) -> Result<(), Broken> {
-    let failed = |why: String| Broken::Fetch { url: url.to_owned(), why };
+    let failed = |why: String| Broken::Fetch {
+        url: url.to_owned(),
+        why,
+    };
     let client = Client::builder()
         .timeout(None)
         .connect_timeout(std::time::Duration::from_secs(30))
@@ -174,5 +184,8 @@ fn check(url: &str, found: &str, wanted: &str) -> Result<(), Broken> {
         return Ok(());
     }
     let why = format!("its SHA-256 is `{found}`, the definition or lock file says `{wanted}`");
-    Err(Broken::Fetch { url: url.to_owned(), why })
+    Err(Broken::Fetch {
+        url: url.to_owned(),
+        why,
+    })
 }

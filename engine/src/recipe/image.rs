@@ -54,9 +54,7 @@ impl Recipes {
                 let outputs = tools.take(work.path(), &[("tar", "image.tar")])?;
                 Ok(Finished::success(outputs, String::new()))
             }
-            End::Failure(message) => {
-                Ok(Finished::failure(message, BTreeMap::new(), String::new()))
-            }
+            End::Failure(message) => Ok(Finished::failure(message, BTreeMap::new(), String::new())),
         }
     }
 }

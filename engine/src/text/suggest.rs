@@ -20,7 +20,10 @@ mod tests {
 
     #[test]
     fn suggests_near_names_only() {
-        assert_eq!(did_you_mean("requries", ["rootfs", "requires"]), Some("requires"));
+        assert_eq!(
+            did_you_mean("requries", ["rootfs", "requires"]),
+            Some("requires")
+        );
         assert_eq!(did_you_mean("frobnicate", ["rootfs", "requires"]), None);
     }
 }

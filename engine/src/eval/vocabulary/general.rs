@@ -16,7 +16,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "file",
         method: false,
-        params: &[Param { name: "path", shape: Shape::Word }],
+        params: &[Param {
+            name: "path",
+            shape: Shape::Word,
+        }],
         gives: "a file",
         doc: "Takes in a text file of the project, or of the standard library (`std/…`). The path begins at the project root.",
         run: file,
@@ -25,8 +28,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "extend",
         method: true,
         params: &[
-            Param { name: "map", shape: Shape::Map },
-            Param { name: "changes", shape: Shape::Map },
+            Param {
+                name: "map",
+                shape: Shape::Map,
+            },
+            Param {
+                name: "changes",
+                shape: Shape::Map,
+            },
         ],
         gives: "a map",
         doc: "A copy of a map with changes: `base.extend(#{ … })`. Maps in both are merged; any other value replaces.",
@@ -39,8 +48,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "require",
         method: false,
         params: &[
-            Param { name: "condition", shape: Shape::Bool },
-            Param { name: "message", shape: Shape::Word },
+            Param {
+                name: "condition",
+                shape: Shape::Bool,
+            },
+            Param {
+                name: "message",
+                shape: Shape::Word,
+            },
         ],
         gives: "nothing",
         doc: "Ends the evaluation with a message unless the condition holds.",
