@@ -120,7 +120,8 @@ impl Store {
             connection.pragma_update(None, "synchronous", "FULL")?;
         }
         let result = (|| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = change(&transaction)?;
             self.fs.before_commit(&self.layout.database())?;
             transaction.commit()?;

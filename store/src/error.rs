@@ -71,7 +71,11 @@ pub enum StoreError {
 impl StoreError {
     /// Wraps an I/O error with what was done to which path.
     pub(crate) fn io(op: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { path: path.to_owned(), op, source }
+        move |source| Self::Io {
+            path: path.to_owned(),
+            op,
+            source,
+        }
     }
 
     /// Whether a disk or quota is full.

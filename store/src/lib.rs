@@ -63,4 +63,5 @@ pub use runs::Run;
 pub use runs::RunId;
 pub use store::Store;
 pub use work::WorkDir;
-mod stub; pub use stub::*;
+mod stub;
+pub use stub::*;

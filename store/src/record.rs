@@ -92,13 +92,21 @@ impl Record {
 
     /// Every blob the record needs: outputs, manifest, log.
     pub(crate) fn blobs(&self) -> impl Iterator<Item = Digest> {
-        self.outputs.values().copied().chain([self.manifest]).chain(self.log)
+        self.outputs
+            .values()
+            .copied()
+            .chain([self.manifest])
+            .chain(self.log)
     }
 
     /// The text of the record file: a line with the digest of the rest, and JSON.
     pub(crate) fn to_file(&self) -> Result<String, serde_json::Error> {
         let json = serde_json::to_string(self)?;
-        Ok(format!("record {} {}\n{json}\n", Self::VERSION, Digest::of(json.as_bytes())))
+        Ok(format!(
+            "record {} {}\n{json}\n",
+            Self::VERSION,
+            Digest::of(json.as_bytes())
+        ))
     }
 
     /// Reads a record file; an error says what is wrong with it.
@@ -198,8 +206,12 @@ pub(crate) fn bury(
     key: &Digest,
     reason: &str,
 ) -> Result<bool, StoreError> {
-    let gone = transaction.prepare_cached("DELETE FROM records WHERE key = ?1")?.execute([key.0])?;
-    transaction.prepare_cached("DELETE FROM details WHERE key = ?1")?.execute([key.0])?;
+    let gone = transaction
+        .prepare_cached("DELETE FROM records WHERE key = ?1")?
+        .execute([key.0])?;
+    transaction
+        .prepare_cached("DELETE FROM details WHERE key = ?1")?
+        .execute([key.0])?;
     if gone > 0 {
         transaction
             .prepare_cached(
@@ -235,7 +247,11 @@ impl Store {
         self.fs.sync_fs(&self.layout.root)?;
         self.place(&mut aside, &path)?;
         let run = self.run.load(Ordering::Relaxed);
-        let name = session.outer().file_name().unwrap_or_default().to_string_lossy();
+        let name = session
+            .outer()
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
         self.change(Durability::Process, |transaction| {
             insert(transaction, record, run, &name)?;
             transaction
@@ -248,11 +264,15 @@ impl Store {
     /// Finds the record of a key. One whose outputs are gone is a miss, and forgotten, so that
     /// its action runs again.
     pub fn record(&self, key: &Digest) -> Result<Option<Record>, StoreError> {
-        let Some(record) = self.row(key)? else { return Ok(None) };
+        let Some(record) = self.row(key)? else {
+            return Ok(None);
+        };
         if record.outputs.values().all(|digest| self.has(digest)) {
             return Ok(Some(record));
         }
-        self.bury_if(key, "an output was missing", |there| there.outputs == record.outputs)?;
+        self.bury_if(key, "an output was missing", |there| {
+            there.outputs == record.outputs
+        })?;
         Ok(None)
     }
 
@@ -290,7 +310,12 @@ impl Store {
         let connection = self.database();
         let mut statement =
             connection.prepare_cached("SELECT reason, run FROM tombstones WHERE key = ?1")?;
-        let read = |row: &Row<'_>| Ok(Tombstone { reason: row.get(0)?, run: row.get(1)? });
+        let read = |row: &Row<'_>| {
+            Ok(Tombstone {
+                reason: row.get(0)?,
+                run: row.get(1)?,
+            })
+        };
         Ok(statement.query_row([key.0], read).optional()?)
     }
 
@@ -319,8 +344,12 @@ pub(crate) mod tests {
 
     /// A record with one output, which is put too.
     pub(crate) fn put_record(store: &Store, name: &str) -> Record {
-        let output = store.put_bytes(format!("output of {name}").as_bytes()).unwrap();
-        let manifest = store.put_bytes(format!("{{\"name\":\"{name}\"}}").as_bytes()).unwrap();
+        let output = store
+            .put_bytes(format!("output of {name}").as_bytes())
+            .unwrap();
+        let manifest = store
+            .put_bytes(format!("{{\"name\":\"{name}\"}}").as_bytes())
+            .unwrap();
         Record {
             version: Record::VERSION,
             key: Digest::derive("test", [name.as_bytes()]),
@@ -356,7 +385,10 @@ pub(crate) mod tests {
         store.commit(&record).unwrap();
         let again = Store::open(dir.path()).unwrap();
         assert_eq!(again.record(&record.key).unwrap(), Some(record.clone()));
-        assert_eq!(again.record_file(&store.layout.record(&record.key)), Ok(record));
+        assert_eq!(
+            again.record_file(&store.layout.record(&record.key)),
+            Ok(record)
+        );
     }
 
     #[test]
@@ -364,10 +396,16 @@ pub(crate) mod tests {
         let (_dir, store) = store();
         let mut record = put_record(&store, "a");
         record.outputs.insert("b".to_owned(), Digest::of(b"absent"));
-        assert!(matches!(store.commit(&record), Err(StoreError::MissingBlob(_))));
+        assert!(matches!(
+            store.commit(&record),
+            Err(StoreError::MissingBlob(_))
+        ));
         record.outputs.remove("b");
         record.facts = "x".repeat(MAX_FACTS + 1);
-        assert!(matches!(store.commit(&record), Err(StoreError::FactsTooLarge { .. })));
+        assert!(matches!(
+            store.commit(&record),
+            Err(StoreError::FactsTooLarge { .. })
+        ));
     }
 
     #[test]
@@ -400,6 +438,9 @@ pub(crate) mod tests {
             Err("it does not hash to the digest it carries".to_owned())
         );
         let newer = text.replace("record 1", "record 2");
-        assert_eq!(Record::from_file(&newer), Err("it has version 2".to_owned()));
+        assert_eq!(
+            Record::from_file(&newer),
+            Err("it has version 2".to_owned())
+        );
     }
 }

@@ -109,7 +109,11 @@ fn read_format(root: &Path) -> Result<Option<u32>, StoreError> {
         StoreError::Corrupt { path, what }
     })?;
     if found > FORMAT {
-        return Err(StoreError::NewerFormat { root: root.to_owned(), found, known: FORMAT });
+        return Err(StoreError::NewerFormat {
+            root: root.to_owned(),
+            found,
+            known: FORMAT,
+        });
     }
     Ok(Some(found))
 }
@@ -154,7 +158,10 @@ mod tests {
         assert!(live.path().starts_with(store.root().join("work")));
         fs::create_dir_all(dir.path().join("work/dead-1-2/tree/x")).unwrap();
         fs::write(dir.path().join("work/old-1-2.lock"), "").unwrap();
-        assert_eq!(store.stale_work_dirs().unwrap(), [store.root().join("work/dead-1-2")]);
+        assert_eq!(
+            store.stale_work_dirs().unwrap(),
+            [store.root().join("work/dead-1-2")]
+        );
         let again = Store::open(dir.path()).unwrap();
         assert_eq!(again.stale_work_dirs().unwrap(), Vec::<PathBuf>::new());
         assert!(live.path().is_dir());
