@@ -189,3 +189,71 @@ fn check(url: &str, found: &str, wanted: &str) -> Result<(), Broken> {
         why,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufRead;
+    use std::io::BufReader;
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// Serves `content` once whole requests come in; the first answer breaks off half-way.
+    fn server(content: &'static [u8], answers: usize) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/linux.tar", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for answer in 0..answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut from = None;
+                for line in BufReader::new(stream.try_clone().unwrap()).lines() {
+                    let line = line.unwrap().to_lowercase();
+                    if let Some(range) = line.strip_prefix("range: bytes=") {
+                        from = range.trim_end_matches('-').parse::<usize>().ok();
+                    }
+                    if line.is_empty() {
+                        break;
+                    }
+                }
+                let rest = &content[from.unwrap_or(0)..];
+                let status = if from.is_some() { "206 Partial Content" } else { "200 OK" };
+                let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", rest.len());
+                stream.write_all(head.as_bytes()).unwrap();
+                let sent = if answer == 0 { rest.len() / 2 } else { rest.len() };
+                stream.write_all(&rest[..sent]).unwrap();
+            }
+        });
+        url
+    }
+
+    #[test]
+    fn a_broken_transfer_is_taken_up_where_it_broke() {
+        let content: &[u8] = &[7; 100_000];
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("linux.tar");
+        download(&server(content, 2), &path, &Cancel::new()).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), content);
+    }
+
+    #[test]
+    fn an_unreachable_server_and_wrong_bytes_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("linux.tar");
+        let error = download("http://127.0.0.1:1/linux.tar", &path, &Cancel::new()).unwrap_err();
+        assert!(error.message().starts_with("cannot fetch `http://127.0.0.1:1/linux.tar`: "));
+        insta::assert_snapshot!(
+            check("http://m/x", "aa", "bb").unwrap_err(),
+            @"cannot fetch `http://m/x`: its SHA-256 is `aa`, the definition or lock file says `bb`"
+        );
+    }
+
+    #[test]
+    fn a_cancelled_download_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let cancel = Cancel::new();
+        cancel.cancel();
+        let result = download(&server(&[7; 10], 2), &dir.path().join("x"), &cancel);
+        assert!(matches!(result, Err(Broken::Cancelled)));
+    }
+}

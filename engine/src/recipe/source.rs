@@ -200,3 +200,32 @@ fn append(builder: &mut tar::Builder<impl Write>, dir: &Path, name: &Path) -> io
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packed_tree_is_the_same_bytes_whenever_it_is_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let pack_once = |name: &str| {
+            let tree = dir.path().join(name);
+            fs::create_dir_all(tree.join("scripts")).unwrap();
+            fs::write(tree.join("scripts/b.sh"), "b").unwrap();
+            fs::write(tree.join("Makefile"), "all:").unwrap();
+            std::os::unix::fs::symlink("Makefile", tree.join("link")).unwrap();
+            let out = dir.path().join(format!("{name}.tar.zst"));
+            pack(&tree, &out).unwrap();
+            fs::read(out).unwrap()
+        };
+        assert_eq!(pack_once("one"), pack_once("two"));
+        let bytes = zstd::decode_all(pack_once("three").as_slice()).unwrap();
+        let mut archive = tar::Archive::new(bytes.as_slice());
+        let names: Vec<String> = archive
+            .entries()
+            .unwrap()
+            .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+            .collect();
+        assert_eq!(names, ["linux/Makefile", "linux/link", "linux/scripts/b.sh"]);
+    }
+}
