@@ -57,8 +57,12 @@ impl Store {
 
     /// Stores a copy of a file.
     pub fn put_file(&self, path: &Path) -> Result<Digest, StoreError> {
-        let file = open_regular(path)?;
-        Ok(self.ingest(file, path, false)?.digest)
+        Ok(self.put_file_hashes(path)?.digest)
+    }
+
+    /// Stores a copy of a file, and says its size too.
+    pub(crate) fn put_file_hashes(&self, path: &Path) -> Result<Hashes, StoreError> {
+        self.ingest(open_regular(path)?, path, false)
     }
 
     /// Stores a copy of a file, and remembers it under its SHA-256 (64 hexadecimal digits) too.
@@ -175,10 +179,7 @@ impl Store {
                 .write(&aside.file, &aside.path, block)
                 .map_err(Failed::Write)
         })
-        .map_err(|failed| match failed {
-            Failed::Read(source) => StoreError::io("read", from)(source),
-            Failed::Write(error) => error,
-        })?;
+        .map_err(|failed| failed.reading(from))?;
         let hashes = hasher.finish();
         if self.freshen(&hashes.digest, hashes.size)? {
             return Ok(hashes);
@@ -263,9 +264,20 @@ impl Store {
     }
 }
 
-enum Failed {
+/// Which side of a copy failed.
+pub(crate) enum Failed {
     Read(io::Error),
     Write(StoreError),
+}
+
+impl Failed {
+    /// The error, where `from` was read.
+    pub(crate) fn reading(self, from: &Path) -> StoreError {
+        match self {
+            Self::Read(source) => StoreError::io("read", from)(source),
+            Self::Write(error) => error,
+        }
+    }
 }
 
 impl From<io::Error> for Failed {

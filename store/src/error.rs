@@ -58,6 +58,9 @@ pub enum StoreError {
     /// A name that would not stay inside its directory.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// A record that has no JSON form: a fault of this program.
+    #[error("the record cannot be encoded")]
+    Encoding(#[source] serde_json::Error),
     /// The facts of a record are larger than [`crate::MAX_FACTS`].
     #[error("the facts of `{name}` are {size} bytes, more than the limit")]
     FactsTooLarge {

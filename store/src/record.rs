@@ -1,9 +1,6 @@
 //! Records: what the action with a key gave. One row each, and one file to rebuild the row from.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use rusqlite::OptionalExtension;
@@ -16,6 +13,7 @@ use serde::Serialize;
 use crate::database::Durability;
 use crate::digest::Digest;
 use crate::error::StoreError;
+use crate::lock::Lock;
 use crate::store::Store;
 
 /// The largest size of the facts of a record, in bytes: they live in the row.
@@ -100,8 +98,8 @@ impl Record {
     }
 
     /// The text of the record file: a line with the digest of the rest, and JSON.
-    pub(crate) fn to_file(&self) -> Result<String, serde_json::Error> {
-        let json = serde_json::to_string(self)?;
+    pub(crate) fn to_file(&self) -> Result<String, StoreError> {
+        let json = serde_json::to_string(self).map_err(StoreError::Encoding)?;
         Ok(format!(
             "record {} {}\n{json}\n",
             Self::VERSION,
@@ -239,9 +237,7 @@ impl Store {
             return Err(StoreError::MissingBlob(missing));
         }
         let path = self.layout.record(&record.key);
-        let text = record.to_file().map_err(|error| {
-            StoreError::io("write", &path)(io::Error::new(io::ErrorKind::InvalidData, error))
-        })?;
+        let text = record.to_file()?;
         let mut aside = self.aside()?;
         self.fs.write(&aside.file, &aside.path, text.as_bytes())?;
         self.fs.sync_fs(&self.layout.root)?;
@@ -288,21 +284,25 @@ impl Store {
     }
 
     /// Forgets a record, with a reason, if `condition` holds for what is in its rows.
-    pub(crate) fn bury_if(
+    fn bury_if(
         &self,
         key: &Digest,
         reason: &str,
         condition: impl FnOnce(&Record) -> bool,
     ) -> Result<bool, StoreError> {
-        self.change(Durability::Process, |transaction| {
+        // Rows first, as a row without its file would be a fault; and no commit between the two.
+        let _removing = Lock::exclusive(&self.fs, &self.layout.gc_lock())?;
+        let buried = self.change(Durability::Process, |transaction| {
             if !select(transaction, key)?.is_some_and(|record| condition(&record)) {
                 return Ok(false);
             }
-            // The file goes first: a row without its file is only repaired, never resurrected.
-            self.fs.remove_file(&self.layout.record(key))?;
             crate::runs::unsettle(transaction)?;
             bury(transaction, key, reason)
-        })
+        })?;
+        if buried {
+            self.fs.remove_file(&self.layout.record(key))?;
+        }
+        Ok(buried)
     }
 
     /// What is left of a record that was collected, forgotten or found broken.
@@ -318,17 +318,6 @@ impl Store {
         };
         Ok(statement.query_row([key.0], read).optional()?)
     }
-
-    /// Reads a record file.
-    pub(crate) fn record_file(&self, path: &Path) -> Result<Record, String> {
-        let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
-        let record = Record::from_file(&text)?;
-        if self.layout.record(&record.key) == path {
-            Ok(record)
-        } else {
-            Err(format!("it holds the record `{}`", record.key))
-        }
-    }
 }
 
 fn select(connection: &rusqlite::Connection, key: &Digest) -> Result<Option<Record>, StoreError> {
@@ -340,6 +329,8 @@ fn select(connection: &rusqlite::Connection, key: &Digest) -> Result<Option<Reco
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::fs;
+
     use super::*;
 
     /// A record with one output, which is put too.
@@ -385,10 +376,8 @@ pub(crate) mod tests {
         store.commit(&record).unwrap();
         let again = Store::open(dir.path()).unwrap();
         assert_eq!(again.record(&record.key).unwrap(), Some(record.clone()));
-        assert_eq!(
-            again.record_file(&store.layout.record(&record.key)),
-            Ok(record)
-        );
+        let file = fs::read_to_string(store.layout.record(&record.key)).unwrap();
+        assert_eq!(Record::from_file(&file), Ok(record));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub struct WorkDir {
     tree: PathBuf,
     outer: PathBuf,
     fs: Fs,
-    lock: Lock,
+    _lock: Lock,
 }
 
 impl WorkDir {
@@ -58,7 +58,7 @@ impl WorkDir {
                 tree,
                 outer,
                 fs: fs.clone(),
-                lock: lock.removed_after(),
+                _lock: lock.removed_after(),
             };
             fs.create_dir(&dir.outer)?;
             fs.create_dir(&dir.tree)?;
@@ -74,11 +74,6 @@ impl WorkDir {
     /// The directory around [`WorkDir::path`], which always belongs to this user.
     pub(crate) fn outer(&self) -> &Path {
         &self.outer
-    }
-
-    /// When the directory was made, by the clock of the file system.
-    pub(crate) fn lock(&self) -> &Lock {
-        &self.lock
     }
 }
 
