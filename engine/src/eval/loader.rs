@@ -109,9 +109,10 @@ impl From<Mistake> for LoadError {
 pub(super) fn parse(engine: &Engine, shared: &Shared, file: &str) -> Result<AST, LoadError> {
     let text = shared.lock().script(file).map_err(|error| missing(&error))?;
     if let Some(reason) = too_big(&text.text) {
-        return Err(Mistake::at(&[], format!("`{file}` {reason}"))
-            .help("split the file, or declare families of things in loops")
-            .into());
+        let start = Site { source: file.to_owned(), position: Position::new(1, 1) };
+        let mistake = Mistake::at(&[], format!("`{file}` {reason}"))
+            .help("split the file, or declare families of things in loops");
+        return Err(LoadError::Inside(file.to_owned(), mistake.thrown(start)));
     }
     let mut ast = engine
         .compile(&*text.text)

@@ -133,9 +133,6 @@ fn unknown_operator(sign: &str, arguments: &[&str]) -> Words {
         "&" | "|" | "!" if given.contains(&"a predicate") => {
             Some("both sides must be predicates: `cfg(\"A\") & cfg(\"B\")`".to_owned())
         }
-        "==" | "!=" | "<" | ">" if given.contains(&"a predicate") => {
-            Some("write `cfg(\"A\").is(value)`".to_owned())
-        }
         _ => None,
     };
     Words { message: format!("`{sign}` cannot be applied to {}", given.join(" and ")), help }
