@@ -23,7 +23,7 @@ use rhai::packages::MoreStringPackage;
 use rhai::packages::Package;
 
 /// Stack of the evaluating thread: the limits below guard the interpreter, not the stack.
-pub(super) const STACK_BYTES: usize = 256 << 20;
+pub(super) const STACK_BYTES: usize = 64 << 20;
 
 /// Operations of the interpreter; a declaration in a loop costs about twenty.
 pub(super) const MAX_OPERATIONS: u64 = 10_000_000;
@@ -41,8 +41,10 @@ const MAX_MAP: usize = 20_000;
 pub(super) const MAX_VARIABLES: usize = 2_000;
 /// Functions in one file.
 const MAX_FUNCTIONS: usize = 2_000;
-/// Imports that are run.
-const MAX_MODULES: usize = 1_000;
+/// Modules of a project.
+pub(super) const MAX_MODULES: usize = 1_000;
+/// Modules that import each other in a row.
+pub(super) const MAX_IMPORT_LEVELS: usize = 64;
 /// Lines of a script: the interpreter counts them in 16 bits.
 pub(super) const MAX_LINES: usize = 65_000;
 /// Wall time; only ends what the other limits let through on a very slow machine.
@@ -115,12 +117,18 @@ pub(super) fn bounded_engine() -> Engine {
 
 /// Answers for a function of the language's core that definitions do not have.
 fn absent(name: &str) -> Result<(), Box<EvalAltResult>> {
-    Err(Box::new(EvalAltResult::ErrorFunctionNotFound(name.to_owned(), Position::NONE)))
+    Err(Box::new(EvalAltResult::ErrorFunctionNotFound(
+        name.to_owned(),
+        Position::NONE,
+    )))
 }
 
 /// Gives back words that Rhai reserves without using them: `cfg("A").is("y")`, `cfg("A").module()`
 /// and the field `package`.
-#[expect(deprecated, reason = "marked so for being volatile; the tests of definitions would notice")]
+#[expect(
+    deprecated,
+    reason = "marked so for being volatile; the tests of definitions would notice"
+)]
 fn free_words(engine: &mut Engine) {
     engine.on_parse_token(|token, _, _| match token {
         Token::Reserved(word) if matches!(word.as_str(), "is" | "module" | "package") => {

@@ -31,7 +31,11 @@ pub struct BootAddress {
 
 impl fmt::Display for BuildAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}/{}", self.source, self.arch, self.defconfig, self.toolchain)
+        write!(
+            f,
+            "{}/{}/{}/{}",
+            self.source, self.arch, self.defconfig, self.toolchain
+        )
     }
 }
 

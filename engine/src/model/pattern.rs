@@ -28,7 +28,10 @@ impl Pattern {
         if parts.iter().any(String::is_empty) {
             return Err(PatternError::EmptyComponent(text.to_owned()));
         }
-        Ok(Self { text: text.to_owned(), parts })
+        Ok(Self {
+            text: text.to_owned(),
+            parts,
+        })
     }
 
     /// Whether `address` is named by the pattern or lies below what it names.
@@ -45,11 +48,15 @@ impl fmt::Display for Pattern {
 }
 
 fn covers_parts(parts: &[String], components: &[&str]) -> bool {
-    let Some((first, rest)) = parts.split_first() else { return true };
+    let Some((first, rest)) = parts.split_first() else {
+        return true;
+    };
     if first == "**" {
         return (0..=components.len()).any(|skip| covers_parts(rest, &components[skip..]));
     }
-    let Some((component, below)) = components.split_first() else { return false };
+    let Some((component, below)) = components.split_first() else {
+        return false;
+    };
     component_matches(first.as_bytes(), component.as_bytes()) && covers_parts(rest, below)
 }
 
@@ -85,20 +92,35 @@ mod tests {
 
     #[test]
     fn star_stays_in_its_component() {
-        assert!(covers("linux-6.1/*/*/clang", "linux-6.1/arm/sunxi_defconfig/clang"));
-        assert!(!covers("linux-6.1/*/clang", "linux-6.1/arm/sunxi_defconfig/clang"));
-        assert!(covers("linux-*/a*m/*", "linux-6.1/arm/sunxi_defconfig/clang"));
+        assert!(covers(
+            "linux-6.1/*/*/clang",
+            "linux-6.1/arm/sunxi_defconfig/clang"
+        ));
+        assert!(!covers(
+            "linux-6.1/*/clang",
+            "linux-6.1/arm/sunxi_defconfig/clang"
+        ));
+        assert!(covers(
+            "linux-*/a*m/*",
+            "linux-6.1/arm/sunxi_defconfig/clang"
+        ));
     }
 
     #[test]
     fn a_pattern_covers_what_lies_below() {
-        assert!(covers("linux-6.1/arm", "linux-6.1/arm/tiny/gcc/qemu/general"));
+        assert!(covers(
+            "linux-6.1/arm",
+            "linux-6.1/arm/tiny/gcc/qemu/general"
+        ));
         assert!(!covers("linux-6.1/arm", "linux-6.1/arm64/tiny/gcc"));
     }
 
     #[test]
     fn two_stars_skip_components() {
-        assert!(covers("**/qemu-pc", "linux-6.1/x86_64/tiny/gcc/qemu-pc/general"));
+        assert!(covers(
+            "**/qemu-pc",
+            "linux-6.1/x86_64/tiny/gcc/qemu-pc/general"
+        ));
         assert!(!covers("**/qemu-pc", "linux-6.1/x86_64/tiny/gcc"));
     }
 
