@@ -69,7 +69,9 @@ fn run(files: Files) -> Result<Evaluated, Vec<Diagnostic>> {
     shared.lock().loading.push(MAIN.to_owned());
     let result = parse(&engine, &shared, MAIN)
         .map_err(|error| match error {
-            LoadError::Import(mistake) => mistake.thrown(Site::none()),
+            LoadError::Import(mistake) => mistake
+                .help(format!("evaluation begins with `{MAIN}`"))
+                .thrown(Site::none()),
             LoadError::Inside(_, error) => error,
         })
         .and_then(|ast| {

@@ -38,6 +38,17 @@ pub(super) struct Words {
     pub help: Option<String>,
 }
 
+/// A place on the way to an error.
+#[derive(Clone, Debug)]
+struct Step {
+    /// The call or import.
+    site: Site,
+    /// What of it is to be shown, if not its beginning.
+    place: Option<Position>,
+    /// What it did.
+    how: &'static str,
+}
+
 /// The diagnostic of an error that ended the evaluation of `main`.
 pub(super) fn diagnostic(scripts: &Scripts, main: &str, error: &EvalAltResult) -> Diagnostic {
     let (error, mut chain) = unwind(main, error);
@@ -45,68 +56,81 @@ pub(super) fn diagnostic(scripts: &Scripts, main: &str, error: &EvalAltResult) -
         if let Some(mistake) = value.clone().try_cast::<Mistake>() {
             // An operator does not know its place; the interpreter has added it.
             if !mistake.site.position.is_none() {
-                chain[0] = mistake.site.clone();
+                chain[0].site = mistake.site.clone();
             }
-            return of_mistake(scripts, &mistake, &chain);
+            return of_mistake(scripts, &mistake, chain);
         }
     }
-    let words = words(scripts, &chain[0].source, error);
-    let places = chain.iter().map(|site| (site, None)).collect();
-    finish(scripts, words, places, None)
+    let words = words(scripts, &chain[0].site.source, error);
+    finish(scripts, words, chain, None)
 }
 
 /// The innermost error, and the places on the way to it, innermost first.
-fn unwind<'a>(main: &str, error: &'a EvalAltResult) -> (&'a EvalAltResult, Vec<Site>) {
+fn unwind<'a>(main: &str, error: &'a EvalAltResult) -> (&'a EvalAltResult, Vec<Step>) {
     let (mut error, mut source) = (error, main.to_owned());
     let mut chain = Vec::new();
     loop {
-        let (inside, inner, position) = match error {
-            EvalAltResult::ErrorInFunctionCall(_, inside, inner, position)
-            | EvalAltResult::ErrorInModule(inside, inner, position) => (inside, inner, *position),
+        let (inside, inner, position, how) = match error {
+            EvalAltResult::ErrorInFunctionCall(_, inside, inner, position) => {
+                (inside, inner, *position, "called from here")
+            }
+            EvalAltResult::ErrorInModule(inside, inner, position) => {
+                (inside, inner, *position, "imported from here")
+            }
             _ => break,
         };
-        chain.push(Site {
-            source: source.clone(),
-            position,
+        chain.push(Step {
+            site: Site {
+                source: source.clone(),
+                position,
+            },
+            place: None,
+            how,
         });
         if !inside.is_empty() {
             source.clone_from(inside);
         }
         error = inner;
     }
-    chain.push(Site {
+    let site = Site {
         source,
         position: error.position(),
+    };
+    chain.push(Step {
+        site,
+        place: None,
+        how: "called from here",
     });
     chain.reverse();
     (error, chain)
 }
 
 /// The diagnostic of a host function's mistake: at the key, wherever on the chain it is written.
-fn of_mistake(scripts: &Scripts, mistake: &Mistake, chain: &[Site]) -> Diagnostic {
+fn of_mistake(scripts: &Scripts, mistake: &Mistake, mut chain: Vec<Step>) -> Diagnostic {
     let words = Words {
         message: mistake.message.clone(),
         help: mistake.help.clone(),
     };
-    let mut places: Vec<(&Site, Option<Position>)> =
-        chain.iter().map(|site| (site, None)).collect();
-    let far = find_key(scripts, mistake, chain);
-    match &far {
-        Some((0, place)) => places[0].1 = Some(*place),
+    match find_key(scripts, mistake, &chain) {
+        Some((0, place)) => chain[0].place = Some(place),
         Some((index, place)) => {
-            let site = places[*index].0;
-            places.insert(0, (site, Some(*place)));
+            let step = Step {
+                place: Some(place),
+                ..chain[index].clone()
+            };
+            chain.insert(0, step);
         }
-        None => {}
-    }
-    let elsewhere;
-    if far.is_none() {
-        if let Some(site) = only_key(scripts, &mistake.path) {
-            elsewhere = site;
-            places.insert(0, (&elsewhere, None));
-        } else if let Some(place) = nearest_parent(scripts, mistake, &chain[0]) {
-            places[0].1 = Some(place);
-        }
+        None => match only_key(scripts, &mistake.path) {
+            Some(site) => chain.insert(
+                0,
+                Step {
+                    site,
+                    place: None,
+                    how: "",
+                },
+            ),
+            None => chain[0].place = nearest_parent(scripts, mistake, &chain[0].site),
+        },
     }
     let earlier = mistake.earlier.as_ref().and_then(|(site, path, text)| {
         let index = scripts.get(&site.source)?;
@@ -115,24 +139,24 @@ fn of_mistake(scripts: &Scripts, mistake: &Mistake, chain: &[Site]) -> Diagnosti
             .unwrap_or(site.position);
         Some(label(index, place, text))
     });
-    finish(scripts, words, places, earlier)
+    finish(scripts, words, chain, earlier)
 }
 
 /// Where on the chain the key of a mistake is written: the call itself, or one that hands it in.
-fn find_key(scripts: &Scripts, mistake: &Mistake, chain: &[Site]) -> Option<(usize, Position)> {
+fn find_key(scripts: &Scripts, mistake: &Mistake, chain: &[Step]) -> Option<(usize, Position)> {
     if mistake.path.is_empty() {
         return None;
     }
-    let in_file = |site: &Site| scripts.get(&site.source);
-    let exact = in_file(&chain[0])?.value_in_call(chain[0].position, &mistake.path);
+    let in_file = |step: &Step| scripts.get(&step.site.source);
+    let exact = in_file(&chain[0])?.value_in_call(chain[0].site.position, &mistake.path);
     if let Some(place) = exact {
         return Some((0, place));
     }
     if mistake.path.len() < 2 {
         return None;
     }
-    chain.iter().enumerate().skip(1).find_map(|(index, site)| {
-        let place = in_file(site)?.key_in_call(site.position, &mistake.path)?;
+    chain.iter().enumerate().skip(1).find_map(|(index, step)| {
+        let place = in_file(step)?.key_in_call(step.site.position, &mistake.path)?;
         Some((index, place))
     })
 }
@@ -165,24 +189,15 @@ fn nearest_parent(scripts: &Scripts, mistake: &Mistake, site: &Site) -> Option<P
 }
 
 /// Lays out the places: the first outside the standard library is to blame, the rest led there.
-fn finish(
-    scripts: &Scripts,
-    words: Words,
-    places: Vec<(&Site, Option<Position>)>,
-    earlier: Option<Label>,
-) -> Diagnostic {
+fn finish(scripts: &Scripts, words: Words, chain: Vec<Step>, earlier: Option<Label>) -> Diagnostic {
     let mut labels: Vec<Label> = Vec::new();
-    for (site, place) in places {
+    for Step { site, place, how } in chain {
         let position = place.unwrap_or(site.position);
         let known = scripts.get(&site.source).filter(|_| !position.is_none());
         let Some(index) = known.filter(|_| !site.source.starts_with("std/")) else {
             continue;
         };
-        let text = if labels.is_empty() {
-            ""
-        } else {
-            "called from here"
-        };
+        let text = if labels.is_empty() { "" } else { how };
         let label = label(index, position, text);
         let seen =
             |other: &Label| other.span == label.span && other.source.name == label.source.name;
@@ -216,7 +231,7 @@ fn words(scripts: &Scripts, source: &str, error: &EvalAltResult) -> Words {
     use EvalAltResult as E;
     let script = scripts.get(source);
     let (message, help) = match error {
-        E::ErrorParsing(kind, _) => return parse_words(script, kind),
+        E::ErrorParsing(kind, position) => return parse_words(script, kind, *position),
         E::ErrorVariableNotFound(name, _) => return names::unknown_variable(scripts, script, name),
         E::ErrorFunctionNotFound(signature, _) => {
             return names::unknown_function(scripts, script, signature);
@@ -236,7 +251,10 @@ fn words(scripts: &Scripts, source: &str, error: &EvalAltResult) -> Words {
         }
         E::ErrorRuntime(value, _) => (format!("{} was thrown", describe(value)), None),
         E::ErrorTooManyOperations(_) => (
-            format!("evaluation takes more than {MAX_OPERATIONS} operations"),
+            format!(
+                "evaluation takes more than {} million operations",
+                MAX_OPERATIONS / 1_000_000
+            ),
             Some("is there a loop that does not end?".to_owned()),
         ),
         E::ErrorStackOverflow(_) => (
@@ -282,13 +300,11 @@ fn words(scripts: &Scripts, source: &str, error: &EvalAltResult) -> Words {
             Some("copy it into a `let` first".to_owned()),
         ),
         other => {
-            let mut plain = String::new();
-            for (index, part) in other.to_string().split(" (line ").enumerate() {
-                if index == 0 {
-                    plain = part.to_owned();
-                }
-            }
-            (lower_first(&plain), None)
+            let text = other.to_string();
+            (
+                lower_first(text.split(" (line ").next().unwrap_or_default()),
+                None,
+            )
         }
     };
     Words { message, help }
@@ -317,7 +333,11 @@ fn mismatch(wanted: &str, given: &str) -> Words {
     }
 }
 
-fn parse_words(script: Option<&Arc<FileIndex>>, kind: &ParseErrorType) -> Words {
+fn parse_words(
+    script: Option<&Arc<FileIndex>>,
+    kind: &ParseErrorType,
+    position: Position,
+) -> Words {
     use ParseErrorType as P;
     let help = match kind {
         P::VariableUndefined(name) | P::ModuleUndefined(name) => {
@@ -327,7 +347,14 @@ fn parse_words(script: Option<&Arc<FileIndex>>, kind: &ParseErrorType) -> Words 
             "`{word}` is a word of the language: choose another name"
         )),
         P::ExprTooDeep => Some("give parts of it names with `const`".to_owned()),
-        P::PropertyExpected => Some("numbers are whole: there is no `1.5`".to_owned()),
+        P::PropertyExpected => script
+            .filter(|script| {
+                script.text.text[script.span(position)].starts_with(|c: char| c.is_ascii_digit())
+            })
+            .map(|_| "numbers are whole: there is no `1.5`".to_owned()),
+        P::AssignmentToConstant(_) => {
+            Some("`.extend(#{ … })` gives a changed copy of a map".to_owned())
+        }
         P::MissingToken(token, _) if token == ";" => Some("statements end with `;`".to_owned()),
         P::FnMissingParams(_) | P::WrongFnDefinition => {
             Some("functions are declared at the top of a file: `fn name(a, b) { … }`".to_owned())
@@ -339,6 +366,7 @@ fn parse_words(script: Option<&Arc<FileIndex>>, kind: &ParseErrorType) -> Words 
         P::ExprTooDeep => "the expression is nested too deeply".to_owned(),
         P::DuplicatedProperty(name) => format!("the key `{name}` is there twice"),
         P::VariableExists(name) => format!("`{name}` is declared twice"),
+        P::AssignmentToConstant(name) => format!("`{name}` is a constant"),
         P::UnexpectedEOF => "the file ends too early".to_owned(),
         other => lower_first(&other.to_string()),
     };

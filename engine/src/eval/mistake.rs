@@ -4,6 +4,11 @@ use rhai::Dynamic;
 use rhai::EvalAltResult;
 use rhai::Position;
 
+use crate::text::did_you_mean;
+
+use super::files::FileError;
+use super::files::embedded;
+
 /// A place as the interpreter knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Site {
@@ -50,6 +55,26 @@ impl Mistake {
             site: Site::none(),
             path: path.to_vec(),
             earlier: None,
+        }
+    }
+
+    /// A file at `path` that cannot be had.
+    pub fn of_file(path: &[String], error: &FileError) -> Self {
+        let mistake = Self::at(path, error.to_string());
+        match error {
+            FileError::Escape(_) => mistake.help(
+                "definitions see the files of their project only, by paths such as `patches/fix.patch`",
+            ),
+            FileError::Missing(_) => {
+                mistake.help("paths begin at the project root, also in files of a folder")
+            }
+            FileError::MissingStandard(wanted) => {
+                let known = embedded().iter().map(|(path, _)| *path);
+                mistake.suggest(did_you_mean(wanted, known.clone()), || {
+                    format!("it has {}", known.collect::<Vec<_>>().join(", "))
+                })
+            }
+            FileError::Unreadable { .. } => mistake,
         }
     }
 

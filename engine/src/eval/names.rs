@@ -9,6 +9,7 @@ use super::explain::near;
 use super::handle::describe_type;
 use super::schema::Shape;
 use super::spans::FileIndex;
+use super::spans::ScriptFunction;
 use super::vocabulary::Function;
 use super::vocabulary::functions;
 
@@ -67,19 +68,7 @@ pub(super) fn unknown_function(
     let arguments = split_types(arguments.trim_end_matches(')'));
     if let Some((alias, member)) = name.rsplit_once("::") {
         if let Some((file, module)) = module_of(scripts, script, alias) {
-            let known: Vec<&str> = module.functions.iter().map(String::as_str).collect();
-            let help = if known.contains(&member) {
-                Some(format!(
-                    "it takes another number of arguments than {}",
-                    arguments.len()
-                ))
-            } else {
-                near(member, known)
-            };
-            return Words {
-                message: format!("`{file}` has no function `{member}` for this call"),
-                help,
-            };
+            return unknown_member(file, module, member, arguments.len());
         }
     }
     if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
@@ -92,20 +81,14 @@ pub(super) fn unknown_function(
         };
     }
     let own = script
-        .map(|script| script.functions.clone())
+        .map(|script| script.functions.as_slice())
         .unwrap_or_default();
     let known = functions().map(|function| function.name);
     let known = known
-        .chain(own.iter().map(String::as_str))
+        .chain(own.iter().map(|own| own.name.as_str()))
         .chain(BUILT_IN.iter().copied());
-    if own.iter().any(|function| function == name) {
-        return Words {
-            message: format!(
-                "the function `{name}` does not take {}",
-                count(arguments.len())
-            ),
-            help: None,
-        };
+    if let Some(function) = own.iter().find(|function| function.name == name) {
+        return wrong_count(name, function, arguments.len());
     }
     let given: Vec<&str> = arguments.iter().map(|name| describe_type(name)).collect();
     let message = if BUILT_IN.contains(&name) && !given.is_empty() {
@@ -116,6 +99,35 @@ pub(super) fn unknown_function(
     Words {
         message,
         help: near(name, known),
+    }
+}
+
+/// A function that a module does not export, or not with that many parameters.
+fn unknown_member(file: &str, module: &FileIndex, member: &str, given: usize) -> Words {
+    match module
+        .functions
+        .iter()
+        .find(|function| function.name == member)
+    {
+        Some(function) if function.private => Words {
+            message: format!("`{member}` is private to `{file}`"),
+            help: None,
+        },
+        Some(function) => wrong_count(member, function, given),
+        None => {
+            let known = module.functions.iter().filter(|function| !function.private);
+            Words {
+                message: format!("`{file}` has no function `{member}`"),
+                help: near(member, known.map(|function| function.name.as_str())),
+            }
+        }
+    }
+}
+
+fn wrong_count(name: &str, function: &ScriptFunction, given: usize) -> Words {
+    Words {
+        message: format!("`{name}` does not take {}", count(given)),
+        help: Some(format!("write `{name}({})`", function.params.join(", "))),
     }
 }
 
@@ -159,9 +171,6 @@ fn unknown_operator(sign: &str, arguments: &[&str]) -> Words {
     let help = match sign {
         "&" | "|" | "!" if given.contains(&"a predicate") => {
             Some("both sides must be predicates: `cfg(\"A\") & cfg(\"B\")`".to_owned())
-        }
-        "==" | "!=" | "<" | ">" if given.contains(&"a predicate") => {
-            Some("write `cfg(\"A\").is(value)`".to_owned())
         }
         _ => None,
     };

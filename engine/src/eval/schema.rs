@@ -231,7 +231,7 @@ impl Record {
         for group in self.one_of {
             let mut given = group.iter().filter(|name| fields.0.contains_key(**name));
             let (first, second) = (given.next(), given.next());
-            let wanted = list_names(group.iter().copied(), "or");
+            let wanted = list_names(group.iter().copied(), "and");
             if let Some(second) = second {
                 path.push((*second).to_owned());
                 return Err(Mistake::at(

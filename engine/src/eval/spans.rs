@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rhai::AST;
 use rhai::ASTNode;
 use rhai::Expr;
+use rhai::FnAccess;
 use rhai::FnCallExpr;
 use rhai::Position;
 use rhai::Stmt;
@@ -19,14 +20,25 @@ use super::mistake::ValuePath;
 pub(super) struct FileIndex {
     /// The file.
     pub text: SourceText,
-    /// Names of its functions.
-    pub functions: Vec<String>,
+    /// Its functions.
+    pub functions: Vec<ScriptFunction>,
     /// Import alias to the path of the module's file.
     pub imports: BTreeMap<String, String>,
     /// For each call, the values written in its arguments; a later one of the same path wins.
     calls: BTreeMap<(usize, usize), Vec<(ValuePath, Position)>>,
     /// Every key of every map literal.
     keys: Vec<(String, Position)>,
+}
+
+/// A function of a script.
+#[derive(Debug)]
+pub(super) struct ScriptFunction {
+    /// Its name.
+    pub name: String,
+    /// Its parameters.
+    pub params: Vec<String>,
+    /// Whether other files may not call it.
+    pub private: bool,
 }
 
 /// How deep literals are looked into; deeper ones are reported at the call.
@@ -49,7 +61,15 @@ impl FileIndex {
         let mut index = Self::unparsed(text);
         index.functions = ast
             .iter_functions()
-            .map(|function| function.name.to_owned())
+            .map(|function| ScriptFunction {
+                name: function.name.to_owned(),
+                params: function
+                    .params
+                    .iter()
+                    .map(|&param| param.to_owned())
+                    .collect(),
+                private: function.access == FnAccess::Private,
+            })
             .collect();
         ast.walk(&mut |path: &[ASTNode]| {
             match path.last() {
@@ -86,7 +106,10 @@ impl FileIndex {
         let mut written = Vec::new();
         for (argument, expression) in call.args.iter().enumerate() {
             let mut path = vec![argument.to_string()];
-            written.push((path.clone(), expression.start_position()));
+            // A mistake in a map as a whole, such as a missing key, is best shown at the call.
+            if !matches!(expression, Expr::Map(..)) {
+                written.push((path.clone(), expression.start_position()));
+            }
             record_literals(expression, &mut path, &mut written);
         }
         self.calls.insert(place, written);
@@ -114,7 +137,11 @@ impl FileIndex {
                 .rev()
                 .zip(wanted.iter().rev())
                 .take_while(|(a, b)| a == b);
-            if whole && same.clone().count() == known.len() {
+            // An index alone says nothing.
+            let telling = known
+                .iter()
+                .any(|step| !step.bytes().all(|b| b.is_ascii_digit()));
+            if whole && telling && same.count() == known.len() {
                 known.len()
             } else {
                 0

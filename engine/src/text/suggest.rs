@@ -9,7 +9,9 @@ pub fn did_you_mean<'a>(
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(written, candidate), candidate))
-        .filter(|(distance, _)| (1..=allowed).contains(distance))
+        .filter(|(distance, candidate)| {
+            (1..=allowed).contains(distance) && *distance < candidate.chars().count()
+        })
         .min()
         .map(|(_, candidate)| candidate)
 }

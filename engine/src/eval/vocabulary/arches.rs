@@ -285,7 +285,6 @@ const RANDCONFIG: Record = Record {
 fn arch(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
     let name: String = arguments.next();
     let mut fields: Fields = arguments.next();
-    let handle = call.declare(Kind::Arch, &name, &["0"])?;
     let kernel_image: String = fields.take_or_empty("kernel_image");
     let image_name = kernel_image
         .rsplit('/')
@@ -312,6 +311,7 @@ fn arch(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistak
     let sources: Vec<String> = fields.take_or_empty("sources");
     each_once(Kind::Toolchain, &toolchains, "1", "toolchains")?;
     each_once(Kind::Source, &sources, "1", "sources")?;
+    let handle = call.declare(Kind::Arch, &name, &["0"])?;
     let arch = Arch {
         name: name.clone(),
         kernel_arch: fields.take_or_empty("kernel_arch"),
@@ -370,9 +370,9 @@ fn declare_defconfig(
     mut fields: Fields,
     path: &[&str],
 ) -> Result<Dynamic, Mistake> {
-    let handle = call.declare(Kind::Defconfig, &format!("{arch}/{name}"), path)?;
     let toolchains: Vec<String> = fields.take_or_empty("toolchains");
     each_once(Kind::Toolchain, &toolchains, "2", "toolchains")?;
+    let handle = call.declare(Kind::Defconfig, &format!("{arch}/{name}"), path)?;
     let recipe = fields.take("recipe");
     let defconfig = Defconfig {
         arch: arch.to_owned(),

@@ -236,9 +236,9 @@ const LAB_LAVA: Record = Record {
 fn board(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
     let name: String = arguments.next();
     let mut fields: Fields = arguments.next();
-    let handle = call.declare(Kind::Board, &name, &["0"])?;
     let suites: Vec<String> = fields.take_or_empty("suites");
     each_once(Kind::Suite, &suites, "1", "suites")?;
+    let handle = call.declare(Kind::Board, &name, &["0"])?;
     let board = Board {
         name: name.clone(),
         requires: fields

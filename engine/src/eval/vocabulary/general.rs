@@ -3,7 +3,6 @@
 use rhai::Dynamic;
 use rhai::Map;
 
-use super::super::files::FileError;
 use super::super::mistake::Mistake;
 use super::super::schema::Shape;
 use super::Arguments;
@@ -68,14 +67,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 fn file(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
     let path: String = arguments.next();
-    let file = call.state.project_file(&path).map_err(|error| {
-        let mistake = Mistake::at(&["0".to_owned()], error.to_string());
-        match error {
-            FileError::Escape(_) => mistake.help("a definition sees the files of its project only, by paths such as `patches/fix.patch`"),
-            FileError::Missing(_) => mistake.help("paths begin at the project root, also in files of a folder"),
-            FileError::MissingStandard(_) | FileError::Unreadable { .. } => mistake,
-        }
-    })?;
+    let file = call.state.project_file(&path);
+    let file = file.map_err(|error| Mistake::of_file(&["0".to_owned()], &error))?;
     Ok(Dynamic::from(file))
 }
 

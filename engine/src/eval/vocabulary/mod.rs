@@ -171,7 +171,9 @@ pub(super) fn register(engine: &mut Engine, shared: &Shared) {
         .register_get("path", |file: &mut ProjectFile| {
             ImmutableString::from(file.path.as_str())
         })
-        .register_fn("to_string", |handle: &mut Handle| handle.name.clone());
+        .register_fn("to_string", |handle: &mut Handle| handle.name.clone())
+        .register_fn("==", |left: Handle, right: Handle| left == right)
+        .register_fn("!=", |left: Handle, right: Handle| left != right);
     for function in functions() {
         let most = function.params.len();
         let least = match function.params.last() {

@@ -131,6 +131,16 @@ pub(super) fn register_operators(engine: &mut Engine) {
     engine.register_fn("!", |predicate: Predicate| {
         operator(Predicate::Not(Box::new(predicate)))
     });
+    // Left to itself the interpreter calls values of different types unequal, without a word.
+    for sign in ["==", "!="] {
+        engine.register_fn(sign, move |_: Predicate, _: Dynamic| compared(sign));
+    }
+}
+
+fn compared(sign: &str) -> Result<bool, Box<EvalAltResult>> {
+    let mistake = Mistake::at(&[], format!("`{sign}` cannot be applied to a predicate"))
+        .help("predicates are data, decided when a .config is known: write `cfg(\"A\").is(value)`");
+    Err(mistake.thrown(Site::none()))
 }
 
 /// An operator's result; the interpreter adds the place to its error.
