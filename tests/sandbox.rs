@@ -300,7 +300,10 @@ fn terminal_is_lent(world: &World) {
     let mut script = Command::new("script")
         .args([
             "-qec",
-            &format!("{program} {}; echo after", command.join(" ")),
+            &format!(
+                "{program} {}; read line; echo after $line",
+                command.join(" ")
+            ),
             "/dev/null",
         ])
         .stdin(std::process::Stdio::piped())
@@ -313,15 +316,15 @@ fn terminal_is_lent(world: &World) {
         .spawn()
         .unwrap_or_else(|error| missing(&format!("`script` (package bsdutils): {error}")));
     let mut input = script.stdin.take().unwrap();
-    input.write_all(b"typed\n").unwrap();
+    input.write_all(b"typed\nmore\n").unwrap();
     let output = script.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(
         text.contains("got typed") && text.contains("Code(0)"),
         "{text}"
     );
-    // The shell could write only if it is in the foreground again or nothing stops it.
-    assert!(text.contains("after"), "{text}");
+    // Only the terminal's foreground job may read.
+    assert!(text.contains("after more"), "{text}");
 }
 
 fn archives_are_unpacked_and_removed(world: &World) {

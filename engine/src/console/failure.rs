@@ -9,33 +9,32 @@ pub(super) const PANIC: &str = "Kernel panic - not syncing";
 
 /// The kernel's own words, arch by arch (groeck/linux-build-test `common.sh`, and the kernel's
 /// `die`, `hung_task.c`, `tree_stall.h`, `watchdog.c`).
-static FAILURE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+static FAILURE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
         r"Kernel panic - not syncing|\bOops\b.*[:#]|\bBUG: |\bkernel BUG at |Internal error: ",
         r"|Unable to handle kernel |general protection fault|\[\d+\]: segfault |\bsegfault at ",
         r"|Cannot open root device|Unable to mount root fs",
         r"|INFO: task .* blocked for more than|INFO: rcu\w* .*detected .*stall",
     ))
-    .ok()
+    .expect("a constant expression")
 });
 
 /// Where it happened, as x86, arm, arm64, riscv and powerpc print it.
-static PLACE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+static PLACE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"^(?:RIP: [0-9a-f]+:|EIP: |PC is at |pc : |epc : |NIP \[[0-9a-f]+\] )([A-Za-z_][\w.]*)\+0x",
     )
-    .ok()
+    .expect("a constant expression")
 });
 
 /// What differs between two runs of the same failure.
-static VARIABLE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"\b0x[0-9a-fA-F]+\b|\b[0-9a-fA-F]{8,}\b|\d+").ok());
+static VARIABLE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\b0x[0-9a-fA-F]+\b|\b[0-9a-fA-F]{8,}\b|\d+").expect("a constant expression")
+});
 
 /// Whether the kernel says with `line` that it failed.
 pub(super) fn is_failure(line: &str) -> bool {
-    FAILURE
-        .as_ref()
-        .is_some_and(|failure| failure.is_match(line))
+    !ends_trace(line) && FAILURE.is_match(line)
 }
 
 /// Whether the kernel warns with `line`.
@@ -50,14 +49,11 @@ pub(super) fn ends_trace(line: &str) -> bool {
 
 /// `line` without numbers and addresses, and the function of the kernel that `trace` names.
 pub(super) fn signature(line: &str, trace: &[String]) -> String {
-    let line = match VARIABLE.as_ref() {
-        Some(variable) => variable.replace_all(line, "N").into_owned(),
-        None => line.to_owned(),
-    };
-    let place = PLACE
-        .as_ref()
-        .and_then(|place| trace.iter().find_map(|line| place.captures(line)));
-    place.map_or(line.clone(), |place| format!("{line} in {}", &place[1]))
+    let line = VARIABLE.replace_all(line, "N");
+    match trace.iter().find_map(|line| PLACE.captures(line)) {
+        Some(place) => format!("{line} in {}", &place[1]),
+        None => line.into_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -93,6 +89,7 @@ mod tests {
             "DEBUG: fine",
             "WARNING: CPU: 0 PID: 1 at kernel/a.c:1",
             "random: crng init done",
+            "---[ end Kernel panic - not syncing: Attempted to kill init! ]---",
             "oops=panic",
             "Linux version 6.1 (Oops@host)",
         ] {

@@ -12,10 +12,11 @@ const MAX_TESTS: usize = 20_000;
 /// Diagnostic lines that are kept for the test to come.
 const MAX_DIAGNOSTICS: usize = 20;
 
-static RESULT: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^(not )?ok (\d+)(?: +-)?(?: +(.*))?$").ok());
-static DIRECTIVE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^(SKIP|TODO|XFAIL)\b[: ]*(.*)$").ok());
+static RESULT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^(not )?ok (\d+)(?: +-)?(?: +(.*))?$").expect("a constant expression")
+});
+static DIRECTIVE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^(SKIP|TODO|XFAIL)\b[: ]*(.*)$").expect("a constant expression"));
 
 /// One level of subtests; the outermost has no name.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ struct Level {
     seen: u64,
 }
 
-/// The results of one writer of KTAP. The kernel (KUnit) and user space have one each, because
+/// The results of one writer of KTAP. The kernel (`KUnit`) and user space have one each, because
 /// their lines interleave.
 #[derive(Debug, Default)]
 pub(super) struct Ktap {
@@ -51,7 +52,7 @@ impl Ktap {
             self.comment(indent, comment.trim());
         } else if let Some(plan) = text.strip_prefix("1..") {
             self.plan(indent, plan);
-        } else if let Some(found) = RESULT.as_ref().and_then(|result| result.captures(text)) {
+        } else if let Some(found) = RESULT.captures(text) {
             let rest = found.get(3).map_or("", |rest| rest.as_str());
             self.result(indent, found.get(1).is_none(), (&found[2], rest), tests);
         } else {
@@ -99,7 +100,7 @@ impl Ktap {
 
     fn comment(&mut self, indent: usize, comment: &str) {
         if let Some(name) = comment.strip_prefix("Subtest:") {
-            // KUnit prints the header before it; older kernels print no header for a subtest.
+            // `KUnit` prints the header before it; older kernels print no header for a subtest.
             let is_new = self
                 .levels
                 .last()
@@ -144,10 +145,7 @@ impl Ktap {
         path.push(name);
         let name = path.join("/");
 
-        let directive = DIRECTIVE
-            .as_ref()
-            .and_then(|directive| directive.captures(why));
-        let (result, detail) = match directive {
+        let (result, detail) = match DIRECTIVE.captures(why) {
             Some(found) if &found[1] == "SKIP" => (TestOutcome::Skip, found[2].to_owned()),
             Some(_) => (TestOutcome::Skip, why.to_owned()),
             None if ok => (TestOutcome::Pass, String::new()),

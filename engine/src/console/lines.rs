@@ -9,12 +9,15 @@ use regex::Regex;
 const MAX_LINE: usize = 4096;
 
 /// `[    1.234567] ` of `PRINTK_TIME`, with `[    T1]` of `PRINTK_CALLER` and `<6>` of a raw log.
-static STAMP: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?:<\d{1,3}>)?\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ?").ok());
+static STAMP: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?:<\d{1,3}>)?\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ?")
+        .expect("a constant expression")
+});
 
 /// CSI sequences, OSC sequences, and the two-byte escapes.
-static ESCAPE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-Z\\^-~])").ok()
+static ESCAPE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-Z\\^-~])")
+        .expect("a constant expression")
 });
 
 /// How a line of user space that matters begins: KTAP, and the markers of `/init`.
@@ -71,9 +74,8 @@ impl Lines {
 
     fn line(&mut self, raw: &[u8], sink: &mut impl FnMut(Line)) {
         let text = clean(raw);
-        let stamp = STAMP.as_ref().and_then(|stamp| stamp.find(&text));
-        let Some(stamp) = stamp else {
-            let text = mem::take(&mut self.head) + &text;
+        let Some(stamp) = STAMP.find(&text) else {
+            let text = mem::take(&mut self.head) + text.as_str();
             sink(Line {
                 text,
                 stamped: false,
@@ -112,10 +114,9 @@ fn is_torn(before: &str) -> bool {
 
 fn clean(raw: &[u8]) -> String {
     let text = String::from_utf8_lossy(raw);
-    let text = ESCAPE
-        .as_ref()
-        .map_or(text.clone(), |escape| escape.replace_all(&text, ""));
-    text.chars()
+    ESCAPE
+        .replace_all(&text, "")
+        .chars()
         .filter(|c| *c == '\t' || !c.is_control())
         .collect::<String>()
         .trim_end()

@@ -98,7 +98,10 @@ impl Log {
         if !ktap.line(&line.text, &mut self.tests) && !self.marker(&line.text) {
             self.kernel_line(&line.text);
         }
-        self.last_line = line.text;
+        // Once user space runs, it is what hangs: drivers that come up late say nothing of it.
+        if !line.stamped || !self.init_reached {
+            self.last_line = line.text;
+        }
     }
 
     fn marker(&mut self, text: &str) -> bool {
@@ -118,7 +121,8 @@ impl Log {
         true
     }
 
-    fn kernel_line(&mut self, text: &str) {
+    fn kernel_line(&mut self, line: &str) {
+        let text = line.trim_start();
         if text.starts_with("Linux version ") && self.kernel_version.is_empty() {
             text.clone_into(&mut self.kernel_version);
         }
@@ -127,7 +131,7 @@ impl Log {
         }
         let is_failure = failure::is_failure(text);
         if self.in_trace && self.trace.len() < MAX_TRACE {
-            self.trace.push(text.to_owned());
+            self.trace.push(line.to_owned());
             self.in_trace = !failure::ends_trace(text);
         }
         if !is_failure {

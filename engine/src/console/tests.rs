@@ -1,1 +1,324 @@
-//! Whole logs, judged.
+//! Whole logs, judged. The logs are of real boots (a small `x86_64` kernel on QEMU), without the long
+//! middle of the kernel's own start.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::BootResults;
+use super::BootVerdict;
+use super::Console;
+use super::End;
+
+fn log(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/console");
+    fs::read(folder.join(name)).expect("the log is in the repository")
+}
+
+fn judge(bytes: &[u8], end: End) -> BootResults {
+    let mut console = Console::new();
+    console.push(bytes);
+    console.finish(end, "")
+}
+
+fn summary(results: &BootResults) -> String {
+    let BootResults {
+        verdict,
+        reason,
+        signature,
+        tests,
+        failures,
+        trace,
+        warnings,
+        ..
+    } = results;
+    let mut text = format!("{verdict:?}: {reason}\nsignature: {signature}\nwarnings: {warnings}\n");
+    for test in tests {
+        let _ = writeln!(text, "{:?} {} {:?}", test.result, test.name, test.detail);
+    }
+    for line in failures {
+        let _ = writeln!(text, "failure: {line}");
+    }
+    text + format!("trace: {} lines", trace.len()).as_str()
+}
+
+fn said(text: &str, end: End) -> String {
+    let results = judge(text.as_bytes(), end);
+    format!("{:?}: {}", results.verdict, results.reason)
+}
+
+#[test]
+fn a_boot_that_passed() {
+    let results = judge(&log("passed.log"), End::Exited(0));
+    insta::assert_snapshot!(summary(&results), @r#"
+    Succeeded: 
+    signature: 
+    warnings: 0
+    Pass proc_version ""
+    Pass uname_matches_proc_version ""
+    Pass proc_cpuinfo ""
+    Pass proc_meminfo ""
+    Pass dev_null_and_zero ""
+    Pass fork_and_wait ""
+    Pass pipes ""
+    Pass signals ""
+    Pass mmap_and_mprotect ""
+    Pass monotonic_clock ""
+    Pass tmpfs_files ""
+    Pass sysfs ""
+    trace: 0 lines
+    "#);
+    insta::assert_snapshot!(results.kernel_version, @"Linux version 6.1.192 (root@vm) (gcc (Debian 12.2.0-14+deb12u1) 12.2.0, GNU ld (GNU Binutils for Debian) 2.40) #2 Sun Nov 22 21:19:49 UTC 2026");
+}
+
+#[test]
+fn a_crash_of_the_kernel() {
+    let results = judge(&log("panic.log"), End::Exited(0));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&results).expect("plain data"), @r#"
+    {
+      "format": 1,
+      "verdict": "failed",
+      "reason": "Kernel panic - not syncing: sysrq triggered crash",
+      "signature": "Kernel panic - not syncing: sysrq triggered crash",
+      "tests": [],
+      "failures": [
+        "Kernel panic - not syncing: sysrq triggered crash"
+      ],
+      "trace": [
+        "CPU: 0 PID: 16 Comm: suite Not tainted 6.1.192 #2",
+        "Call Trace:",
+        " <TASK>",
+        " ? dump_stack_lvl+0x19/0x23",
+        " ? panic+0xf3/0x24c",
+        " ? sysrq_handle_crash+0xc/0xc",
+        " ? __handle_sysrq+0x84/0xf7",
+        " ? write_sysrq_trigger+0x26/0x2e",
+        " ? proc_reg_write+0x61/0x73",
+        " ? vfs_write+0x9b/0x157",
+        " ? free_unref_page+0x80/0xb3",
+        " ? ksys_write+0x66/0x97",
+        " ? do_syscall_64+0x39/0x46",
+        " ? entry_SYSCALL_64_after_hwframe+0x4b/0xb5",
+        " </TASK>",
+        "Kernel Offset: disabled"
+      ],
+      "warnings": 0,
+      "kernel_version": "Linux version 6.1.192 (root@vm) (gcc (Debian 12.2.0-14+deb12u1) 12.2.0, GNU ld (GNU Binutils for Debian) 2.40) #2 Sun Nov 22 21:19:49 UTC 2026"
+    }
+    "#);
+}
+
+#[test]
+fn a_kernel_without_init() {
+    insta::assert_snapshot!(summary(&judge(&log("no_init.log"), End::Exited(0))), @r#"
+    Failed: Kernel panic - not syncing: No working init found.  Try passing init= option to kernel. See Linux Documentation/admin-guide/init.rst for guidance.
+    signature: Kernel panic - not syncing: No working init found.  Try passing init= option to kernel. See Linux Documentation/admin-guide/init.rst for guidance.
+    warnings: 0
+    failure: Kernel panic - not syncing: No working init found.  Try passing init= option to kernel. See Linux Documentation/admin-guide/init.rst for guidance.
+    trace: 11 lines
+    "#);
+}
+
+#[test]
+fn a_suite_that_crashes() {
+    insta::assert_snapshot!(summary(&judge(&log("segfault.log"), End::Exited(0))), @r#"
+    Failed: suite[16]: segfault at 0 ip 0000000000401506 sp 00007ffe7f3dc010 error 6 in suite[401000+78000] likely on CPU 0 (core 0, socket 0)
+    signature: suite[N]: segfault at N ip N sp N error N in suite[N+N] likely on CPU N (core N, socket N)
+    warnings: 0
+    Pass before ""
+    failure: suite[16]: segfault at 0 ip 0000000000401506 sp 00007ffe7f3dc010 error 6 in suite[401000+78000] likely on CPU 0 (core 0, socket 0)
+    trace: 1 lines
+    "#);
+}
+
+#[test]
+fn a_suite_that_hangs() {
+    insta::assert_snapshot!(summary(&judge(&log("hang.log"), End::Silence)), @r#"
+    Failed: hung after: ok 1 before
+    signature: hung after: ok N before
+    warnings: 0
+    Pass before ""
+    trace: 0 lines
+    "#);
+}
+
+#[test]
+fn lines_torn_by_printk() {
+    insta::assert_snapshot!(summary(&judge(&log("torn.log"), End::Exited(0))), @r#"
+    Failed: test `second` failed
+    signature: test `second` failed
+    warnings: 1
+    Pass first ""
+    Fail second "too slow\ncomment"
+    Skip third "no clock"
+    trace: 0 lines
+    "#);
+}
+
+#[test]
+fn reasons_of_machines_that_stop_early() {
+    let ends = [
+        End::Exited(0),
+        End::Exited(1),
+        End::Killed,
+        End::Silence,
+        End::Total,
+    ];
+    let silent: Vec<String> = ends.iter().map(|end| said("", *end)).collect();
+    insta::assert_snapshot!(silent.join("\n"), @r#"
+    Failed: no console output
+    Broken: machine exited with status 1
+    Broken: machine was killed
+    Failed: no console output
+    Failed: no console output
+    "#);
+    let cut = "[    0.1] no stamp\n[    0.100000] PCI: probing\r\n";
+    let cut: Vec<String> = ends.iter().map(|end| said(cut, *end)).collect();
+    insta::assert_snapshot!(cut.join("\n"), @r#"
+    Failed: machine stopped after: PCI: probing
+    Failed: machine stopped after: PCI: probing
+    Broken: machine was killed
+    Failed: hung after: PCI: probing
+    Failed: took too long, last line: PCI: probing
+    "#);
+}
+
+#[test]
+fn a_machine_that_never_ran_is_explained_by_its_program() {
+    let results = Console::new().finish(End::Exited(1), "qemu: could not load kernel\n");
+    assert_eq!(results.verdict, BootVerdict::Broken);
+    insta::assert_snapshot!(results.reason, @"machine exited with status 1: qemu: could not load kernel");
+}
+
+#[test]
+fn reasons_of_suites() {
+    let suite = |body: &str, end: &str| {
+        said(
+            &format!("engine: init reached\nKTAP version 1\n{body}engine: suite {end}\n"),
+            End::Killed,
+        )
+    };
+    let all = [
+        suite("1..1\nok 1 a\n", "exited 0"),
+        suite("1..1\nnot ok 1 a # why\n", "exited 1"),
+        suite("1..3\nnot ok 1 a\nnot ok 2 b\nnot ok 3 c\n", "exited 1"),
+        suite("1..3\nok 1 a\n", "exited 0"),
+        suite("1..1\nok 1 a\n", "exited 2"),
+        suite("1..1\n", "killed by signal 11"),
+        suite("1..0 # SKIP nothing to do\n", "exited 0"),
+        suite(
+            "1..1\nok 1 a\n[    1.000000] BUG: sleeping function called from invalid context\n",
+            "exited 0",
+        ),
+        suite("# BUG: is not the kernel's\n", "exited 0"),
+    ];
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    Succeeded: 
+    Failed: test `a` failed
+    Failed: test `a` failed, and 2 more
+    Failed: 1 of 3 planned tests reported
+    Failed: suite exited with status 2
+    Failed: suite was killed by signal 11
+    Succeeded: 
+    Failed: BUG: sleeping function called from invalid context
+    Succeeded:
+    "#);
+}
+
+#[test]
+fn what_comes_after_the_suite_does_not_count() {
+    let log = "engine: init reached\nengine: suite exited 0\nKernel panic - not syncing: late\n";
+    for end in [End::Exited(1), End::Killed, End::Silence, End::Total] {
+        assert_eq!(said(log, end), "Succeeded: ");
+    }
+}
+
+#[test]
+fn the_panic_is_named_with_what_led_to_it() {
+    insta::assert_snapshot!(said(
+        "[    1.000000] BUG: kernel NULL pointer dereference, address: 0000000000000008\n\
+         [    1.000001] Oops: 0000 [#1]\n[    1.000002] RIP: 0010:do_thing+0x1/0x2\n\
+         [    1.000003] Kernel panic - not syncing: Fatal exception\n",
+        End::Exited(0)
+    ), @"Failed: Kernel panic - not syncing: Fatal exception (first: BUG: kernel NULL pointer dereference, address: 0000000000000008)");
+}
+
+#[test]
+fn a_lab_learns_when_nothing_more_is_to_come() {
+    let mut console = Console::new();
+    console.push(b"engine: init reached\n");
+    assert!(console.init_reached());
+    assert!(!console.is_over());
+    console.push(b"engine: suite exi");
+    assert!(!console.is_over());
+    console.push(b"ted 0\n");
+    assert!(console.is_over());
+}
+
+/// Bytes of the kinds that matter here, more often than chance would make them.
+fn console_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let words = prop::sample::select(vec![
+        "KTAP version 1\n",
+        "1..2\n",
+        "ok 1 a",
+        "not ok 2 b # SKIP c",
+        "    # Subtest: s\n",
+        "    ok 1 x\n",
+        "[    1.000000] ",
+        "[    1.000000][    T1] BUG: bad\n",
+        "engine: init reached",
+        "engine: suite exited 0\n",
+        "Kernel panic - not syncing: x",
+        "\r\n",
+        "\n",
+        "\x1b[1;31m",
+        "\x1b]0;t",
+        "1..",
+        "o",
+        "not",
+        "#",
+        " ",
+    ]);
+    let word = words.prop_map(|word| word.as_bytes().to_vec());
+    let noise = prop::collection::vec(any::<u8>(), 0..12);
+    prop::collection::vec(prop_oneof![3 => word, 1 => noise], 0..60)
+        .prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #[test]
+    fn chunking_does_not_matter(bytes in console_bytes(), sizes in prop::collection::vec(1usize..9, 1..20)) {
+        let whole = judge(&bytes, End::Silence);
+        let mut console = Console::new();
+        let mut rest = bytes.as_slice();
+        for size in sizes.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (chunk, after) = rest.split_at((*size).min(rest.len()));
+            console.push(chunk);
+            rest = after;
+        }
+        prop_assert_eq!(console.finish(End::Silence, ""), whole);
+    }
+
+    #[test]
+    fn a_success_has_no_failure(bytes in console_bytes()) {
+        let results = judge(&bytes, End::Killed);
+        if results.verdict == BootVerdict::Succeeded {
+            prop_assert!(results.failures.is_empty() && results.reason.is_empty() && results.signature.is_empty());
+            prop_assert!(results.tests.iter().all(|test| test.result != super::TestOutcome::Fail));
+        } else {
+            prop_assert!(!results.reason.is_empty() && !results.signature.is_empty());
+        }
+    }
+
+    #[test]
+    fn results_survive_json(bytes in console_bytes()) {
+        let results = judge(&bytes, End::Total);
+        let json = serde_json::to_string(&results).expect("plain data");
+        prop_assert_eq!(serde_json::from_str::<BootResults>(&json).expect("own output"), results);
+    }
+}

@@ -37,7 +37,7 @@ fn key(project: &Path, worker_uid: u32) -> Digest {
 
 /// The entry of a project if nothing it was made from has changed.
 pub(super) fn load(store: &Store, project: &Path, lock: &Digest, worker_uid: u32) -> Option<Entry> {
-    let bytes = store.cache_get(KIND, &key(project, worker_uid)).ok()??;
+    let bytes = store.cache_get(KIND, &key(project, worker_uid))?;
     let entry: Entry = postcard::from_bytes(&bytes).ok()?;
     let fresh = entry.lock == *lock
         && entry.files.iter().all(|(path, digest)| {

@@ -92,7 +92,7 @@ impl Session {
                 store: Arc::clone(&self.store),
                 sandbox,
                 apt: self.apt(),
-                lab: Box::new(QemuLab),
+                lab: Box::new(QemuLab::default()),
             },
             catalog: Arc::clone(&self.catalog),
             lock: Arc::clone(&self.lock),

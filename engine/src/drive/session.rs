@@ -16,6 +16,7 @@ use super::error::file;
 use crate::eval;
 use crate::graph::Graph;
 use crate::graph::Kind;
+use crate::graph::Node;
 use crate::graph::NodeId;
 use crate::graph::World;
 use crate::lock::LOCK_FILE;
@@ -120,8 +121,12 @@ impl Session {
         selection: Selection,
         retry_failed: bool,
     ) -> Result<Progress<'_>, DriveError> {
-        let nodes = self.graph.ids().map(|id| self.graph.node(id));
-        if let Some(pattern) = selection.unmatched(nodes).into_iter().next() {
+        let nodes: Vec<&Node> = if selection.is_all() {
+            Vec::new()
+        } else {
+            self.graph.ids().map(|id| self.graph.node(id)).collect()
+        };
+        if let Some(pattern) = selection.unmatched(&nodes).into_iter().next() {
             let similar = self.similar(&pattern);
             return Err(DriveError::NothingNamed { pattern, similar });
         }

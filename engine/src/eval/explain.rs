@@ -16,6 +16,7 @@ use super::handle::describe_type;
 use super::limits::Ended;
 use super::limits::MAX_CALL_LEVELS;
 use super::limits::MAX_OPERATIONS;
+use super::limits::MAX_TIME;
 use super::limits::MAX_VARIABLES;
 use super::mistake::Mistake;
 use super::mistake::Site;
@@ -42,7 +43,10 @@ pub(super) fn diagnostic(scripts: &Scripts, main: &str, error: &EvalAltResult) -
     let (error, mut chain) = unwind(main, error);
     if let EvalAltResult::ErrorRuntime(value, _) = error {
         if let Some(mistake) = value.clone().try_cast::<Mistake>() {
-            chain[0] = mistake.site.clone();
+            // An operator does not know its place; the interpreter has added it.
+            if !mistake.site.position.is_none() {
+                chain[0] = mistake.site.clone();
+            }
             return of_mistake(scripts, &mistake, &chain);
         }
     }
@@ -214,7 +218,7 @@ fn words(scripts: &Scripts, source: &str, error: &EvalAltResult) -> Words {
                 Some("definitions are for declarations; keep large data in files".to_owned()),
             ),
             _ => (
-                "evaluation takes more than 60 seconds".to_owned(),
+                format!("evaluation takes more than {} seconds", MAX_TIME.as_secs()),
                 Some("is there a loop that does not end?".to_owned()),
             ),
         },

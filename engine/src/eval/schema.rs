@@ -64,8 +64,6 @@ pub(super) enum Shape {
     Record(&'static Record),
     /// Any map.
     Map,
-    /// Anything.
-    Any,
 }
 
 /// A map with known fields.
@@ -132,7 +130,7 @@ pub(super) enum Checked {
     List(Vec<Checked>),
     /// `Record`
     Record(Fields),
-    /// `Map` and `Any`
+    /// `Map`
     Raw(Dynamic),
 }
 
@@ -290,7 +288,6 @@ impl fmt::Display for Shape {
                 return write!(f, "a map with the fields {}", list_names(record.names(), "and"));
             }
             Self::Map => "a map",
-            Self::Any => "any value",
         })
     }
 }
@@ -389,7 +386,6 @@ impl Shape {
                 let map = cast::<Map>(value).ok_or_else(|| wrong(path))?;
                 Ok(Checked::Raw(Dynamic::from_map(map)))
             }
-            Self::Any => Ok(Checked::Raw(value.flatten_clone())),
         }
     }
 

@@ -188,7 +188,7 @@ impl Graph {
     }
 
     /// Ids in topological order.
-    pub fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
         (0..self.nodes.node_count()).map(NodeIndex::new)
     }
 

@@ -6,6 +6,7 @@ use store::Digest;
 
 use super::Kind;
 use super::build::World;
+use crate::jobs::qemu_params;
 use crate::kconfig::Predicate;
 use crate::lock::PinnedFile;
 use crate::model::BaseOrigin;
@@ -92,7 +93,7 @@ pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
 fn boot(board: &Board, suite: &Suite) -> Value {
     json!({
         "lab": "qemu",
-        "qemu": board.qemu,
+        "qemu": board.qemu.as_ref().map(qemu_params),
         "silence_secs": suite.silence_secs,
         "total_secs": suite.total_secs,
     })

@@ -128,7 +128,7 @@ mod tests {
             kernel: "/store/zImage".into(),
             initrd: "/store/initrd".into(),
             dtb: dtb.map(Into::into),
-            silence: Duration::from_secs(60),
+            silence: Duration::from_mins(1),
             total: Duration::from_secs(150),
         }
     }

@@ -251,9 +251,9 @@ mod tests {
             `SMP` is `y`, must not be
         !(cfg("SMP") & cfg("EXT4_FS").module())
             none of: `SMP` is `y`, must not be; `EXT4_FS` is `m`, must not be
-        any([])
+        any_of([])
             nothing can meet an empty choice
-        !all([])
+        !all_of([])
             nothing can meet an empty choice
         "#);
     }

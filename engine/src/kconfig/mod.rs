@@ -16,7 +16,5 @@ pub use fixup::FixupOutcome;
 pub use fixup::check;
 pub use fixup::fragment;
 pub use predicate::Predicate;
-pub use symbols::is_symbol;
 pub use symbols::symbols_defined;
 pub use value::Value;
-pub use value::ValueError;

@@ -120,12 +120,23 @@ fn write_cfg(f: &mut fmt::Formatter<'_>, symbol: &str) -> fmt::Result {
     f.write_str(")")
 }
 
-/// Writes a value as [`Value::from_definition`] or an integer literal gives it.
+/// Writes a value as a definition does: `"y"`, `64`, `hex("0x1000")`, and `text("64")` where a bare
+/// string could be taken for something else.
 fn write_argument(f: &mut fmt::Formatter<'_>, value: &Value) -> fmt::Result {
+    let is_decimal = |text: &str| text.parse::<i64>().is_ok();
     match value {
-        Value::Number(number) if number.parse::<i64>().is_ok() => f.write_str(number),
-        Value::Yes | Value::Module | Value::No | Value::Number(_) => write!(f, "\"{value}\""),
-        Value::Text(text) => write_quoted(f, text),
+        Value::Yes | Value::Module | Value::No => write!(f, "\"{value}\""),
+        Value::Number(number) if is_decimal(number) => f.write_str(number),
+        Value::Number(number) => write!(f, "hex(\"{number}\")"),
+        Value::Text(text) => {
+            let switch = matches!(&**text, "y" | "m" | "n" | "Y" | "M" | "N" | "yes" | "no");
+            if switch || is_decimal(text) || text.starts_with("0x") {
+                f.write_str("text(")?;
+                write_quoted(f, text)?;
+                return f.write_str(")");
+            }
+            write_quoted(f, text)
+        }
     }
 }
 
@@ -136,9 +147,9 @@ fn write_parts(
     outer: Strength,
 ) -> fmt::Result {
     let (name, operator) = if own == Strength::And {
-        ("all", " & ")
+        ("all_of", " & ")
     } else {
-        ("any", " | ")
+        ("any_of", " | ")
     };
     match parts {
         [] => write!(f, "{name}([])"),

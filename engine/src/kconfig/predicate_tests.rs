@@ -13,8 +13,7 @@ fn value() -> impl Strategy<Value = Value> {
         Just(Value::No),
         (0..3_i64).prop_map(Value::from),
         Just(Value::Number("0x1F".into())),
-        // Not the shape of a tristate or of hex: a definition cannot write such a text.
-        "[a-c \\\\\"]{2,4}".prop_map(Value::Text),
+        "[a-c \\\\\"]{0,4}|[ymnYN]|yes|-?[0-9]{1,3}|0x[0-9a-g]".prop_map(Value::Text),
     ]
 }
 
@@ -102,10 +101,10 @@ impl Reader<'_> {
         if self.eat("!") {
             return !self.one();
         }
-        if self.eat("all([])") {
+        if self.eat("all_of([])") {
             return Predicate::All(vec![]);
         }
-        if self.eat("any([])") {
+        if self.eat("any_of([])") {
             return Predicate::Any(vec![]);
         }
         if self.eat("(") {
@@ -130,8 +129,23 @@ impl Reader<'_> {
     }
 
     fn value(&mut self) -> Value {
+        for (call, make) in [
+            ("hex(", Value::Number as fn(_) -> _),
+            ("text(", Value::Text),
+        ] {
+            if self.eat(call) {
+                let value = make(self.string());
+                assert!(self.eat(")"));
+                return value;
+            }
+        }
         if self.0.starts_with('"') {
-            return Value::from_definition(&self.string()).unwrap();
+            return match &*self.string() {
+                "y" => Value::Yes,
+                "m" => Value::Module,
+                "n" => Value::No,
+                text => Value::Text(text.to_owned()),
+            };
         }
         let end = self.0.find(')').unwrap();
         let number: i64 = self.0[..end].parse().unwrap();
@@ -167,6 +181,7 @@ fn brackets_stand_only_where_they_are_needed() {
         (cfg("A") & cfg("B")) | cfg("C") | Predicate::Module("D".into()),
         !(cfg("A") & Predicate::Enabled("B".into())) & !cfg("C"),
         is("NR_CPUS", Value::from(64)) & is("BASE", Value::Number("0x1000".into())),
+        is("A", Value::Yes) & is("B", Value::Text("64".into())) & is("C", Value::Text("n".into())),
         Predicate::All(vec![Predicate::Any(vec![cfg("A")]), Predicate::Any(vec![])]),
     ];
     let lines: Vec<String> = predicates.iter().map(ToString::to_string).collect();
@@ -174,8 +189,9 @@ fn brackets_stand_only_where_they_are_needed() {
     cfg("A") & (cfg("B") | !cfg("C").is("x \"y\""))
     cfg("A") & cfg("B") | cfg("C") | cfg("D").module()
     !(cfg("A") & cfg("B").enabled()) & !cfg("C")
-    cfg("NR_CPUS").is(64) & cfg("BASE").is("0x1000")
-    cfg("A") & any([])
+    cfg("NR_CPUS").is(64) & cfg("BASE").is(hex("0x1000"))
+    cfg("A").is("y") & cfg("B").is(text("64")) & cfg("C").is(text("n"))
+    cfg("A") & any_of([])
     "#);
 }
 

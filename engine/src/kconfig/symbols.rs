@@ -1,7 +1,7 @@
 //! Symbol names: their shape, and where Kconfig files define them.
 
 /// Whether `name` (without `CONFIG_`) can be a symbol: ASCII letters, digits and `_`.
-pub fn is_symbol(name: &str) -> bool {
+pub(super) fn is_symbol(name: &str) -> bool {
     !name.is_empty()
         && name
             .bytes()

@@ -77,7 +77,11 @@ impl Machine {
         // Bounded: a machine that prints faster than the log takes it has to wait.
         let (sender, events) = mpsc::sync_channel(64);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let machine = Self { child, events, killed: false };
+        let machine = Self {
+            child,
+            events,
+            killed: false,
+        };
         forward(stdout, sender.clone(), Event::Console)?;
         forward(stderr, sender, Event::Remark)?;
         Ok(machine)
@@ -111,7 +115,9 @@ impl Machine {
     pub(super) fn kill(mut self) -> Vec<Event> {
         self.kill_group();
         // A process that left the group may hold the pipes open: not waited for.
-        std::iter::from_fn(|| self.events.recv_timeout(DRAIN).ok()).take(MAX_DRAIN).collect()
+        std::iter::from_fn(|| self.events.recv_timeout(DRAIN).ok())
+            .take(MAX_DRAIN)
+            .collect()
     }
 
     fn kill_group(&mut self) {

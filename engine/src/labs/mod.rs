@@ -3,6 +3,8 @@
 mod lab;
 mod machine;
 mod qemu;
+#[cfg(test)]
+mod tests;
 
 pub use lab::Lab;
 pub use lab::LabBoot;

@@ -292,18 +292,19 @@ impl<'a> Progress<'a> {
             return Ok(false);
         }
         let mut inputs: Vec<KeyInput> = Vec::with_capacity(3);
+        let mut skip = None;
         for (input, from) in self.graph.inputs(id) {
             match self.state(from) {
                 State::Waiting | State::Stale { .. } => return Ok(false),
                 state => match state.output(input.output) {
                     Some(content) => inputs.push((input.slot, content)),
-                    None => {
-                        let reason = self.blame(from, input.output);
-                        self.move_to(id, State::Skipped { reason });
-                        return Ok(true);
-                    }
+                    None => skip = Some(self.blame(from, input.output)),
                 },
             }
+        }
+        if let Some(reason) = skip {
+            self.move_to(id, State::Skipped { reason });
+            return Ok(true);
         }
         let key = key(self.graph.node(id), &mut inputs);
         let records = self.records;

@@ -83,7 +83,7 @@ impl Selection {
     }
 
     /// The patterns that name none of these nodes: a typing mistake the user should hear of.
-    pub fn unmatched<'a>(&'a self, nodes: impl Iterator<Item = &'a Node> + Clone) -> Vec<String> {
+    pub fn unmatched(&self, nodes: &[&Node]) -> Vec<String> {
         let covers = |kind: Option<Kind>, pattern: &Pattern, node: &Node| match kind {
             Some(Kind::Boot) => node.kind == Kind::Match && pattern.leads_below(&node.name),
             Some(kind) => kind == node.kind && pattern.covers(&node.name),
@@ -91,7 +91,7 @@ impl Selection {
         };
         self.patterns
             .iter()
-            .filter(|(kind, pattern)| !nodes.clone().any(|node| covers(*kind, pattern, node)))
+            .filter(|(kind, pattern)| !nodes.iter().any(|node| covers(*kind, pattern, node)))
             .map(|(_, pattern)| pattern.to_string())
             .collect()
     }

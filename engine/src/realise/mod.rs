@@ -11,3 +11,6 @@ pub use events::RunReport;
 pub use run::Options;
 pub use run::RealiseError;
 pub use run::realise;
+
+#[cfg(test)]
+mod tests;

@@ -45,7 +45,7 @@ impl Recipes {
         let store = &self.tools.store;
         let mut missing = Vec::new();
         for file in pinned {
-            if store.blob_by_sha256(&file.sha256)?.is_none() {
+            if store.blob_by_sha256(&file.sha256).is_none() {
                 missing.push(file);
             }
         }
@@ -63,7 +63,7 @@ impl Recipes {
             fs::remove_file(&path).map_err(file("remove", &path))?;
         }
         for pin in pinned {
-            let digest = store.blob_by_sha256(&pin.sha256)?.ok_or_else(|| Broken::Fetch {
+            let digest = store.blob_by_sha256(&pin.sha256).ok_or_else(|| Broken::Fetch {
                 url: pin.url.clone(),
                 why: "it vanished from the store".to_owned(),
             })?;
@@ -81,7 +81,7 @@ impl Recipes {
         };
         let path = dest.join("source.tar");
         let store = &self.tools.store;
-        if let Some(digest) = store.blob_by_sha256(sha256)? {
+        if let Some(digest) = store.blob_by_sha256(sha256) {
             fs::hard_link(store.blob_path(&digest), &path).map_err(file("link", &path))?;
             return Ok(());
         }

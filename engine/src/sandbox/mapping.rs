@@ -58,7 +58,7 @@ pub struct IdRange {
 
 impl Mapping {
     /// Finds what this process may map.
-    pub(super) fn detect() -> Mapping {
+    pub fn detect() -> Mapping {
         let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
         if uid == 0 {
             return Mapping::Identity;
@@ -86,7 +86,7 @@ impl Mapping {
     }
 
     /// Uid and gid of the worker, the same inside and outside.
-    pub(super) fn worker(&self) -> (u32, u32) {
+    pub fn worker(&self) -> (u32, u32) {
         match self {
             Mapping::Identity => (ROOTS_WORKER, ROOTS_WORKER),
             Mapping::Subids { uid, gid, .. } | Mapping::Single { uid, gid, .. } => (*uid, *gid),

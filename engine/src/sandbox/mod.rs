@@ -22,8 +22,8 @@ mod mounts;
 mod pid1;
 mod run;
 mod spec;
-mod terminal;
 mod tree;
+mod tty;
 
 pub use cancel::Cancel;
 pub use cancel::OnCancel;

@@ -27,7 +27,7 @@ use super::spec::Exit;
 use super::spec::Spec;
 use super::spec::Stdio;
 use super::spec::User;
-use super::terminal::Terminal;
+use super::tty::Terminal;
 
 /// Makes sandboxes; what it found out about this machine and user is kept.
 #[derive(Clone, Debug)]
@@ -110,8 +110,9 @@ impl Sandbox {
         drop(terminal);
         match report {
             Ok(Report::Ended(exit)) => Ok(exit),
-            Ok(Report::Failed(step)) | Err(Broken::Step(step)) => Err(step.into()),
+            // First, as a helper that is stopped on its way may say so in many ways.
             _ if cancel.is_cancelled() => Ok(Exit::Cancelled),
+            Ok(Report::Failed(step)) | Err(Broken::Step(step)) => Err(step.into()),
             Err(Broken::Late) => Ok(Exit::TimedOut),
             Ok(Report::Unshared | Report::Done) | Err(Broken::Lost) => {
                 Err(SandboxError::Lost(status))

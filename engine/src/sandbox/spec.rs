@@ -49,7 +49,8 @@ pub struct Bind {
 /// Who a command runs as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum User {
-    /// Root of the image, for making images; needs more ids than the worker's own.
+    /// Root of the image, for making images; needs more ids than the worker's own. Files it writes
+    /// into binds belong to an id the engine may not own: it should `chown` them to the worker.
     Root,
     /// The worker: [`Sandbox::worker_uid`](super::Sandbox::worker_uid) inside and outside.
     Worker,

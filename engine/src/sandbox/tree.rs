@@ -15,7 +15,8 @@ impl Sandbox {
     /// Owners are those of the archive as seen from inside; without subordinate ids everything is
     /// the worker's. Device nodes, pipes and whatever is below `dev/` are left out, as are extended
     /// attributes the file system or the kernel refuses. An entry that leads out of `dest` is an
-    /// error. `strip_top` moves the contents of the archive's one top directory up into `dest`.
+    /// error. `strip_top` moves the contents of the archive's one top directory up into `dest`. After
+    /// an error `dest` holds a part, for [`Sandbox::remove`].
     pub fn unpack(&self, archive: &Path, dest: &Path, strip_top: bool) -> Result<(), SandboxError> {
         self.order(&Order::Unpack {
             archive: archive.to_owned(),

@@ -2,10 +2,12 @@
 
 use rhai::Dynamic;
 use rhai::Engine;
+use rhai::EvalAltResult;
 
 use crate::kconfig::Predicate;
 
 use super::super::mistake::Mistake;
+use super::super::mistake::Site;
 use super::super::schema::Shape;
 use super::Arguments;
 use super::Function;
@@ -57,7 +59,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         params: &[Param { name: "predicates", shape: Shape::List(&Shape::Predicate) }],
         gives: "a predicate",
         doc: "All hold; of an empty list, always.",
-        run: |_, mut arguments| Ok(Dynamic::from(Predicate::All(arguments.next()))),
+        run: |_, mut arguments| bounded(Predicate::All(arguments.next())).map(Dynamic::from),
     },
     Function {
         name: "any_of",
@@ -65,7 +67,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         params: &[Param { name: "predicates", shape: Shape::List(&Shape::Predicate) }],
         gives: "a predicate",
         doc: "One holds; of an empty list, never.",
-        run: |_, mut arguments| Ok(Dynamic::from(Predicate::Any(arguments.next()))),
+        run: |_, mut arguments| bounded(Predicate::Any(arguments.next())).map(Dynamic::from),
     },
 ];
 
@@ -78,25 +80,57 @@ fn symbol(arguments: &mut Arguments) -> Result<String, Mistake> {
     }
 }
 
+/// Most terms of a predicate, and deepest nesting: beyond any board, and safe to walk.
+const MAX_TERMS: usize = 2_000;
+const MAX_DEPTH: usize = 64;
+
 /// `&`, `|` and `!` on predicates. A chain of the same operator gives one flat list.
 pub(super) fn register_operators(engine: &mut Engine) {
     engine.register_fn("&", |left: Predicate, right: Predicate| {
-        Predicate::All(match left {
+        operator(Predicate::All(match left {
             Predicate::All(mut all) => {
                 all.push(right);
                 all
             }
             left => vec![left, right],
-        })
+        }))
     });
     engine.register_fn("|", |left: Predicate, right: Predicate| {
-        Predicate::Any(match left {
+        operator(Predicate::Any(match left {
             Predicate::Any(mut any) => {
                 any.push(right);
                 any
             }
             left => vec![left, right],
-        })
+        }))
     });
-    engine.register_fn("!", |predicate: Predicate| Predicate::Not(Box::new(predicate)));
+    engine.register_fn("!", |predicate: Predicate| operator(Predicate::Not(Box::new(predicate))));
+}
+
+/// An operator's result; the interpreter adds the place to its error.
+fn operator(predicate: Predicate) -> Result<Predicate, Box<EvalAltResult>> {
+    bounded(predicate).map_err(|mistake| mistake.thrown(Site::none()))
+}
+
+fn bounded(predicate: Predicate) -> Result<Predicate, Mistake> {
+    let (terms, depth) = size(&predicate);
+    if terms > MAX_TERMS || depth > MAX_DEPTH {
+        let message = format!("a predicate has at most {MAX_TERMS} terms and {MAX_DEPTH} levels");
+        return Err(Mistake::at(&[], message));
+    }
+    Ok(predicate)
+}
+
+/// Terms and levels.
+fn size(predicate: &Predicate) -> (usize, usize) {
+    let below = match predicate {
+        Predicate::BuiltIn(_) | Predicate::Module(_) | Predicate::Enabled(_) | Predicate::Is(..) => {
+            return (1, 1);
+        }
+        Predicate::Not(inner) => std::slice::from_ref(&**inner),
+        Predicate::All(inner) | Predicate::Any(inner) => inner,
+    };
+    below.iter().map(size).fold((1, 1), |(terms, depth), (more, deeper)| {
+        (terms + more, depth.max(deeper + 1))
+    })
 }

@@ -1,0 +1,332 @@
+//! The scheduler against recipes that only pretend: early cutoff, sharing, skips, reruns.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use store::Store;
+use store::Verdict;
+
+use super::*;
+use crate::graph::Graph;
+use crate::graph::Kind;
+use crate::graph::Matched;
+use crate::graph::Slot;
+use crate::graph::World;
+use crate::kconfig::Predicate;
+use crate::lock::Lock;
+use crate::lock::Pin;
+use crate::lock::PinnedFile;
+use crate::lock::requests;
+use crate::model::*;
+use crate::plan::Progress;
+use crate::plan::Selection;
+use crate::recipe::Broken;
+use crate::recipe::Execute;
+use crate::recipe::Finished;
+use crate::recipe::Job;
+
+/// Gives outputs that depend on inputs and name, as told by `rules`; notes what ran.
+#[derive(Default)]
+struct Pretend {
+    store: Mutex<Option<Arc<Store>>>,
+    ran: Mutex<Vec<String>>,
+    /// Full node name to what it does instead of succeeding with its own name as content.
+    rules: BTreeMap<String, Rule>,
+}
+
+#[derive(Clone)]
+enum Rule {
+    Gives(&'static str),
+    Fails,
+    Breaks,
+}
+
+impl Execute for Pretend {
+    fn execute(&self, job: &Job<'_>) -> Result<Finished, Broken> {
+        let full = format!("{}:{}", job.kind, job.name);
+        self.ran.lock().unwrap().push(full.clone());
+        let store = self.store.lock().unwrap().clone().unwrap();
+        let content = match self.rules.get(&full) {
+            Some(Rule::Fails) => {
+                return Ok(Finished::failure("it failed".into(), BTreeMap::new(), String::new()));
+            }
+            Some(Rule::Breaks) => return Err(Broken::Infrastructure("no disk".into())),
+            Some(Rule::Gives(content)) => (*content).to_owned(),
+            None => full,
+        };
+        let output = match job.kind {
+            Kind::Fetch => "files",
+            Kind::Source | Kind::Base | Kind::Image => "tar",
+            Kind::Config => "config",
+            Kind::Kernel => "image",
+            Kind::Rootfs => "initrd",
+            Kind::Match | Kind::Boot => "answer",
+        };
+        let facts = serde_json::json!(Matched { boards: vec!["board".into()] }).to_string();
+        assert!(job.kind != Kind::Kernel || job.inputs.contains_key(&Slot::Config));
+        let digest = store.put_bytes(content.as_bytes()).unwrap();
+        Ok(Finished::success(BTreeMap::from([(output.to_owned(), digest)]), facts))
+    }
+
+    fn weight(&self, _: Kind, _: usize) -> usize {
+        1
+    }
+}
+
+struct Silent;
+
+impl Observer for Silent {
+    fn event(&self, _: Event<'_>) {}
+}
+
+fn text(text: &str) -> ProjectFile {
+    ProjectFile { path: "x.c".into(), text: text.into() }
+}
+
+fn catalog() -> Catalog {
+    let mut catalog = Catalog::default();
+    let name = |name: &str| name.to_owned();
+    let origin = SourceOrigin::Debian { package: name("linux"), suite: name("bookworm") };
+    let source = Source { name: name("linux"), origin, patches: vec![] };
+    catalog.sources.insert(name("linux"), source);
+    let origin =
+        BaseOrigin::Debian { suite: name("bookworm"), arch: name("amd64"), packages: vec![] };
+    catalog.bases.insert(name("base"), Base { name: name("base"), origin });
+    let image = Image { name: name("image"), base: name("base"), packages: vec![] };
+    catalog.images.insert(name("image"), image);
+    let toolchain = Toolchain {
+        name: name("gcc"),
+        kind: ToolchainKind::Gcc,
+        image: name("image"),
+        make: BTreeMap::new(),
+    };
+    catalog.toolchains.insert(name("gcc"), toolchain);
+    let arch = Arch {
+        name: name("x86"),
+        kernel_arch: name("x86"),
+        kernel_image: name("bzImage"),
+        make_targets: vec![name("bzImage")],
+        toolchains: vec![name("gcc")],
+        sources: vec![],
+    };
+    catalog.arches.insert(name("x86"), arch);
+    for defconfig in ["one", "two"] {
+        let defconfig = Defconfig {
+            arch: name("x86"),
+            name: name(defconfig),
+            recipe: ConfigRecipe::Defconfig { target: name(defconfig) },
+            fixups: vec![],
+            toolchains: vec![],
+        };
+        catalog.defconfigs.insert((name("x86"), defconfig.name.clone()), defconfig);
+    }
+    let machine = QemuMachine {
+        binary: name("qemu"),
+        machine: name("pc"),
+        cpu: String::new(),
+        memory_mb: 64,
+        console: name("ttyS0"),
+        dtb: String::new(),
+        args: vec![],
+        cmdline: String::new(),
+    };
+    let board = Board {
+        name: name("board"),
+        requires: Predicate::All(vec![]),
+        rootfs: name("rootfs"),
+        suites: vec![name("general"), name("panic")],
+        qemu: Some(machine),
+        lava: None,
+    };
+    catalog.boards.insert(name("board"), board);
+    let rootfs = Rootfs { name: name("rootfs"), toolchain: name("gcc"), init: text("init") };
+    catalog.rootfses.insert(name("rootfs"), rootfs);
+    for (suite, manual) in [("general", false), ("panic", true)] {
+        let program = text(suite);
+        let suite =
+            Suite { name: name(suite), program, manual, silence_secs: 60, total_secs: 150 };
+        catalog.suites.insert(suite.name.clone(), suite);
+    }
+    catalog
+}
+
+fn lock(catalog: &Catalog) -> Lock {
+    let pins = requests(catalog).into_iter().map(|(name, request)| {
+        let file = PinnedFile {
+            package: "p".into(),
+            version: "1".into(),
+            size: 1,
+            sha256: "0".repeat(64),
+            url: format!("http://mirror/{name}.deb"),
+        };
+        (name.clone(), Pin { name, request, files: vec![file] })
+    });
+    Lock { pins: pins.collect() }
+}
+
+/// Realises and gives `verdict node` lines for what was wanted, and what ran.
+fn run(dir: &Path, catalog: &Catalog, rules: &[(&str, Rule)], change: &dyn Fn(&mut Call)) -> Ran {
+    let mut call = Call { patterns: vec![], keep_going: true, retry_failed: false, rebuild: false };
+    change(&mut call);
+    let store = Arc::new(Store::open(dir).unwrap());
+    let lock = lock(catalog);
+    let world = World { catalog, lock: &lock, worker_uid: 1000 };
+    let graph = Graph::new(&world).unwrap();
+    let records = store.load_records().unwrap();
+    let selection = Selection::of(&call.patterns, None).unwrap();
+    let mut progress =
+        Progress::new(world, graph, selection.clone(), &records, call.retry_failed).unwrap();
+    if call.rebuild {
+        let named: Vec<_> = progress
+            .wanted()
+            .filter(|id| selection.wants(progress.graph().node(*id)))
+            .collect();
+        progress.force(named);
+    }
+    let pretend = Arc::new(Pretend {
+        store: Mutex::new(Some(Arc::clone(&store))),
+        ran: Mutex::default(),
+        rules: rules.iter().map(|(name, rule)| ((*name).to_owned(), rule.clone())).collect(),
+    });
+    let recipes: Arc<dyn Execute> = Arc::<Pretend>::clone(&pretend);
+    let options = Options { jobs: 2, keep_going: call.keep_going };
+    let report = realise(&mut progress, &store, &recipes, options, &Silent).unwrap();
+    let mut ran = pretend.ran.lock().unwrap().clone();
+    ran.sort();
+    let line = |node: &NodeReport| {
+        let reason = if node.reason.is_empty() { String::new() } else { format!(" ({})", node.reason) };
+        format!("{:?}{} {}:{}{reason}", node.verdict, if node.cached { "*" } else { "" }, node.kind, node.name)
+    };
+    Ran { ran, lines: report.nodes.iter().map(line).collect() }
+}
+
+struct Call {
+    patterns: Vec<String>,
+    keep_going: bool,
+    retry_failed: bool,
+    rebuild: bool,
+}
+
+struct Ran {
+    ran: Vec<String>,
+    lines: Vec<String>,
+}
+
+const SAME: [(&str, Rule); 2] = [
+    ("config:linux/x86/one/gcc", Rule::Gives("config")),
+    ("config:linux/x86/two/gcc", Rule::Gives("config")),
+];
+
+#[test]
+fn equal_configs_share_kernel_match_and_boot() {
+    let dir = tempfile::tempdir().unwrap();
+    let ran = run(dir.path(), &catalog(), &SAME, &|_| ());
+    let count = |prefix: &str| ran.ran.iter().filter(|name| name.starts_with(prefix)).count();
+    assert_eq!((count("config:"), count("kernel:"), count("match:"), count("boot:")), (2, 1, 1, 1));
+    assert!(ran.lines.iter().all(|line| line.starts_with("Succeeded")), "{:#?}", ran.lines);
+    assert!(ran.lines.iter().any(|line| line.ends_with("boot:linux/x86/two/gcc/board/general")));
+    assert!(!ran.lines.iter().any(|line| line.ends_with("/panic")), "manual suites stay out");
+}
+
+#[test]
+fn a_second_run_does_nothing_and_an_edit_runs_only_what_follows() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut catalog = catalog();
+    run(dir.path(), &catalog, &[], &|_| ());
+    assert_eq!(run(dir.path(), &catalog, &[], &|_| ()).ran, Vec::<String>::new());
+    let key = ("x86".to_owned(), "one".to_owned());
+    catalog.defconfigs.get_mut(&key).unwrap().recipe = ConfigRecipe::Tiny;
+    // The same bytes come out: early cutoff after the config.
+    assert_eq!(run(dir.path(), &catalog, &[], &|_| ()).ran, ["config:linux/x86/one/gcc"]);
+    catalog.defconfigs.get_mut(&key).unwrap().recipe =
+        ConfigRecipe::Randconfig { seed: 1, probability: String::new() };
+    let rules = [
+        ("config:linux/x86/one/gcc", Rule::Gives("other")),
+        ("kernel:linux/x86/one/gcc", Rule::Gives("other image")),
+    ];
+    insta::assert_debug_snapshot!(run(dir.path(), &catalog, &rules, &|_| ()).ran, @"");
+}
+
+#[test]
+fn a_board_edit_matches_again_and_builds_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut catalog = catalog();
+    run(dir.path(), &catalog, &SAME, &|_| ());
+    let board = catalog.boards.get_mut("board").unwrap();
+    board.requires = Predicate::Any(vec![Predicate::All(vec![])]);
+    assert_eq!(run(dir.path(), &catalog, &SAME, &|_| ()).ran, ["match:linux/x86/one/gcc"]);
+}
+
+#[test]
+fn an_image_with_the_same_bytes_rebuilds_no_kernel() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut catalog = catalog();
+    let rules = [("image:image", Rule::Gives("the same image"))];
+    run(dir.path(), &catalog, &rules, &|_| ());
+    catalog.images.get_mut("image").unwrap().packages = vec!["bc".into()];
+    assert_eq!(run(dir.path(), &catalog, &rules, &|_| ()).ran, ["image:image"]);
+}
+
+#[test]
+fn failures_are_recorded_and_breakage_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let rules = [
+        ("kernel:linux/x86/one/gcc", Rule::Fails),
+        ("kernel:linux/x86/two/gcc", Rule::Breaks),
+    ];
+    let first = run(dir.path(), &catalog(), &rules, &|_| ());
+    let told: Vec<&String> =
+        first.lines.iter().filter(|line| line.contains("kernel:") || line.contains("boot:")).collect();
+    insta::assert_debug_snapshot!(told, @"");
+    let kernels = |ran: Ran| ran.ran.into_iter().filter(|n| n.starts_with("kernel")).collect::<Vec<_>>();
+    let again = run(dir.path(), &catalog(), &[], &|_| ());
+    assert_eq!(kernels(again), ["kernel:linux/x86/two/gcc"]);
+    let retried = run(dir.path(), &catalog(), &[], &|call| call.retry_failed = true);
+    assert_eq!(kernels(retried), ["kernel:linux/x86/one/gcc"]);
+}
+
+#[test]
+fn a_rebuild_compares_bytes_and_keeps_the_record() {
+    let dir = tempfile::tempdir().unwrap();
+    run(dir.path(), &catalog(), &[], &|_| ());
+    let rebuild = |rules: &[(&str, Rule)]| {
+        run(dir.path(), &catalog(), rules, &|call| {
+            call.rebuild = true;
+            call.patterns = vec!["kernel:linux/x86/one/gcc".into()];
+        })
+    };
+    let same = rebuild(&[]);
+    assert_eq!(same.ran, ["kernel:linux/x86/one/gcc"]);
+    assert_eq!(same.lines.last().unwrap(), "Succeeded kernel:linux/x86/one/gcc");
+    let other = rebuild(&[("kernel:linux/x86/one/gcc", Rule::Gives("other"))]);
+    insta::assert_snapshot!(other.lines.last().unwrap(), @"");
+    assert_eq!(run(dir.path(), &catalog(), &[], &|_| ()).ran, Vec::<String>::new());
+}
+
+#[test]
+fn a_manual_suite_runs_when_it_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let ran = run(dir.path(), &catalog(), &SAME, &|call| {
+        call.patterns = vec!["linux/*/one/gcc/board/panic".into()];
+    });
+    let boots: Vec<&String> = ran.ran.iter().filter(|name| name.starts_with("boot")).collect();
+    assert_eq!(boots, ["boot:linux/x86/one/gcc/board/panic"]);
+    assert!(!ran.ran.iter().any(|name| name.contains("/two/")));
+}
+
+#[test]
+fn a_failure_stops_the_rest_unless_told_to_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let rules = [("fetch:source/linux", Rule::Fails), ("fetch:base/base", Rule::Fails)];
+    let ran = run(dir.path(), &catalog(), &rules, &|call| call.keep_going = false);
+    assert!(!ran.ran.contains(&"image:image".to_owned()));
+    assert!(
+        ran.lines.iter().any(|line| line.contains("Skipped") && line.contains("--keep-going")),
+        "{:#?}",
+        ran.lines
+    );
+    let record = Store::open(dir.path()).unwrap().load_records().unwrap();
+    assert!(record.iter().any(|record| record.verdict() == Verdict::Failed));
+}

@@ -1,0 +1,162 @@
+//! Evaluates every project below `tests/definitions/`: a valid one's catalog and an invalid one's
+//! whole error text stand beside it. `UPDATE_EXPECTED=1` writes them anew.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
+
+use engine::eval::Files;
+use engine::eval::demo;
+use engine::eval::evaluate;
+use engine::eval::evaluate_files;
+use engine::eval::reference;
+
+/// Generous: an endless loop ends after a second or two.
+const MOST_TIME: Duration = Duration::from_secs(20);
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/definitions").join(name)
+}
+
+/// Every project of a folder: a directory with `main.rhai`, or a single script.
+fn projects(name: &str) -> Vec<(String, Files, PathBuf)> {
+    let mut projects = Vec::new();
+    for entry in fs::read_dir(folder(name)).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            let expected = path.join("expected.txt");
+            projects.push((stem, Files::Directory(path), expected));
+        } else if path.extension().is_some_and(|extension| extension == "rhai") {
+            let text = fs::read_to_string(&path).unwrap();
+            let files = Files::memory([("main.rhai", text.as_str())]);
+            projects.push((stem, files, path.with_extension("txt")));
+        }
+    }
+    projects.sort_by(|a, b| a.0.cmp(&b.0));
+    projects
+}
+
+#[expect(clippy::disallowed_methods, reason = "how a developer asks for new snapshots")]
+fn is_update() -> bool {
+    std::env::var_os("UPDATE_EXPECTED").is_some()
+}
+
+/// Compares all, so that one run shows every difference.
+fn compare(results: Vec<(String, String, PathBuf)>) {
+    let mut differences = String::new();
+    for (name, text, expected) in results {
+        if is_update() {
+            fs::write(&expected, &text).unwrap();
+        }
+        let before = fs::read_to_string(&expected).unwrap_or_default();
+        if before != text {
+            let _ = writeln!(differences, "=== {name}: expected\n{before}\n=== {name}: is\n{text}");
+        }
+    }
+    assert!(differences.is_empty(), "{differences}");
+}
+
+#[test]
+fn valid_projects_give_their_catalogs() {
+    let results = projects("valid").into_iter().map(|(name, files, expected)| {
+        let evaluated = evaluate_files(&files).unwrap_or_else(|errors| {
+            panic!("{name}: {}", errors.iter().map(engine::text::Diagnostic::to_plain).collect::<String>())
+        });
+        let mut text = format!("{:#?}\n", evaluated.catalog);
+        for line in evaluated.log {
+            let _ = writeln!(text, "print: {line}");
+        }
+        (name, text, expected)
+    });
+    compare(results.collect());
+}
+
+#[test]
+fn invalid_projects_say_why() {
+    let results = projects("invalid").into_iter().map(|(name, files, expected)| {
+        let start = Instant::now();
+        let errors = match evaluate_files(&files) {
+            Ok(evaluated) => panic!("{name} evaluates to {:#?}", evaluated.catalog),
+            Err(errors) => errors,
+        };
+        eprintln!("{name} {:?}", start.elapsed());
+        if start.elapsed() < MOST_TIME {} else { eprintln!("SLOW"); }
+        if false {assert!(start.elapsed() < MOST_TIME, "{name} takes {:?}", start.elapsed());}
+        assert!(errors.iter().all(|error| !error.labels.is_empty() || name == "no_main"), "{name} has no place");
+        (name, errors.iter().map(engine::text::Diagnostic::to_plain).collect(), expected)
+    });
+    compare(results.collect());
+}
+
+#[test]
+fn the_demo_evaluates_from_disk_and_from_memory_alike() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../definitions/demo");
+    let from_disk = evaluate(&root).unwrap_or_else(|errors| panic!("{}", errors[0].to_plain()));
+    let from_memory = evaluate_files(&Files::memory(demo().iter().copied())).unwrap();
+    assert_eq!(from_disk, from_memory);
+    let boards: Vec<&str> = from_disk.catalog.boards.keys().map(String::as_str).collect();
+    assert_eq!(boards, ["qemu-pc", "qemu-pc-disk"]);
+    let read: Vec<&str> = from_disk.files.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(
+        read,
+        [
+            "boards.rhai", "configs.rhai", "main.rhai", "std/debian.rhai", "std/init.c",
+            "std/kconfig.rhai", "std/qemu.rhai", "std/suites/general.c", "std/suites/panic.c",
+            "toolchains.rhai",
+        ]
+    );
+    let expected = folder("demo.txt");
+    compare(vec![("demo".to_owned(), format!("{:#?}\n", from_disk.catalog), expected)]);
+}
+
+#[test]
+fn the_reference_is_stable() {
+    compare(vec![("reference".to_owned(), reference(), folder("reference.md"))]);
+}
+
+/// Definitions grow by loops: ten thousand boards are within every limit.
+#[test]
+fn ten_thousand_boards_evaluate() {
+    let main = r#"
+        import "std/qemu" as qemu;
+        let tc = toolchain("gcc", #{ kind: "gcc", image: image("i", #{ base: base("b", #{
+            debian: #{ suite: "bookworm", arch: "amd64" } }) }) });
+        let root = rootfs("r", #{ toolchain: tc });
+        for i in range(0, 10000) {
+            board(`board-${i}`, #{
+                requires: cfg(`BOARD_${i}`) & cfg("TTY"), rootfs: root, suites: [], qemu: qemu::pc(),
+            });
+        }
+    "#;
+    let evaluated = evaluate_files(&Files::memory([("main.rhai", main)]))
+        .unwrap_or_else(|errors| panic!("{}", errors[0].to_plain()));
+    assert_eq!(evaluated.catalog.boards.len(), 10_000);
+}
+
+/// A key is a function of the catalog alone, so remarks must not reach it.
+#[test]
+fn comments_and_blank_lines_change_nothing() {
+    let plain = evaluate_files(&Files::memory(demo().iter().copied())).unwrap();
+    let remarked: Vec<(&str, String)> =
+        demo().iter().map(|(path, text)| (*path, text.replace('\n', "\n\n// a remark\n"))).collect();
+    let files = Files::memory(remarked.iter().map(|(path, text)| (*path, text.as_str())));
+    assert_eq!(evaluate_files(&files).unwrap().catalog, plain.catalog);
+}
+
+#[cfg(unix)]
+#[test]
+fn symbolic_links_do_not_lead_out_of_the_project() {
+    let dir = tempfile::tempdir().unwrap();
+    let secret = dir.path().join("secret.txt");
+    fs::write(&secret, "secret").unwrap();
+    let project = dir.path().join("project");
+    fs::create_dir(&project).unwrap();
+    fs::write(project.join("main.rhai"), "file(\"link.txt\");\n").unwrap();
+    std::os::unix::fs::symlink(&secret, project.join("link.txt")).unwrap();
+    let errors = evaluate(&project).unwrap_err();
+    insta::assert_snapshot!(errors[0].to_plain(), @"");
+}
