@@ -59,7 +59,7 @@ pub(super) struct Context {
 
 impl Global {
     /// The terminal as the options want it.
-    pub(super) fn terminal(&self) -> Terminal {
+    fn terminal(&self) -> Terminal {
         let level = match (self.quiet, self.verbose) {
             (true, _) => Level::Quiet,
             (_, true) => Level::Verbose,

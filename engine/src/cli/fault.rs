@@ -16,6 +16,7 @@ use crate::plan::PlanError;
 use crate::realise::RealiseError;
 use crate::recipe::Broken;
 use crate::report::JunitError;
+use crate::report::SvgError;
 use crate::terminal::OutputError;
 use crate::text::Diagnostic;
 
@@ -274,6 +275,12 @@ impl From<StoreError> for Fault {
 
 impl From<JunitError> for Fault {
     fn from(error: JunitError) -> Self {
+        Self::of(Blame::Engine, &error)
+    }
+}
+
+impl From<SvgError> for Fault {
+    fn from(error: SvgError) -> Self {
         Self::of(Blame::Engine, &error)
     }
 }

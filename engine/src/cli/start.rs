@@ -42,11 +42,10 @@ fn start() -> ExitCode {
         Err(error) => return unparsed(&error),
     };
     let context = Context::new(&cli.global);
-    let ended = context.and_then(|context| cli.command.run(&context));
-    match ended {
+    match cli.command.run(&context) {
         Ok(ending) => ending.code(),
         Err(fault) => {
-            cli.global.terminal().complain(&fault.diagnostics);
+            context.terminal.complain(&fault.diagnostics);
             fault.code()
         }
     }

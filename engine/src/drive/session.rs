@@ -54,6 +54,8 @@ pub struct Checked {
     pub unpinned: Vec<String>,
     /// Build addresses.
     pub builds: usize,
+    /// What the scripts printed.
+    pub log: Vec<String>,
 }
 
 /// Evaluates a project without looking at any store.
@@ -69,7 +71,7 @@ pub fn check(project: &Path) -> Result<Checked, DriveError> {
         .collect();
     let world = World { catalog: &catalog, lock: &lock, worker_uid: worker_uid() };
     let builds = world.builds().len();
-    Ok(Checked { catalog, unpinned, builds })
+    Ok(Checked { catalog, unpinned, builds, log: evaluated.log })
 }
 
 impl Session {
@@ -169,21 +171,10 @@ pub(super) fn find_node(progress: &Progress<'_>, name: &str) -> Option<NodeId> {
     let by_kind = |kinds: &[Kind], name: &str| {
         kinds.iter().find_map(|kind| graph.find(*kind, name))
     };
-    let all = [
-        Kind::Fetch,
-        Kind::Source,
-        Kind::Base,
-        Kind::Image,
-        Kind::Config,
-        Kind::Kernel,
-        Kind::Match,
-        Kind::Rootfs,
-        Kind::Boot,
-    ];
     if let Some((word, rest)) = name.split_once(':')
-        && let Some(kind) = all.iter().find(|kind| kind.word() == word)
+        && let Some(kind) = Kind::of_word(word)
     {
-        return graph.find(*kind, rest);
+        return graph.find(kind, rest);
     }
     by_kind(&[Kind::Boot, Kind::Kernel], name)
 }
