@@ -11,5 +11,5 @@ fn main() -> ExitCode {
     {
         return engine::sandbox::init_main();
     }
-    ExitCode::SUCCESS
+    engine::cli::main()
 }

@@ -1,1 +1,24 @@
-//! The command line: one file per command, thin.
+//! The command line: one file per command, thin; [`main`] is all the binary calls.
+
+mod boards;
+mod check;
+mod command;
+mod completions;
+mod context;
+mod doc;
+mod fault;
+mod gc;
+mod graph;
+mod init;
+mod log;
+mod man;
+mod plan;
+mod realize;
+mod results;
+mod shell;
+mod start;
+mod update;
+mod verify;
+mod why;
+
+pub use start::main;

@@ -1,5 +1,7 @@
 //! `why`: what changed since a node last had a result, followed up to the root cause.
 
+use std::fmt;
+
 use serde_json::Value;
 use store::Record;
 use store::RunId;
@@ -29,13 +31,19 @@ pub struct Explanation {
     pub reasons: Vec<Reason>,
 }
 
-/// One thing that differs.
-#[derive(Clone, Debug)]
+/// One thing that differs; the order is that of telling.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// There is no earlier result under this name.
-    NeverRun,
+    NeverRun {
+        /// `KIND:NAME`.
+        node: String,
+    },
     /// An earlier result is gone from the store.
-    Collected,
+    Collected {
+        /// `KIND:NAME`.
+        node: String,
+    },
     /// A difference in a node's own definition or recipe.
     Root {
         /// `KIND:NAME` of the node whose definition changed.
@@ -57,21 +65,59 @@ pub enum Reason {
     },
 }
 
+impl Reason {
+    /// Root causes first, consequences last.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Root { .. } => 0,
+            Self::NeverRun { .. } | Self::Collected { .. } => 1,
+            Self::Input { .. } => 2,
+            Self::Unresolved { .. } => 3,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NeverRun { node } => write!(f, "`{node}` never ran"),
+            Self::Collected { node } => {
+                write!(f, "the earlier result of `{node}` is gone from the store")
+            }
+            Self::Root { node, cause } | Self::Input { node, cause } => {
+                write!(f, "`{node}`: {cause}")
+            }
+            Self::Unresolved { node } => write!(f, "waits for `{node}`"),
+        }
+    }
+}
+
 impl Session {
     /// Explains a node by `KIND:NAME` or address.
     pub fn why(&self, name: &str) -> Result<Explanation, DriveError> {
         let (progress, id) = self.locate(name)?;
+        self.explain(&progress, id)
+    }
+
+    pub(super) fn explain(
+        &self,
+        progress: &Progress<'_>,
+        id: NodeId,
+    ) -> Result<Explanation, DriveError> {
         let node = progress.graph().node(id).full_name();
         let mut reasons = Vec::new();
-        let since = self.reasons(&progress, id, &mut reasons)?;
-        reasons.sort_by_key(|reason| !matches!(reason, Reason::Root { .. }));
+        let since = self.reasons(progress, id, &mut reasons)?;
+        reasons.sort_by_key(Reason::rank);
+        // A node that two others take is met twice.
+        let mut kept: Vec<Reason> = Vec::new();
+        for reason in reasons {
+            if !kept.contains(&reason) {
+                kept.push(reason);
+            }
+        }
+        let reasons = kept;
         let state = describe(progress.state(id));
-        Ok(Explanation {
-            node,
-            state,
-            since,
-            reasons,
-        })
+        Ok(Explanation { node, state, since, reasons })
     }
 
     /// Where a node stands, and its record if it has one.
@@ -85,10 +131,7 @@ impl Session {
                 return Ok(record);
             }
         }
-        Err(DriveError::NotYet {
-            node: full,
-            state: describe(progress.state(id)),
-        })
+        Err(DriveError::NotYet { node: full, state: describe(progress.state(id)) })
     }
 
     /// A progress in which the named node is wanted, and its id.
@@ -114,60 +157,39 @@ impl Session {
             for (_, input) in progress.graph().inputs(id) {
                 if !matches!(progress.state(input), State::Done { .. }) {
                     self.reasons(progress, input, found)?;
-                    found.push(Reason::Unresolved {
-                        node: progress.graph().node(input).full_name(),
-                    });
+                    found.push(Reason::Unresolved { node: progress.graph().node(input).full_name() });
                 }
             }
             return Ok(None);
         };
         let history = self.store.history(&name)?;
         let now = progress.state(id).key();
-        let before = history
-            .iter()
-            .find(|(_, outcome)| outcome.key.is_some() && outcome.key != now);
+        let before = history.iter().find(|(_, outcome)| outcome.key.is_some() && outcome.key != now);
         let Some((run, outcome)) = before else {
-            if !matches!(
-                progress.state(id),
-                State::Done { .. } | State::Failed { .. }
-            ) {
-                found.push(if history.is_empty() {
-                    Reason::NeverRun
-                } else {
-                    Reason::Collected
-                });
+            if !matches!(progress.state(id), State::Done { .. } | State::Failed { .. }) {
+                let never = history.is_empty();
+                found.push(if never { Reason::NeverRun { node: name } } else { Reason::Collected { node: name } });
             }
             return Ok(None);
         };
-        let record = outcome
-            .key
-            .and_then(|key| self.store.record(&key).ok().flatten());
+        let record = outcome.key.and_then(|key| self.store.record(&key).ok().flatten());
         let Some(old) = record.and_then(|record| self.manifest(&record)) else {
-            found.push(Reason::Collected);
+            found.push(Reason::Collected { node: name });
             return Ok(Some(*run));
         };
         let params = params(progress.world(), node.kind, &node.name).unwrap_or_default();
         for cause in causes(&old, &manifest(node.kind, &params, &inputs)) {
             let Cause::Input { slot, .. } = &cause else {
-                found.push(Reason::Root {
-                    node: name.clone(),
-                    cause,
-                });
+                found.push(Reason::Root { node: name.clone(), cause });
                 continue;
             };
             let before = found.len();
-            let upstream = progress
-                .graph()
-                .inputs(id)
-                .find(|(i, _)| i.slot.word() == slot);
+            let upstream = progress.graph().inputs(id).find(|(i, _)| i.slot.word() == slot);
             if let Some((_, upstream)) = upstream {
                 self.reasons(progress, upstream, found)?;
             }
             if found.len() == before {
-                found.push(Reason::Input {
-                    node: name.clone(),
-                    cause,
-                });
+                found.push(Reason::Input { node: name.clone(), cause });
             }
         }
         Ok(Some(*run))

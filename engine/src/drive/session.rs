@@ -54,6 +54,8 @@ pub struct Checked {
     pub unpinned: Vec<String>,
     /// Build addresses.
     pub builds: usize,
+    /// What the scripts printed.
+    pub log: Vec<String>,
 }
 
 /// Evaluates a project without looking at any store.
@@ -67,17 +69,9 @@ pub fn check(project: &Path) -> Result<Checked, DriveError> {
         .filter(|(name, request)| lock.pin(name, request).is_err())
         .map(|(name, _)| name)
         .collect();
-    let world = World {
-        catalog: &catalog,
-        lock: &lock,
-        worker_uid: worker_uid(),
-    };
+    let world = World { catalog: &catalog, lock: &lock, worker_uid: worker_uid() };
     let builds = world.builds().len();
-    Ok(Checked {
-        catalog,
-        unpinned,
-        builds,
-    })
+    Ok(Checked { catalog, unpinned, builds, log: evaluated.log })
 }
 
 impl Session {
@@ -91,18 +85,12 @@ impl Session {
             Some(entry) => (entry, true),
             None => {
                 let evaluated = eval::evaluate(&project).map_err(DriveError::Definitions)?;
-                let world = World {
-                    catalog: &evaluated.catalog,
-                    lock: &lock,
-                    worker_uid,
-                };
+                let world = World { catalog: &evaluated.catalog, lock: &lock, worker_uid };
                 let graph = Graph::new(&world)?;
                 let files = evaluated.files.into_iter();
                 let files = files.map(|(path, text)| (path, Digest::of(text.as_bytes())));
                 let entry = cache::Entry {
-                    files: files
-                        .filter(|(path, _)| !path.starts_with("std/"))
-                        .collect(),
+                    files: files.filter(|(path, _)| !path.starts_with("std/")).collect(),
                     lock: lock_digest,
                     catalog: evaluated.catalog,
                     graph,
@@ -150,13 +138,7 @@ impl Session {
             worker_uid: self.worker_uid,
         };
         let graph = self.graph.clone();
-        Ok(Progress::new(
-            world,
-            graph,
-            selection,
-            &self.records,
-            retry_failed,
-        )?)
+        Ok(Progress::new(world, graph, selection, &self.records, retry_failed)?)
     }
 
     /// The graph known before any .config is resolved.
@@ -173,11 +155,7 @@ impl Session {
     fn similar(&self, pattern: &str) -> Option<String> {
         let names = self.graph.ids().map(|id| {
             let node = self.graph.node(id);
-            if node.kind >= Kind::Config {
-                node.name.to_string()
-            } else {
-                node.full_name()
-            }
+            if node.kind >= Kind::Config { node.name.to_string() } else { node.full_name() }
         });
         names
             .map(|name| (strsim::jaro_winkler(&name, pattern), name))
@@ -190,23 +168,13 @@ impl Session {
 /// A node by `KIND:NAME`, or by an address alone: the boot or the kernel of that address.
 pub(super) fn find_node(progress: &Progress<'_>, name: &str) -> Option<NodeId> {
     let graph = progress.graph();
-    let by_kind =
-        |kinds: &[Kind], name: &str| kinds.iter().find_map(|kind| graph.find(*kind, name));
-    let all = [
-        Kind::Fetch,
-        Kind::Source,
-        Kind::Base,
-        Kind::Image,
-        Kind::Config,
-        Kind::Kernel,
-        Kind::Match,
-        Kind::Rootfs,
-        Kind::Boot,
-    ];
+    let by_kind = |kinds: &[Kind], name: &str| {
+        kinds.iter().find_map(|kind| graph.find(*kind, name))
+    };
     if let Some((word, rest)) = name.split_once(':')
-        && let Some(kind) = all.iter().find(|kind| kind.word() == word)
+        && let Some(kind) = Kind::of_word(word)
     {
-        return graph.find(*kind, rest);
+        return graph.find(kind, rest);
     }
     by_kind(&[Kind::Boot, Kind::Kernel], name)
 }
@@ -228,11 +196,7 @@ pub(super) fn read_lock(project: &Path) -> Result<(Lock, Vec<u8>), DriveError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(file("read", &path)(error)),
     };
-    let lock = if text.is_empty() {
-        Lock::default()
-    } else {
-        Lock::parse(&text)?
-    };
+    let lock = if text.is_empty() { Lock::default() } else { Lock::parse(&text)? };
     Ok((lock, text.into_bytes()))
 }
 

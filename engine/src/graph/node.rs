@@ -39,6 +39,24 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind, in the order of the chain.
+    pub const ALL: [Self; 9] = [
+        Self::Fetch,
+        Self::Source,
+        Self::Base,
+        Self::Image,
+        Self::Config,
+        Self::Kernel,
+        Self::Match,
+        Self::Rootfs,
+        Self::Boot,
+    ];
+
+    /// The kind of a word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
     /// The word used in node names, events and reports.
     pub fn word(self) -> &'static str {
         match self {

@@ -12,50 +12,26 @@ pub struct Selection {
     until: Option<Kind>,
 }
 
-const KINDS: [Kind; 9] = [
-    Kind::Fetch,
-    Kind::Source,
-    Kind::Base,
-    Kind::Image,
-    Kind::Config,
-    Kind::Kernel,
-    Kind::Match,
-    Kind::Rootfs,
-    Kind::Boot,
-];
-
 impl Selection {
     /// Everything that runs by default, up to a kind.
     pub fn all(until: Option<Kind>) -> Self {
-        Self {
-            patterns: Vec::new(),
-            until,
-        }
+        Self { patterns: Vec::new(), until }
     }
 
     /// What patterns such as `linux-6.1/*/*/clang` or `image:kbuild` name. Without a `KIND:` in
     /// front, a pattern names builds and the boots below them.
-    pub fn of(
-        patterns: &[String],
-        until: Option<Kind>,
-    ) -> Result<Self, crate::model::PatternError> {
+    pub fn of(patterns: &[String], until: Option<Kind>) -> Result<Self, crate::model::PatternError> {
         let mut parsed = Vec::new();
         for text in patterns {
             let kind = text.split_once(':').and_then(|(word, rest)| {
-                KINDS
-                    .iter()
-                    .find(|kind| kind.word() == word)
-                    .map(|kind| (*kind, rest))
+                Kind::of_word(word).map(|kind| (kind, rest))
             });
             parsed.push(match kind {
                 Some((kind, rest)) => (Some(kind), Pattern::parse(rest)?),
                 None => (None, Pattern::parse(text)?),
             });
         }
-        Ok(Self {
-            patterns: parsed,
-            until,
-        })
+        Ok(Self { patterns: parsed, until })
     }
 
     /// Whether nothing was named, so that everything is meant.
@@ -66,13 +42,15 @@ impl Selection {
     /// Whether a node that exists before expansion is wanted for itself.
     pub fn wants(&self, node: &Node) -> bool {
         let leaf = match self.until {
-            None => matches!(node.kind, Kind::Kernel | Kind::Match),
+            // Boots do not exist yet: the match node adds those that are wanted.
+            None | Some(Kind::Boot) => matches!(node.kind, Kind::Kernel | Kind::Match),
             Some(until) => node.kind == until,
         };
         if self.patterns.is_empty() {
             return leaf;
         }
         self.patterns.iter().any(|(kind, pattern)| match kind {
+            Some(Kind::Boot) => node.kind == Kind::Match && pattern.leads_below(&node.name),
             Some(kind) => *kind == node.kind && pattern.covers(&node.name),
             None => leaf && pattern.covers_or_leads_to(&node.name),
         })

@@ -1,5 +1,7 @@
 //! Why a key changed: two key manifests compared.
 
+use std::fmt;
+
 use serde_json::Value;
 
 /// One difference between two key manifests.
@@ -30,6 +32,21 @@ pub enum Cause {
         /// Digest now.
         new: String,
     },
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Revision { old, new } => {
+                write!(f, "the engine's recipe is revision {new}, was {old}")
+            }
+            Self::Parameter { path, old, new } => write!(f, "`{path}` is `{new}`, was `{old}`"),
+            Self::Input { slot, old, new } => {
+                let short = |digest: &str| digest.get(..12).unwrap_or(digest).to_owned();
+                write!(f, "its {slot} is `{}`, was `{}`", short(new), short(old))
+            }
+        }
+    }
 }
 
 /// The differences of two manifests, parameters first.
@@ -109,6 +126,8 @@ mod tests {
             },
         ]
         "#);
+        let lines: Vec<String> = causes(&old, &new).iter().map(Cause::to_string).collect();
+        insta::assert_snapshot!(lines.join("\n"), @"");
         assert!(causes(&new, &new).is_empty());
     }
 }

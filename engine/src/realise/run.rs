@@ -271,7 +271,8 @@ impl Run<'_, '_> {
                         .get_or_insert("an earlier node broke; `--keep-going` goes on");
                 }
                 for id in std::iter::once(running.id).chain(running.sharers) {
-                    if let Some(log) = &log {
+                    // What was interrupted has no log that tells why.
+                    if let (Some(log), false) = (&log, self.cancel.is_cancelled()) {
                         self.logs.insert(id, log.clone());
                     }
                     self.progress.broken(id, &message)?;

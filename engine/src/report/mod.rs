@@ -1,13 +1,19 @@
-//! Renderings of a run: JSON lines, JUnit, a summary as text. Reports never decide.
+//! Renderings: a run as JSON lines, JUnit and text, a graph as DOT and SVG. Reports never decide.
 
+mod drawing;
 mod json;
 mod junit;
 mod node;
 #[cfg(test)]
 mod sample;
 mod summary;
+mod svg;
 
+pub use drawing::Drawing;
+pub use drawing::draw;
 pub use json::json_line;
 pub use junit::JunitError;
 pub use junit::junit;
 pub use summary::summary;
+pub use svg::SvgError;
+pub use svg::svg;

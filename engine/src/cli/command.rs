@@ -1,0 +1,95 @@
+//! The commands, and which file carries each out.
+
+use clap::Parser;
+use clap::Subcommand;
+
+use super::boards;
+use super::check;
+use super::completions;
+use super::context::Context;
+use super::context::Global;
+use super::doc;
+use super::fault::Ending;
+use super::fault::Fault;
+use super::gc;
+use super::graph;
+use super::init;
+use super::log;
+use super::man;
+use super::plan;
+use super::realize;
+use super::results;
+use super::shell;
+use super::update;
+use super::verify;
+use super::why;
+
+const AFTER: &str = "\
+Addresses:
+  SOURCE/ARCH/DEFCONFIG/TOOLCHAIN               a build
+  SOURCE/ARCH/DEFCONFIG/TOOLCHAIN/BOARD/SUITE   a boot of it
+  KIND:NAME                                     any node, such as `image:kbuild`
+  `*` matches within a component, `**` across components.
+
+Exit codes:
+  0  all good
+  1  something that was wanted failed
+  2  a fault in the definitions or on the command line
+  3  a fault of the environment; also a run that was interrupted
+  4  a fault of the engine";
+
+/// Builds and boots Linux kernels as definitions declare them, and remembers what it did
+#[derive(Debug, Parser)]
+#[command(name = "engine", version, max_term_width = 100, after_help = AFTER)]
+#[command(disable_help_subcommand = true)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Init(init::InitArgs),
+    Check(check::CheckArgs),
+    Update(update::UpdateArgs),
+    Plan(plan::PlanArgs),
+    #[command(visible_alias = "realise")]
+    Realize(realize::RealizeArgs),
+    Results(results::ResultsArgs),
+    Log(log::LogArgs),
+    Boards(boards::BoardsArgs),
+    Why(why::WhyArgs),
+    Graph(graph::GraphArgs),
+    Shell(shell::ShellArgs),
+    Gc(gc::GcArgs),
+    Verify(verify::VerifyArgs),
+    Doc(doc::DocArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+}
+
+impl Command {
+    /// Carries the command out.
+    pub(super) fn run(&self, context: &Context) -> Result<Ending, Fault> {
+        match self {
+            Self::Init(args) => init::run(context, args),
+            Self::Check(args) => check::run(context, args),
+            Self::Update(args) => update::run(context, args),
+            Self::Plan(args) => plan::run(context, args),
+            Self::Realize(args) => realize::run(context, args),
+            Self::Results(args) => results::run(context, args),
+            Self::Log(args) => log::run(context, args),
+            Self::Boards(args) => boards::run(context, args),
+            Self::Why(args) => why::run(context, args),
+            Self::Graph(args) => graph::run(context, args),
+            Self::Shell(args) => shell::run(context, args),
+            Self::Gc(args) => gc::run(context, args),
+            Self::Verify(args) => verify::run(context, args),
+            Self::Doc(args) => doc::run(context, args),
+            Self::Completions(args) => completions::run(context, args),
+            Self::Man(args) => man::run(context, args),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What every command begins with: global options, and the only look at the environment.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use clap::ValueEnum;
+use store::Store;
+
+use super::fault::Fault;
+use crate::drive::Session;
+use crate::terminal::Colour;
+use crate::terminal::Level;
+use crate::terminal::Terminal;
+
+/// Options of all commands.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// The project: a directory with `main.rhai` [default: the nearest one upwards]
+    #[arg(short = 'C', long, value_name = "DIR", global = true)]
+    project: Option<PathBuf>,
+    /// Where results are kept [default: `$ENGINE_STORE`, else `engine` in the user's cache]
+    #[arg(long, value_name = "DIR", global = true)]
+    store: Option<PathBuf>,
+    /// When to use colours
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto", global = true)]
+    color: When,
+    /// Say only what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more: also what is fresh, and what starts
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+/// The words of `--color`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum When {
+    /// On a terminal, unless `$NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What a command works on.
+pub(super) struct Context {
+    /// Where it prints.
+    pub terminal: Terminal,
+    /// The project's directory.
+    pub project: PathBuf,
+    store: Option<PathBuf>,
+}
+
+impl Global {
+    /// The terminal as the options want it.
+    fn terminal(&self) -> Terminal {
+        let level = match (self.quiet, self.verbose) {
+            (true, _) => Level::Quiet,
+            (_, true) => Level::Verbose,
+            _ => Level::Normal,
+        };
+        Terminal::new(colours(Some(self.color)), level)
+    }
+}
+
+impl Context {
+    /// Finds the project and the store's place; looks into neither.
+    pub(super) fn new(global: &Global) -> Self {
+        let project = global.project.clone().unwrap_or_else(nearest_project);
+        Self { terminal: global.terminal(), project, store: global.store.clone().or_else(store_dir) }
+    }
+
+    /// Opens the store, and says so if its database had to be made again.
+    pub(super) fn store(&self) -> Result<Arc<Store>, Fault> {
+        let root = self.store.as_ref().ok_or_else(|| {
+            Fault::environment("there is no place for results: `$HOME` is not set")
+                .help("`--store DIR` names a place")
+        })?;
+        Ok(Arc::new(Store::open(root)?))
+    }
+
+    /// Opens the project on the store.
+    pub(super) fn session(&self) -> Result<Session, Fault> {
+        Ok(Session::open(&self.project, self.store()?)?)
+    }
+}
+
+/// What `--color` and the environment come to.
+pub(super) fn colours(when: Option<When>) -> Colour {
+    match when {
+        Some(When::Always) => Colour::Always,
+        Some(When::Never) => Colour::Never,
+        Some(When::Auto) | None if variable("NO_COLOR").is_some() => Colour::Never,
+        Some(When::Auto) | None => Colour::Auto,
+    }
+}
+
+/// The directory upwards from here that holds a `main.rhai`, else this one.
+fn nearest_project() -> PathBuf {
+    let here = env::current_dir().unwrap_or_default();
+    let found = here.ancestors().find(|dir| dir.join("main.rhai").is_file());
+    found.map_or_else(|| PathBuf::from("."), Path::to_owned)
+}
+
+fn store_dir() -> Option<PathBuf> {
+    let path = |name| variable(name).map(PathBuf::from);
+    path("ENGINE_STORE")
+        .or_else(|| Some(path("XDG_CACHE_HOME")?.join("engine")))
+        .or_else(|| Some(path("HOME")?.join(".cache/engine")))
+}
+
+/// A variable of the environment that is set to something.
+#[expect(clippy::disallowed_methods, reason = "the one place that may read the environment")]
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}

@@ -1,0 +1,153 @@
+//! `engine realize`: make what is wanted.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use clap::builder::TypedValueParser as _;
+use store::OutcomeVerdict;
+
+use super::context::Context;
+use super::fault::Ending;
+use super::fault::Fault;
+use crate::drive::RunOptions;
+use crate::drive::Session;
+use crate::graph::Kind;
+use crate::realise::RunReport;
+use crate::report;
+use crate::terminal::Format;
+use crate::terminal::Level;
+
+const AFTER: &str = "\
+What is in the store already is not made again. Failures that would repeat themselves are results
+too: `--retry-failed` runs them again. Faults of the machine are tried again by every run.
+
+Examples:
+  engine realize                             everything that runs by default
+  engine realize 'linux-6.1/*/*/clang'       all builds of one compiler, and their boots
+  engine realize --until kernel -k           kernels only, as many as possible
+  engine realize --rebuild kernel:linux-6.1/x86_64/tinyconfig/gcc   compare the bytes";
+
+/// What to realise, and how far.
+#[derive(Debug, Args)]
+pub(super) struct Wanted {
+    /// Addresses, with `*` and `**` [default: everything that runs by default]
+    #[arg(value_name = "ADDRESS")]
+    pub addresses: Vec<String>,
+    /// Stop after this kind of node
+    #[arg(long, value_name = "KIND", value_parser = kinds())]
+    pub until: Option<Kind>,
+    /// Run recorded failures again
+    #[arg(long)]
+    pub retry_failed: bool,
+    /// What may run at once, in CPUs [default: all there are]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+}
+
+/// Build, boot and test what is wanted and not there yet
+#[derive(Debug, Args)]
+#[command(after_help = AFTER)]
+pub(super) struct RealizeArgs {
+    #[command(flatten)]
+    wanted: Wanted,
+    /// Go on with what does not depend on a failed node
+    #[arg(short, long)]
+    keep_going: bool,
+    /// Run the named nodes again and compare the bytes with the recorded ones
+    #[arg(long, requires = "addresses")]
+    rebuild: bool,
+    /// Also write the run as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write events as JSON lines to standard output, and nothing else
+    #[arg(long)]
+    json: bool,
+    /// Where the links to results go [default: `results` in the project]
+    #[arg(long, value_name = "DIR")]
+    results: Option<PathBuf>,
+}
+
+fn kinds() -> impl clap::builder::TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::ALL.map(Kind::word))
+        .try_map(|word| Kind::of_word(&word).ok_or("no such kind"))
+}
+
+impl Wanted {
+    /// The options of a run for this, with results in the project unless elsewhere.
+    pub(super) fn options(&self, session: &Session, results: Option<&Path>) -> RunOptions {
+        let cpus = || available_parallelism().map_or(1, usize::from);
+        let arguments: Vec<String> =
+            env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+        RunOptions {
+            patterns: self.addresses.clone(),
+            until: self.until,
+            jobs: self.jobs.map_or_else(cpus, usize::from),
+            keep_going: false,
+            retry_failed: self.retry_failed,
+            rebuild: false,
+            results: results.map_or_else(|| session.project.join("results"), Path::to_owned),
+            command: arguments.join(" "),
+        }
+    }
+}
+
+pub(super) fn run(context: &Context, args: &RealizeArgs) -> Result<Ending, Fault> {
+    let session = context.session()?;
+    let mut options = args.wanted.options(&session, args.results.as_deref());
+    options.keep_going = args.keep_going;
+    options.rebuild = args.rebuild;
+    let format = if args.json { Format::Json } else { Format::Text };
+    let run = session.realise(&options, &*context.terminal.observer(format))?;
+    if let Some(path) = &args.junit {
+        fs::write(path, report::junit(&run)?).map_err(Fault::file("write", path))?;
+    }
+    let ending = ending(&run);
+    if !args.json {
+        conclude(context, &session, &options, &run, ending)?;
+    }
+    Ok(ending)
+}
+
+/// Says how it ended: one line where there was nothing to do.
+fn conclude(
+    context: &Context,
+    session: &Session,
+    options: &RunOptions,
+    run: &RunReport,
+    ending: Ending,
+) -> Result<(), Fault> {
+    let terminal = &context.terminal;
+    let idle = run.nodes.iter().all(|node| node.cached);
+    if ending == Ending::Good {
+        if idle {
+            terminal.say(&format!("nothing to do: {} nodes fresh", run.nodes.len()));
+            return Ok(());
+        }
+        if terminal.level() == Level::Quiet {
+            return Ok(());
+        }
+    }
+    terminal.data(report::summary(run))?;
+    terminal.say(&format!("results: {}", options.results.display()));
+    terminal.say(&format!("store: {}", session.store.root().display()));
+    Ok(())
+}
+
+/// How a run ended: a failure outweighs what could not be done.
+pub(super) fn ending(run: &RunReport) -> Ending {
+    let any = |verdict| run.nodes.iter().any(|node| node.verdict == verdict);
+    if any(OutcomeVerdict::Failed) {
+        Ending::Failed
+    } else if run.interrupted || any(OutcomeVerdict::Broken) {
+        Ending::Undone
+    } else if any(OutcomeVerdict::Skipped) {
+        Ending::Failed
+    } else {
+        Ending::Good
+    }
+}

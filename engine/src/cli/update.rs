@@ -1,0 +1,50 @@
+//! `engine update`: which bytes names stand for.
+
+use clap::Args;
+
+use super::context::Context;
+use super::fault::Ending;
+use super::fault::Fault;
+use crate::drive;
+use crate::drive::UpdateMode;
+
+const AFTER: &str = "\
+Examples:
+  engine update                      pin all that is declared at its newest version
+  engine update source/linux-6.1     only this
+  engine update --if-gone            only what a run could not download any more";
+
+/// Ask the mirrors what there is now, and pin it in `engine.lock`
+///
+/// Nothing else moves pins. What is built changes with the lock file alone: commit it.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER)]
+pub(super) struct UpdateArgs {
+    /// Pins, such as `source/linux-6.1` or `image/kbuild` [default: all]
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Move only pins that are missing, answer an older definition, or are gone from the mirror
+    #[arg(long)]
+    if_gone: bool,
+}
+
+pub(super) fn run(context: &Context, args: &UpdateArgs) -> Result<Ending, Fault> {
+    let mode = if args.if_gone { UpdateMode::OnlyGone } else { UpdateMode::Newest };
+    let store = context.store()?;
+    let note = |line: &str| context.terminal.say(line);
+    let changes = drive::update(&context.project, &store, &args.names, mode, &note)?;
+    for change in &changes {
+        if change.lines.is_empty() {
+            context.terminal.say(&format!("`{}` is as it was", change.name));
+            continue;
+        }
+        context.terminal.say(&format!("`{}` moved:", change.name));
+        for line in &change.lines {
+            context.terminal.say(&format!("  {line}"));
+        }
+    }
+    if changes.is_empty() {
+        context.terminal.say("nothing to update: every pin is usable");
+    }
+    Ok(Ending::Good)
+}
