@@ -92,10 +92,7 @@ fn sentence(doc: &str) -> String {
 
 fn standard_module(out: &mut String, module: &str, text: &str) {
     let _ = writeln!(out, "\n### `import \"{module}\" as …`\n");
-    // The names a module uses do not matter for its comments.
-    let mut engine = Engine::new_raw();
-    engine.set_strict_variables(false);
-    let Ok(ast) = engine.compile(text) else {
+    let Ok(ast) = bounded_engine().compile(text) else {
         return;
     };
     for line in text.lines().take_while(|line| line.starts_with("//!")) {
