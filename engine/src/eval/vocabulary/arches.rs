@@ -187,7 +187,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         gives: "a Kconfig value",
         doc: "The value of a symbol of type string, also where it looks like another: `text(\"y\")`.",
         run: |_, mut arguments| {
-            kconfig_text(&arguments.next::<String>(), &vec!["0".to_owned()]).map(Dynamic::from)
+            kconfig_text(&arguments.next::<String>(), &["0".to_owned()]).map(Dynamic::from)
         },
     },
 ];

@@ -142,11 +142,8 @@ impl Call<'_> {
             if *earlier == self.site {
                 mistake = mistake.help("a loop or a function declares it more than once: make the name depend on what changes");
             } else {
-                mistake.earlier = Some((
-                    earlier.clone(),
-                    earlier_path.clone(),
-                    "declared here first".to_owned(),
-                ));
+                let text = "declared here first".to_owned();
+                mistake.earlier = Some(Box::new((earlier.clone(), earlier_path.clone(), text)));
             }
             return Err(mistake);
         }
