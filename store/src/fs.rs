@@ -172,7 +172,13 @@ impl Fs {
 
     /// Removes a file; one that is not there is removed already.
     pub(crate) fn remove_file(&self, path: &Path) -> Done {
-        self.run("remove", path, || absent_is_fine(fs::remove_file(path)))
+        self.run("remove", path, || absent_is_fine(fs::remove_file(path)))?;
+        #[cfg(feature = "fault")]
+        if let Some(plan) = &self.plan {
+            // Another file may come to this path, a link to a blob say.
+            plan.synced(path);
+        }
+        Ok(())
     }
 
     /// Removes a directory and all it holds by `remover`; one that is not there is removed already.
