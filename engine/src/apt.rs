@@ -86,11 +86,23 @@ impl Apt {
 
     /// Asks the mirror what answers a request today. Network.
     pub fn resolve(&self, request: &Request) -> Result<Vec<PinnedFile>, AptError> {
-        let arch = if request.arch == "all" { "amd64" } else { &request.arch };
+        let arch = if request.arch == "all" {
+            "amd64"
+        } else {
+            &request.arch
+        };
         let root = self.prepare(&request.suite, arch)?;
-        self.output(&root, arch, "apt-get", &["-qq".to_owned(), "update".to_owned()])?;
+        self.output(
+            &root,
+            arch,
+            "apt-get",
+            &["-qq".to_owned(), "update".to_owned()],
+        )?;
         if !request.closure {
-            return Ok(self.describe(&root, arch, &request.packages)?.into_values().collect());
+            return Ok(self
+                .describe(&root, arch, &request.packages)?
+                .into_values()
+                .collect());
         }
         let mut names = vec!["?essential".to_owned(), "apt".to_owned()];
         names.extend(request.beyond.iter().cloned());
@@ -125,8 +137,12 @@ impl Apt {
             }
             let mut command = Command::new(HELPER);
             command.args(["-o", "APT::Sandbox::User=", "-o", "Acquire::Retries=3"]);
-            command.arg("-o").arg(format!("Dir::State={}", state.display()));
-            command.arg("-o").arg(format!("Dir::Cache={}", state.join("cache").display()));
+            command
+                .arg("-o")
+                .arg(format!("Dir::State={}", state.display()));
+            command
+                .arg("-o")
+                .arg(format!("Dir::Cache={}", state.join("cache").display()));
             command.arg("download-file");
             for file in batch {
                 command.arg(&file.url).arg(dest.join(file.file_name()));
@@ -180,7 +196,11 @@ impl Apt {
         arch: &str,
         names: &[String],
     ) -> Result<BTreeMap<String, PinnedFile>, AptError> {
-        let mut args = vec!["-qq".to_owned(), "install".to_owned(), "--print-uris".to_owned()];
+        let mut args = vec![
+            "-qq".to_owned(),
+            "install".to_owned(),
+            "--print-uris".to_owned(),
+        ];
         args.extend(names.iter().cloned());
         let text = self.output(root, arch, "apt-get", &args)?;
         let mut files = BTreeMap::new();
@@ -203,13 +223,17 @@ impl Apt {
     ) -> Result<BTreeMap<String, PinnedFile>, AptError> {
         let mut files = BTreeMap::new();
         for package in packages {
-            let args =
-                ["-qq", "download", "--print-uris", package.as_str()].map(str::to_owned).to_vec();
+            let args = ["-qq", "download", "--print-uris", package.as_str()]
+                .map(str::to_owned)
+                .to_vec();
             let text = self.output(root, arch, "apt-get", &args)?;
-            let file = text.lines().find_map(printed_uri).ok_or_else(|| AptError::Incomplete {
-                package: package.clone(),
-                what: "SHA-256",
-            })?;
+            let file = text
+                .lines()
+                .find_map(printed_uri)
+                .ok_or_else(|| AptError::Incomplete {
+                    package: package.clone(),
+                    what: "SHA-256",
+                })?;
             files.insert(package.clone(), file);
         }
         Ok(files)
@@ -268,12 +292,19 @@ fn printed_uri(line: &str) -> Option<PinnedFile> {
 /// Why apt-helper left out a file.
 fn missing(file: &PinnedFile, text: &str) -> AptError {
     let about = text.lines().filter(|line| line.contains("404"));
-    if about.clone().any(|line| line.contains(&file.url) || line.contains(file.file_name()))
+    if about
+        .clone()
+        .any(|line| line.contains(&file.url) || line.contains(file.file_name()))
         || (about.count() > 0 && !text.contains("Could not resolve"))
     {
-        return AptError::Gone { file: file.file_name().to_owned() };
+        return AptError::Gone {
+            file: file.file_name().to_owned(),
+        };
     }
-    AptError::Failed { command: "apt-helper", message: errors(text) }
+    AptError::Failed {
+        command: "apt-helper",
+        message: errors(text),
+    }
 }
 
 /// Runs a program; gives what it said on both outputs where it has a log, else its standard output.
@@ -284,10 +315,17 @@ fn run(
     log: Option<&File>,
 ) -> Result<String, AptError> {
     let at_program = at(Path::new(program));
-    command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let child = command.spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => AptError::Missing { program, package },
-        _ => AptError::Failed { command: program, message: error.to_string() },
+        _ => AptError::Failed {
+            command: program,
+            message: error.to_string(),
+        },
     })?;
     let output = child.wait_with_output().map_err(at_program)?;
     let out = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -299,13 +337,23 @@ fn run(
     if output.status.success() {
         return Ok(out);
     }
-    Err(AptError::Failed { command: program, message: errors(&err) })
+    Err(AptError::Failed {
+        command: program,
+        message: errors(&err),
+    })
 }
 
 fn errors(text: &str) -> String {
-    let lines: Vec<&str> =
-        text.lines().filter_map(|line| line.strip_prefix("E: ")).map(str::trim).collect();
-    if lines.is_empty() { text.trim().to_owned() } else { lines.join("; ") }
+    let lines: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("E: "))
+        .map(str::trim)
+        .collect();
+    if lines.is_empty() {
+        text.trim().to_owned()
+    } else {
+        lines.join("; ")
+    }
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> AptError {
@@ -324,15 +372,24 @@ mod tests {
             "0".repeat(64)
         );
         let file = printed_uri(&line).unwrap();
-        assert_eq!((file.package.as_str(), file.version.as_str()), ("foo", "1:2.0-1"));
+        assert_eq!(
+            (file.package.as_str(), file.version.as_str()),
+            ("foo", "1:2.0-1")
+        );
         assert_eq!(file.file_name(), "foo_1%3a2.0-1_amd64.deb");
     }
 
     #[test]
     fn a_404_is_told_from_a_network_fault() {
-        let file = printed_uri(&format!("'http://m/a_1_all.deb' a_1_all.deb 1 SHA256:{}", "0".repeat(64)));
+        let file = printed_uri(&format!(
+            "'http://m/a_1_all.deb' a_1_all.deb 1 SHA256:{}",
+            "0".repeat(64)
+        ));
         let file = file.unwrap();
-        let gone = missing(&file, "Err:1 http://m/a_1_all.deb\n  404  Not Found [IP: 1]\nE: Download Failed");
+        let gone = missing(
+            &file,
+            "Err:1 http://m/a_1_all.deb\n  404  Not Found [IP: 1]\nE: Download Failed",
+        );
         insta::assert_snapshot!(gone, @"the mirror no longer carries `a_1_all.deb`; `engine update` pins what it carries now");
         let fault = missing(&file, "E: Could not resolve 'm'\nE: Download Failed");
         insta::assert_snapshot!(fault, @"`apt-helper` failed: Could not resolve 'm'; Download Failed");

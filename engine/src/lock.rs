@@ -105,7 +105,9 @@ impl TryFrom<String> for PinnedFile {
         let [package, version, size, sha256, url] = fields[..] else {
             return Err(format!("`{line}` is not `PACKAGE VERSION SIZE SHA256 URL`"));
         };
-        let size = size.parse().map_err(|_| format!("`{size}` is not a size in bytes"))?;
+        let size = size
+            .parse()
+            .map_err(|_| format!("`{size}` is not a size in bytes"))?;
         if sha256.len() != 64 || !sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(format!("`{sha256}` is not a SHA-256 of 64 hex digits"));
         }
@@ -122,7 +124,10 @@ impl TryFrom<String> for PinnedFile {
 
 impl From<PinnedFile> for String {
     fn from(file: PinnedFile) -> Self {
-        format!("{} {} {} {} {}", file.package, file.version, file.size, file.sha256, file.url)
+        format!(
+            "{} {} {} {} {}",
+            file.package, file.version, file.size, file.sha256, file.url
+        )
     }
 }
 
@@ -140,7 +145,13 @@ impl Lock {
         if document.version > VERSION {
             return Err(LockError::Newer(document.version));
         }
-        Ok(Self { pins: document.pin.into_iter().map(|pin| (pin.name.clone(), pin)).collect() })
+        Ok(Self {
+            pins: document
+                .pin
+                .into_iter()
+                .map(|pin| (pin.name.clone(), pin))
+                .collect(),
+        })
     }
 
     /// The text of the lock file, one line per pinned file.
@@ -148,7 +159,11 @@ impl Lock {
         let mut text = format!("# Written by `engine update`; commit it.\nversion = {VERSION}\n");
         for pin in self.pins.values() {
             let list = |items: &[String]| {
-                items.iter().map(|item| format!("{item:?}")).collect::<Vec<_>>().join(", ")
+                items
+                    .iter()
+                    .map(|item| format!("{item:?}"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
             };
             let request = &pin.request;
             let _ = write!(
@@ -172,7 +187,10 @@ impl Lock {
 
     /// The pin that answers a request.
     pub fn pin(&self, name: &str, request: &Request) -> Result<&Pin, LockError> {
-        let pin = self.pins.get(name).ok_or_else(|| LockError::Unpinned(name.to_owned()))?;
+        let pin = self
+            .pins
+            .get(name)
+            .ok_or_else(|| LockError::Unpinned(name.to_owned()))?;
         if pin.request == *request {
             Ok(pin)
         } else {
@@ -197,7 +215,11 @@ pub fn requests(catalog: &Catalog) -> BTreeMap<String, Request> {
         }
     }
     for base in catalog.bases.values() {
-        let BaseOrigin::Debian { suite, arch, packages } = &base.origin;
+        let BaseOrigin::Debian {
+            suite,
+            arch,
+            packages,
+        } = &base.origin;
         let request = Request {
             suite: suite.clone(),
             arch: arch.clone(),
@@ -208,8 +230,14 @@ pub fn requests(catalog: &Catalog) -> BTreeMap<String, Request> {
         requests.insert(format!("base/{}", base.name), request);
     }
     for image in catalog.images.values() {
-        let Some(base) = catalog.bases.get(&image.base) else { continue };
-        let BaseOrigin::Debian { suite, arch, packages } = &base.origin;
+        let Some(base) = catalog.bases.get(&image.base) else {
+            continue;
+        };
+        let BaseOrigin::Debian {
+            suite,
+            arch,
+            packages,
+        } = &base.origin;
         let request = Request {
             suite: suite.clone(),
             arch: arch.clone(),
@@ -239,10 +267,17 @@ mod tests {
             version: "6.1.192-2".to_owned(),
             size: 139_331_676,
             sha256: "a".repeat(64),
-            url: "http://deb.debian.org/debian/pool/l/linux-source-6.1_6.1.192-2_all.deb".to_owned(),
+            url: "http://deb.debian.org/debian/pool/l/linux-source-6.1_6.1.192-2_all.deb"
+                .to_owned(),
         };
-        let pin = Pin { name: "source/linux-6.1".to_owned(), request, files: vec![file] };
-        Lock { pins: BTreeMap::from([(pin.name.clone(), pin)]) }
+        let pin = Pin {
+            name: "source/linux-6.1".to_owned(),
+            request,
+            files: vec![file],
+        };
+        Lock {
+            pins: BTreeMap::from([(pin.name.clone(), pin)]),
+        }
     }
 
     #[test]
@@ -260,9 +295,21 @@ mod tests {
 
     #[test]
     fn damage_and_newer_versions_are_told_apart() {
-        assert!(matches!(Lock::parse("version = 2"), Err(LockError::Newer(2))));
-        assert!(matches!(Lock::parse("version = "), Err(LockError::Format(_))));
+        assert!(matches!(
+            Lock::parse("version = 2"),
+            Err(LockError::Newer(2))
+        ));
+        assert!(matches!(
+            Lock::parse("version = "),
+            Err(LockError::Format(_))
+        ));
         let bad = lock().to_text().replace(&"a".repeat(64), "abc");
-        insta::assert_snapshot!(Lock::parse(&bad).unwrap_err(), @"");
+        insta::assert_snapshot!(Lock::parse(&bad).unwrap_err(), @r"
+        lock file is damaged: TOML parse error at line 7, column 9
+          |
+        7 | files = [
+          |         ^
+        `abc` is not a SHA-256 of 64 hex digits
+        ");
     }
 }

@@ -57,8 +57,12 @@ impl Store {
 
     /// Stores a copy of a file.
     pub fn put_file(&self, path: &Path) -> Result<Digest, StoreError> {
-        let file = open_regular(path)?;
-        Ok(self.ingest(file, path, false)?.digest)
+        Ok(self.put_file_hashes(path)?.digest)
+    }
+
+    /// Stores a copy of a file, and says its size too.
+    pub(crate) fn put_file_hashes(&self, path: &Path) -> Result<Hashes, StoreError> {
+        self.ingest(open_regular(path)?, path, false)
     }
 
     /// Stores a copy of a file, and remembers it under its SHA-256 (64 hexadecimal digits) too.
@@ -74,7 +78,10 @@ impl Store {
     pub fn blob_by_sha256(&self, sha256: &str) -> Option<Digest> {
         // The text may come from anywhere; only the spelling of a digest names a file.
         sha256.parse::<Digest>().ok()?;
-        let digest = fs::read_to_string(self.layout.sha256(sha256)).ok()?.parse().ok()?;
+        let digest = fs::read_to_string(self.layout.sha256(sha256))
+            .ok()?
+            .parse()
+            .ok()?;
         self.has(&digest).then_some(digest)
     }
 
@@ -82,7 +89,9 @@ impl Store {
     ///
     /// The caller owns the file: nobody may write to it any more.
     pub fn take_file(&self, path: PathBuf) -> Result<Digest, StoreError> {
-        let hard_links = open_regular(&path)?.metadata().map_err(StoreError::io("read", &path))?;
+        let hard_links = open_regular(&path)?
+            .metadata()
+            .map_err(StoreError::io("read", &path))?;
         if hard_links.nlink() == 1
             && let Some(digest) = self.move_in(&path)?
         {
@@ -101,7 +110,10 @@ impl Store {
             return Ok(Some(hashes.digest));
         }
         self.session()?; // before the file is touched: it must be the younger of the two
-        let prepared = self.fs.set_mode(path, 0o444).and_then(|()| self.fs.touch(path));
+        let prepared = self
+            .fs
+            .set_mode(path, 0o444)
+            .and_then(|()| self.fs.touch(path));
         if matches!(&prepared, Err(StoreError::Io { source, .. })
             if source.kind() == io::ErrorKind::PermissionDenied)
         {
@@ -163,12 +175,11 @@ impl Store {
         let mut hasher = ContentHasher::new(with_sha256);
         for_each_block(reader, |block| {
             hasher.update(block);
-            self.fs.write(&aside.file, &aside.path, block).map_err(Failed::Write)
+            self.fs
+                .write(&aside.file, &aside.path, block)
+                .map_err(Failed::Write)
         })
-        .map_err(|failed| match failed {
-            Failed::Read(source) => StoreError::io("read", from)(source),
-            Failed::Write(error) => error,
-        })?;
+        .map_err(|failed| failed.reading(from))?;
         let hashes = hasher.finish();
         if self.freshen(&hashes.digest, hashes.size)? {
             return Ok(hashes);
@@ -207,12 +218,21 @@ impl Store {
         let session = self.session()?;
         let path = session.path().join(self.next_number().to_string());
         let file = self.fs.create_new(&path)?;
-        Ok(Aside { path, file, session, store_fs: self.fs.clone(), placed: false })
+        Ok(Aside {
+            path,
+            file,
+            session,
+            store_fs: self.fs.clone(),
+            placed: false,
+        })
     }
 
     /// Renames a file written aside into place.
     pub(crate) fn place(&self, aside: &mut Aside, to: &Path) -> Result<(), StoreError> {
-        debug_assert!(aside.path.starts_with(aside.session.path()), "written by this handle");
+        debug_assert!(
+            aside.path.starts_with(aside.session.path()),
+            "written by this handle"
+        );
         self.rename_in(&aside.path, to)?;
         aside.placed = true;
         Ok(())
@@ -244,9 +264,20 @@ impl Store {
     }
 }
 
-enum Failed {
+/// Which side of a copy failed.
+pub(crate) enum Failed {
     Read(io::Error),
     Write(StoreError),
+}
+
+impl Failed {
+    /// The error, where `from` was read.
+    pub(crate) fn reading(self, from: &Path) -> StoreError {
+        match self {
+            Self::Read(source) => StoreError::io("read", from)(source),
+            Self::Write(error) => error,
+        }
+    }
 }
 
 impl From<io::Error> for Failed {
@@ -258,7 +289,10 @@ impl From<io::Error> for Failed {
 fn open_regular(path: &Path) -> Result<File, StoreError> {
     let metadata = fs::symlink_metadata(path).map_err(StoreError::io("read", path))?;
     if !metadata.is_file() {
-        return Err(StoreError::Unsupported { path: path.to_owned(), what: "not a regular file" });
+        return Err(StoreError::Unsupported {
+            path: path.to_owned(),
+            what: "not a regular file",
+        });
     }
     File::open(path).map_err(StoreError::io("open", path))
 }
@@ -298,7 +332,10 @@ mod tests {
         let path = store.blob_path(&digest);
         assert!(path.ends_with(format!("blobs/{}/{digest}", &digest.to_string()[..2])));
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o444);
-        assert_eq!((store.read(&digest).unwrap(), store.size(&digest).unwrap()), (b"hello".to_vec(), 5));
+        assert_eq!(
+            (store.read(&digest).unwrap(), store.size(&digest).unwrap()),
+            (b"hello".to_vec(), 5)
+        );
     }
 
     #[test]
@@ -338,7 +375,10 @@ mod tests {
         assert!(!a.exists());
         assert_eq!(store.read(&two).unwrap(), b"two");
         std::os::unix::fs::symlink("b", &a).unwrap();
-        assert!(matches!(store.take_file(a), Err(StoreError::Unsupported { .. })));
+        assert!(matches!(
+            store.take_file(a),
+            Err(StoreError::Unsupported { .. })
+        ));
     }
 
     #[test]
@@ -347,7 +387,10 @@ mod tests {
         let path = dir.path().join("abc");
         fs::write(&path, "abc").unwrap();
         let (digest, sha256) = store.put_file_with_sha256(&path).unwrap();
-        assert_eq!(sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            sha256,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
         assert_eq!(store.blob_by_sha256(&sha256), Some(digest));
         assert_eq!(store.blob_by_sha256("../../format"), None);
         fs::remove_file(store.blob_path(&digest)).unwrap();

@@ -56,7 +56,10 @@ impl Store {
     }
 
     fn cache_path(&self, kind: &str, key: &Digest) -> Result<PathBuf, StoreError> {
-        check_name(kind.as_bytes()).map_err(|why| NameError { path: kind.into(), why })?;
+        check_name(kind.as_bytes()).map_err(|why| NameError {
+            path: kind.into(),
+            why,
+        })?;
         Ok(self.layout.dir("cache").join(kind).join(key.to_string()))
     }
 }
@@ -73,7 +76,10 @@ mod tests {
         assert_eq!(store.cache_get("graph", &key), None);
         store.cache_put("graph", &key, b"old").unwrap();
         store.cache_put("graph", &key, b"nodes").unwrap();
-        assert_eq!(store.cache_get("graph", &key).as_deref(), Some(&b"nodes"[..]));
+        assert_eq!(
+            store.cache_get("graph", &key).as_deref(),
+            Some(&b"nodes"[..])
+        );
         let path = store.cache_path("graph", &key).unwrap();
         let sound = fs::read(&path).unwrap();
         for (at, _) in sound.iter().enumerate() {
@@ -96,7 +102,10 @@ mod tests {
             store.cache_put("graph", key, b"x").unwrap();
         }
         store.trim_caches().unwrap();
-        let kept = keys.iter().filter(|key| store.cache_get("graph", key).is_some()).count();
+        let kept = keys
+            .iter()
+            .filter(|key| store.cache_get("graph", key).is_some())
+            .count();
         assert_eq!(kept, KEPT);
     }
 }

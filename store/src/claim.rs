@@ -34,13 +34,17 @@ impl Store {
     /// Claims a key, waiting for its owner.
     pub fn claim(&self, key: &Digest) -> Result<Claim, StoreError> {
         let lock = Lock::exclusive(&self.fs, &self.layout.claim(key))?;
-        Ok(Claim { _lock: lock.removed_after() })
+        Ok(Claim {
+            _lock: lock.removed_after(),
+        })
     }
 
     /// Claims a key, unless someone owns it.
     pub fn try_claim(&self, key: &Digest) -> Result<Option<Claim>, StoreError> {
         let lock = Lock::try_exclusive(&self.fs, &self.layout.claim(key))?;
-        Ok(lock.map(|lock| Claim { _lock: lock.removed_after() }))
+        Ok(lock.map(|lock| Claim {
+            _lock: lock.removed_after(),
+        }))
     }
 
     /// Leases the records of keys that a run is going to rely on, so that a collection beside it
@@ -49,22 +53,39 @@ impl Store {
         let name = format!("{}-{}", std::process::id(), self.next_number());
         let session = self.session()?;
         // The session makes the name one of a kind, in this pid namespace and any other.
-        let session = session.outer().file_name().unwrap_or_default().to_string_lossy();
-        let path = self.layout.dir("locks/leases").join(format!("{session}-{name}"));
+        let session = session
+            .outer()
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
+        let path = self
+            .layout
+            .dir("locks/leases")
+            .join(format!("{session}-{name}"));
         let _adding = self.adding()?;
         let lock = Lock::exclusive(&self.fs, &path)?.removed_after();
         let bytes: Vec<u8> = keys.iter().flat_map(|key| key.0).collect();
         self.fs.write(lock.file(), lock.path(), &bytes)?;
         let records = self.load_records()?;
-        let missing = keys.iter().filter(|key| records.get(key).is_none()).copied().collect();
-        Ok(Lease { missing, _lock: lock })
+        let missing = keys
+            .iter()
+            .filter(|key| records.get(key).is_none())
+            .copied()
+            .collect();
+        Ok(Lease {
+            missing,
+            _lock: lock,
+        })
     }
 
     /// The keys that live owners claim or lease. Files of dead owners are removed on the way.
     pub(crate) fn held_keys(&self) -> Result<Vec<Digest>, StoreError> {
         let mut keys = Vec::new();
         self.each_held(&self.layout.dir("locks/claims"), |path| {
-            keys.extend(path.file_name().and_then(|name| name.to_str()?.parse::<Digest>().ok()));
+            keys.extend(
+                path.file_name()
+                    .and_then(|name| name.to_str()?.parse::<Digest>().ok()),
+            );
             Ok(())
         })?;
         self.each_held(&self.layout.dir("locks/leases"), |path| {
@@ -98,7 +119,10 @@ mod tests {
     #[test]
     fn a_key_has_one_owner_and_leaves_no_file() {
         let dir = tempfile::tempdir().unwrap();
-        let (one, two) = (Store::open(dir.path()).unwrap(), Store::open(dir.path()).unwrap());
+        let (one, two) = (
+            Store::open(dir.path()).unwrap(),
+            Store::open(dir.path()).unwrap(),
+        );
         let key = Digest::of(b"k");
         let claim = one.claim(&key).unwrap();
         assert!(two.try_claim(&key).unwrap().is_none());
@@ -108,7 +132,12 @@ mod tests {
         drop(claim);
         assert!(two.try_claim(&key).unwrap().is_some());
         assert_eq!(two.held_keys().unwrap(), []);
-        assert_eq!(fs::read_dir(dir.path().join("locks/claims")).unwrap().count(), 0);
+        assert_eq!(
+            fs::read_dir(dir.path().join("locks/claims"))
+                .unwrap()
+                .count(),
+            0
+        );
     }
 
     #[test]

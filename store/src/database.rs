@@ -4,6 +4,7 @@
 //! and a lost row costs a rerun. Where a lost row would cost more (a collection removes blobs right
 //! after it removed rows), [`Durability::Synced`] is asked for.
 
+use std::error::Error;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -15,6 +16,8 @@ use crate::error::StoreError;
 use crate::fs::Fs;
 use crate::layout::Layout;
 use crate::lock::Lock;
+use crate::rebuild::RebuildReport;
+use crate::rebuild::rebuild;
 use crate::store::Store;
 
 /// The version of the schema, in `user_version`; 0 is a database that was just made.
@@ -57,54 +60,94 @@ pub(crate) enum Durability {
     Synced,
 }
 
-/// Opens the database, and makes its tables where there are none.
-pub(crate) fn open(layout: &Layout, fs: &Fs) -> Result<Connection, StoreError> {
-    let connection = connect(layout)?;
-    if schema_version(&connection)? == SCHEMA_VERSION {
-        return Ok(connection);
+/// Opens the database. One that is lost or damaged is rebuilt from the record files, if there are
+/// any; a damaged one goes to `quarantine/` first.
+pub(crate) fn open(
+    layout: &Layout,
+    fs: &Fs,
+) -> Result<(Connection, Option<RebuildReport>), StoreError> {
+    if let Ok(Some(connection)) = connect(layout) {
+        return Ok((connection, None));
     }
     let _making = Lock::exclusive(fs, &layout.dir("locks").join("database"))?;
-    let mut connection = connection;
-    make_tables(&mut connection, layout, fs)?;
-    Ok(connection)
+    let because = match connect(layout) {
+        Ok(Some(connection)) => return Ok((connection, None)),
+        Ok(None) => "it was missing".to_owned(),
+        Err(error) if error.is_corruption() => {
+            put_aside(layout, fs)?;
+            error
+                .source()
+                .map_or_else(|| error.to_string(), ToString::to_string)
+        }
+        Err(error) => return Err(error),
+    };
+    let mut connection = open_file(layout)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let report = rebuild(&mut connection, layout, fs, &because)?;
+    let found = report.records > 0 || !report.skipped.is_empty();
+    Ok((connection, found.then_some(report)))
 }
 
-/// Connects without looking inside.
-pub(crate) fn connect(layout: &Layout) -> Result<Connection, StoreError> {
+/// Connects to a database with our tables; nothing if there are none yet.
+fn connect(layout: &Layout) -> Result<Option<Connection>, StoreError> {
+    let connection = open_file(layout)?;
+    let version = schema_version(&connection)?;
+    if version > SCHEMA_VERSION {
+        let (root, found) = (
+            layout.root.clone(),
+            u32::try_from(version).unwrap_or(u32::MAX),
+        );
+        return Err(StoreError::NewerFormat {
+            root,
+            found,
+            known: 1,
+        });
+    }
+    if version == 0 {
+        return Ok(None);
+    }
+    // The first pages of every table are read here, not by whoever needs them first.
+    connection.prepare("SELECT 1 FROM records, details, trees, history, runs, meta")?;
+    connection.query_row("SELECT COUNT(*) FROM meta", [], |_| Ok(()))?;
+    Ok(Some(connection))
+}
+
+fn open_file(layout: &Layout) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(layout.database(), flags)?;
     connection.busy_timeout(Duration::from_secs(60))?;
     connection.set_prepared_statement_cache_capacity(32);
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
     Ok(connection)
 }
 
-/// Reads the version of the schema; 0 for an empty file.
-pub(crate) fn schema_version(connection: &Connection) -> Result<i64, StoreError> {
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
+fn schema_version(connection: &Connection) -> Result<i64, StoreError> {
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
-/// Makes the tables of a new database.
-pub(crate) fn make_tables(
-    connection: &mut Connection,
-    layout: &Layout,
-    fs: &Fs,
-) -> Result<(), StoreError> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if schema_version_in(&transaction)? == 0 {
+/// Makes the tables where there are none.
+pub(crate) fn make_tables(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    if schema_version(transaction)? == 0 {
         transaction.execute_batch(SCHEMA)?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        fs.before_commit(&layout.database())?;
-        transaction.commit()?;
     }
     Ok(())
 }
 
-fn schema_version_in(transaction: &Transaction<'_>) -> Result<i64, StoreError> {
-    Ok(transaction.pragma_query_value(None, "user_version", |row| row.get(0))?)
+/// Moves a damaged database to `quarantine/`, for people to look at.
+fn put_aside(layout: &Layout, fs: &Fs) -> Result<(), StoreError> {
+    // The log and its index first: a database without them is still damaged, so a death between
+    // the renames ends here again.
+    for suffix in ["-wal", "-shm", ""] {
+        let name = format!("db.sqlite{suffix}");
+        let from = layout.dir(&name);
+        if from.exists() {
+            fs.rename(&from, &layout.dir("quarantine").join(name))?;
+        }
+    }
+    Ok(())
 }
 
 impl Store {
@@ -120,7 +163,8 @@ impl Store {
             connection.pragma_update(None, "synchronous", "FULL")?;
         }
         let result = (|| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = change(&transaction)?;
             self.fs.before_commit(&self.layout.database())?;
             transaction.commit()?;
@@ -130,5 +174,18 @@ impl Store {
             connection.pragma_update(None, "synchronous", "NORMAL")?;
         }
         result
+    }
+
+    /// Puts the damaged database aside and makes it again. The caller holds the lock of removal.
+    pub(crate) fn replace_database(&self, because: &str) -> Result<(), StoreError> {
+        let _making = Lock::exclusive(&self.fs, &self.layout.dir("locks").join("database"))?;
+        let mut connection = self.database();
+        // Closed before its files are moved: closing writes the log back.
+        *connection = Connection::open_in_memory()?;
+        put_aside(&self.layout, &self.fs)?;
+        *connection = open_file(&self.layout)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        rebuild(&mut connection, &self.layout, &self.fs, because)?;
+        Ok(())
     }
 }

@@ -31,7 +31,10 @@ impl Digest {
 
     /// The digest of `parts` in `context`, each part length-prefixed; see [`KeyHasher`].
     pub fn derive<'a>(context: &str, parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        parts.into_iter().fold(KeyHasher::new(context), KeyHasher::bytes).finish()
+        parts
+            .into_iter()
+            .fold(KeyHasher::new(context), KeyHasher::bytes)
+            .finish()
     }
 
     /// The first 12 hexadecimal digits, for people.
@@ -68,7 +71,9 @@ impl FromStr for Digest {
         if text.bytes().any(|b| b.is_ascii_uppercase()) {
             return Err(bad());
         }
-        blake3::Hash::from_hex(text).map(|hash| Self(*hash.as_bytes())).map_err(|_| bad())
+        blake3::Hash::from_hex(text)
+            .map(|hash| Self(*hash.as_bytes()))
+            .map_err(|_| bad())
     }
 }
 
@@ -154,7 +159,10 @@ impl KeyHasher {
 
     fn part(mut self, tag: u8, bytes: &[u8]) -> Self {
         // `usize` is at most 64 bits wide on every target of Rust.
-        self.0.update(&[tag]).update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+        self.0
+            .update(&[tag])
+            .update(&(bytes.len() as u64).to_le_bytes())
+            .update(bytes);
         self
     }
 }
@@ -170,7 +178,11 @@ pub(crate) struct ContentHasher {
 impl ContentHasher {
     pub(crate) fn new(with_sha256: bool) -> Self {
         let sha256 = with_sha256.then(sha2::Sha256::new);
-        Self { blake3: blake3::Hasher::new(), sha256, size: 0 }
+        Self {
+            blake3: blake3::Hasher::new(),
+            sha256,
+            size: 0,
+        }
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
@@ -188,7 +200,11 @@ impl ContentHasher {
             // A hexadecimal writer for any 32 bytes, whatever made them.
             Digest(hash).to_string()
         });
-        Hashes { digest, sha256, size: self.size }
+        Hashes {
+            digest,
+            sha256,
+            size: self.size,
+        }
     }
 }
 
@@ -253,14 +269,23 @@ mod tests {
     #[test]
     fn a_key_is_not_the_digest_of_a_content() {
         assert_ne!(KeyHasher::new("a 1").finish(), Digest::of(b""));
-        assert_ne!(KeyHasher::new("a 1").finish(), KeyHasher::new("a 2").finish());
+        assert_ne!(
+            KeyHasher::new("a 1").finish(),
+            KeyHasher::new("a 2").finish()
+        );
     }
 
     #[test]
     fn a_digest_has_one_spelling() {
         let digest = Digest::of(b"x");
         let upper = digest.to_string().to_uppercase();
-        for bad in ["", "af13", upper.as_str(), &format!("{digest}0"), &format!(" {digest}")] {
+        for bad in [
+            "",
+            "af13",
+            upper.as_str(),
+            &format!("{digest}0"),
+            &format!(" {digest}"),
+        ] {
             assert_eq!(bad.parse::<Digest>(), Err(DigestError(bad.to_owned())));
         }
     }
@@ -274,12 +299,14 @@ mod tests {
     }
 
     fn key(parts: &[Part]) -> Digest {
-        let hasher = parts.iter().fold(KeyHasher::new("test"), |hasher, part| match part {
-            Part::Str(text) => hasher.str(text),
-            Part::Bytes(bytes) => hasher.bytes(bytes),
-            Part::Digest(digest) => hasher.digest(digest),
-            Part::Number(number) => hasher.number(*number),
-        });
+        let hasher = parts
+            .iter()
+            .fold(KeyHasher::new("test"), |hasher, part| match part {
+                Part::Str(text) => hasher.str(text),
+                Part::Bytes(bytes) => hasher.bytes(bytes),
+                Part::Digest(digest) => hasher.digest(digest),
+                Part::Number(number) => hasher.number(*number),
+            });
         hasher.finish()
     }
 

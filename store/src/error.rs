@@ -58,6 +58,9 @@ pub enum StoreError {
     /// A name that would not stay inside its directory.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// A record that has no JSON form: a fault of this program.
+    #[error("the record cannot be encoded")]
+    Encoding(#[source] serde_json::Error),
     /// The facts of a record are larger than [`crate::MAX_FACTS`].
     #[error("the facts of `{name}` are {size} bytes, more than the limit")]
     FactsTooLarge {
@@ -71,7 +74,11 @@ pub enum StoreError {
 impl StoreError {
     /// Wraps an I/O error with what was done to which path.
     pub(crate) fn io(op: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { path: path.to_owned(), op, source }
+        move |source| Self::Io {
+            path: path.to_owned(),
+            op,
+            source,
+        }
     }
 
     /// Whether a disk or quota is full.

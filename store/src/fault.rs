@@ -50,8 +50,17 @@ struct State {
 impl Fs {
     /// A file system whose change number `at`, counted from 0, meets `fault`.
     pub fn faulty(at: u64, fault: Fault) -> (Self, Arc<Plan>) {
-        let plan = Arc::new(Plan { at, fault, state: Mutex::default() });
-        (Self { plan: Some(Arc::clone(&plan)) }, plan)
+        let plan = Arc::new(Plan {
+            at,
+            fault,
+            state: Mutex::default(),
+        });
+        (
+            Self {
+                plan: Some(Arc::clone(&plan)),
+            },
+            plan,
+        )
     }
 }
 
@@ -66,11 +75,7 @@ impl Plan {
         self.lock().struck
     }
 
-    pub(crate) fn step(
-        &self,
-        op: &'static str,
-        torn: Option<(&File, &[u8])>,
-    ) -> io::Result<()> {
+    pub(crate) fn step(&self, op: &'static str, torn: Option<(&File, &[u8])>) -> io::Result<()> {
         let mut state = self.lock();
         let dead = || io::Error::other("the process is dead (planned)");
         if state.dead {

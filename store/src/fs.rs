@@ -37,7 +37,11 @@ impl Fs {
     }
 
     #[cfg(not(feature = "fault"))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the sound twin of the gate")]
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "the sound twin of the gate"
+    )]
     fn gate(&self, _op: &'static str, _path: &Path, _torn: Option<(&File, &[u8])>) -> Done {
         Ok(())
     }
@@ -67,7 +71,11 @@ impl Fs {
 
     pub(crate) fn create_new(&self, path: &Path) -> Done<File> {
         let file = self.run("create", path, || {
-            OpenOptions::new().read(true).write(true).create_new(true).open(path)
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .open(path)
         })?;
         #[cfg(feature = "fault")]
         if let Some(plan) = &self.plan {
@@ -79,7 +87,12 @@ impl Fs {
     /// Opens a lock file, creating it (empty, and never written) where it is not.
     pub(crate) fn open_lock(&self, path: &Path) -> Done<File> {
         self.run("open", path, || {
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)
         })
     }
 
@@ -115,10 +128,21 @@ impl Fs {
 
     /// Sets the times of `path` to now, by the clock of the kernel.
     pub(crate) fn touch(&self, path: &Path) -> Done {
-        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
-        let times = Timestamps { last_access: now, last_modification: now };
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_NOW,
+        };
+        let times = Timestamps {
+            last_access: now,
+            last_modification: now,
+        };
         self.run("touch", path, || {
-            Ok(rustix::fs::utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+            Ok(rustix::fs::utimensat(
+                CWD,
+                path,
+                &times,
+                AtFlags::SYMLINK_NOFOLLOW,
+            )?)
         })
     }
 
@@ -137,7 +161,9 @@ impl Fs {
 
     /// Makes the empty file `to` share the extents of `from`.
     pub(crate) fn reflink(&self, from: &File, to: &File, path: &Path) -> Done {
-        self.run("clone to", path, || Ok(rustix::fs::ioctl_ficlone(to, from)?))
+        self.run("clone to", path, || {
+            Ok(rustix::fs::ioctl_ficlone(to, from)?)
+        })
     }
 
     pub(crate) fn symlink(&self, target: &Path, path: &Path) -> Done {
@@ -146,13 +172,22 @@ impl Fs {
 
     /// Removes a file; one that is not there is removed already.
     pub(crate) fn remove_file(&self, path: &Path) -> Done {
-        self.run("remove", path, || absent_is_fine(fs::remove_file(path)))
+        self.run("remove", path, || absent_is_fine(fs::remove_file(path)))?;
+        #[cfg(feature = "fault")]
+        if let Some(plan) = &self.plan {
+            // Another file may come to this path, a link to a blob say.
+            plan.synced(path);
+        }
+        Ok(())
     }
 
     /// Removes a directory and all it holds by `remover`; one that is not there is removed already.
     pub(crate) fn remove_tree(&self, path: &Path, remover: Remover<'_>) -> Done {
         self.run("remove", path, || {
-            if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            if path
+                .symlink_metadata()
+                .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+            {
                 return Ok(());
             }
             absent_is_fine(remover(path))

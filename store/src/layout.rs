@@ -58,7 +58,9 @@ impl Layout {
     }
 
     pub(crate) fn pin(&self, name: &str) -> PathBuf {
-        self.root.join("pins").join(Digest::of(name.as_bytes()).to_string())
+        self.root
+            .join("pins")
+            .join(Digest::of(name.as_bytes()).to_string())
     }
 
     pub(crate) fn database(&self) -> PathBuf {

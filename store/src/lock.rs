@@ -79,7 +79,12 @@ impl Lock {
     fn current(fs: &Fs, path: &Path, file: File) -> Option<Self> {
         let (ours, there) = (file.metadata().ok()?, path.metadata().ok()?);
         let same = (ours.ino(), ours.dev()) == (there.ino(), there.dev());
-        same.then(|| Self { file, path: path.to_owned(), fs: fs.clone(), remove: false })
+        same.then(|| Self {
+            file,
+            path: path.to_owned(),
+            fs: fs.clone(),
+            remove: false,
+        })
     }
 }
 

@@ -29,7 +29,10 @@ pub fn check_name(name: &[u8]) -> Result<(), &'static str> {
 /// Checks a relative path: one or more good names between single slashes.
 pub fn check_relative(path: &Path) -> Result<(), NameError> {
     for name in path.as_os_str().as_bytes().split(|&b| b == b'/') {
-        check_name(name).map_err(|why| NameError { path: path.to_owned(), why })?;
+        check_name(name).map_err(|why| NameError {
+            path: path.to_owned(),
+            why,
+        })?;
     }
     Ok(())
 }
@@ -37,7 +40,11 @@ pub fn check_relative(path: &Path) -> Result<(), NameError> {
 /// Compares paths so that a directory comes directly before what it holds.
 pub(crate) fn order(a: &Path, b: &Path) -> std::cmp::Ordering {
     let names = |path: &Path| -> Vec<Vec<u8>> {
-        path.as_os_str().as_bytes().split(|&b| b == b'/').map(<[u8]>::to_vec).collect()
+        path.as_os_str()
+            .as_bytes()
+            .split(|&b| b == b'/')
+            .map(<[u8]>::to_vec)
+            .collect()
     };
     names(a).cmp(&names(b))
 }
@@ -50,11 +57,29 @@ mod tests {
 
     #[test]
     fn names_that_leave_are_refused() {
-        for bad in ["", "/", "/etc/passwd", "..", "a/../b", "a//b", "a/", "./a", "a/.", "a\0b"] {
+        for bad in [
+            "",
+            "/",
+            "/etc/passwd",
+            "..",
+            "a/../b",
+            "a//b",
+            "a/",
+            "./a",
+            "a/.",
+            "a\0b",
+        ] {
             assert!(check_relative(Path::new(bad)).is_err(), "{bad:?}");
         }
         assert!(check_relative(Path::new(&"x".repeat(256))).is_err());
-        for good in ["a", "a/b", "...", "a/..b", ".config", "lib/modules/6.1.0/kernel"] {
+        for good in [
+            "a",
+            "a/b",
+            "...",
+            "a/..b",
+            ".config",
+            "lib/modules/6.1.0/kernel",
+        ] {
             assert_eq!(check_relative(Path::new(good)), Ok(()), "{good:?}");
         }
     }

@@ -1,9 +1,6 @@
 //! Records: what the action with a key gave. One row each, and one file to rebuild the row from.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use rusqlite::OptionalExtension;
@@ -16,6 +13,7 @@ use serde::Serialize;
 use crate::database::Durability;
 use crate::digest::Digest;
 use crate::error::StoreError;
+use crate::lock::Lock;
 use crate::store::Store;
 
 /// The largest size of the facts of a record, in bytes: they live in the row.
@@ -92,13 +90,21 @@ impl Record {
 
     /// Every blob the record needs: outputs, manifest, log.
     pub(crate) fn blobs(&self) -> impl Iterator<Item = Digest> {
-        self.outputs.values().copied().chain([self.manifest]).chain(self.log)
+        self.outputs
+            .values()
+            .copied()
+            .chain([self.manifest])
+            .chain(self.log)
     }
 
     /// The text of the record file: a line with the digest of the rest, and JSON.
-    pub(crate) fn to_file(&self) -> Result<String, serde_json::Error> {
-        let json = serde_json::to_string(self)?;
-        Ok(format!("record {} {}\n{json}\n", Self::VERSION, Digest::of(json.as_bytes())))
+    pub(crate) fn to_file(&self) -> Result<String, StoreError> {
+        let json = serde_json::to_string(self).map_err(StoreError::Encoding)?;
+        Ok(format!(
+            "record {} {}\n{json}\n",
+            Self::VERSION,
+            Digest::of(json.as_bytes())
+        ))
     }
 
     /// Reads a record file; an error says what is wrong with it.
@@ -198,8 +204,12 @@ pub(crate) fn bury(
     key: &Digest,
     reason: &str,
 ) -> Result<bool, StoreError> {
-    let gone = transaction.prepare_cached("DELETE FROM records WHERE key = ?1")?.execute([key.0])?;
-    transaction.prepare_cached("DELETE FROM details WHERE key = ?1")?.execute([key.0])?;
+    let gone = transaction
+        .prepare_cached("DELETE FROM records WHERE key = ?1")?
+        .execute([key.0])?;
+    transaction
+        .prepare_cached("DELETE FROM details WHERE key = ?1")?
+        .execute([key.0])?;
     if gone > 0 {
         transaction
             .prepare_cached(
@@ -227,15 +237,17 @@ impl Store {
             return Err(StoreError::MissingBlob(missing));
         }
         let path = self.layout.record(&record.key);
-        let text = record.to_file().map_err(|error| {
-            StoreError::io("write", &path)(io::Error::new(io::ErrorKind::InvalidData, error))
-        })?;
+        let text = record.to_file()?;
         let mut aside = self.aside()?;
         self.fs.write(&aside.file, &aside.path, text.as_bytes())?;
         self.fs.sync_fs(&self.layout.root)?;
         self.place(&mut aside, &path)?;
         let run = self.run.load(Ordering::Relaxed);
-        let name = session.outer().file_name().unwrap_or_default().to_string_lossy();
+        let name = session
+            .outer()
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
         self.change(Durability::Process, |transaction| {
             insert(transaction, record, run, &name)?;
             transaction
@@ -248,11 +260,15 @@ impl Store {
     /// Finds the record of a key. One whose outputs are gone is a miss, and forgotten, so that
     /// its action runs again.
     pub fn record(&self, key: &Digest) -> Result<Option<Record>, StoreError> {
-        let Some(record) = self.row(key)? else { return Ok(None) };
+        let Some(record) = self.row(key)? else {
+            return Ok(None);
+        };
         if record.outputs.values().all(|digest| self.has(digest)) {
             return Ok(Some(record));
         }
-        self.bury_if(key, "an output was missing", |there| there.outputs == record.outputs)?;
+        self.bury_if(key, "an output was missing", |there| {
+            there.outputs == record.outputs
+        })?;
         Ok(None)
     }
 
@@ -268,21 +284,25 @@ impl Store {
     }
 
     /// Forgets a record, with a reason, if `condition` holds for what is in its rows.
-    pub(crate) fn bury_if(
+    fn bury_if(
         &self,
         key: &Digest,
         reason: &str,
         condition: impl FnOnce(&Record) -> bool,
     ) -> Result<bool, StoreError> {
-        self.change(Durability::Process, |transaction| {
+        // Rows first, as a row without its file would be a fault; and no commit between the two.
+        let _removing = Lock::exclusive(&self.fs, &self.layout.gc_lock())?;
+        let buried = self.change(Durability::Process, |transaction| {
             if !select(transaction, key)?.is_some_and(|record| condition(&record)) {
                 return Ok(false);
             }
-            // The file goes first: a row without its file is only repaired, never resurrected.
-            self.fs.remove_file(&self.layout.record(key))?;
             crate::runs::unsettle(transaction)?;
             bury(transaction, key, reason)
-        })
+        })?;
+        if buried {
+            self.fs.remove_file(&self.layout.record(key))?;
+        }
+        Ok(buried)
     }
 
     /// What is left of a record that was collected, forgotten or found broken.
@@ -290,19 +310,13 @@ impl Store {
         let connection = self.database();
         let mut statement =
             connection.prepare_cached("SELECT reason, run FROM tombstones WHERE key = ?1")?;
-        let read = |row: &Row<'_>| Ok(Tombstone { reason: row.get(0)?, run: row.get(1)? });
+        let read = |row: &Row<'_>| {
+            Ok(Tombstone {
+                reason: row.get(0)?,
+                run: row.get(1)?,
+            })
+        };
         Ok(statement.query_row([key.0], read).optional()?)
-    }
-
-    /// Reads a record file.
-    pub(crate) fn record_file(&self, path: &Path) -> Result<Record, String> {
-        let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
-        let record = Record::from_file(&text)?;
-        if self.layout.record(&record.key) == path {
-            Ok(record)
-        } else {
-            Err(format!("it holds the record `{}`", record.key))
-        }
     }
 }
 
@@ -315,12 +329,18 @@ fn select(connection: &rusqlite::Connection, key: &Digest) -> Result<Option<Reco
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::fs;
+
     use super::*;
 
     /// A record with one output, which is put too.
     pub(crate) fn put_record(store: &Store, name: &str) -> Record {
-        let output = store.put_bytes(format!("output of {name}").as_bytes()).unwrap();
-        let manifest = store.put_bytes(format!("{{\"name\":\"{name}\"}}").as_bytes()).unwrap();
+        let output = store
+            .put_bytes(format!("output of {name}").as_bytes())
+            .unwrap();
+        let manifest = store
+            .put_bytes(format!("{{\"name\":\"{name}\"}}").as_bytes())
+            .unwrap();
         Record {
             version: Record::VERSION,
             key: Digest::derive("test", [name.as_bytes()]),
@@ -356,7 +376,8 @@ pub(crate) mod tests {
         store.commit(&record).unwrap();
         let again = Store::open(dir.path()).unwrap();
         assert_eq!(again.record(&record.key).unwrap(), Some(record.clone()));
-        assert_eq!(again.record_file(&store.layout.record(&record.key)), Ok(record));
+        let file = fs::read_to_string(store.layout.record(&record.key)).unwrap();
+        assert_eq!(Record::from_file(&file), Ok(record));
     }
 
     #[test]
@@ -364,10 +385,16 @@ pub(crate) mod tests {
         let (_dir, store) = store();
         let mut record = put_record(&store, "a");
         record.outputs.insert("b".to_owned(), Digest::of(b"absent"));
-        assert!(matches!(store.commit(&record), Err(StoreError::MissingBlob(_))));
+        assert!(matches!(
+            store.commit(&record),
+            Err(StoreError::MissingBlob(_))
+        ));
         record.outputs.remove("b");
         record.facts = "x".repeat(MAX_FACTS + 1);
-        assert!(matches!(store.commit(&record), Err(StoreError::FactsTooLarge { .. })));
+        assert!(matches!(
+            store.commit(&record),
+            Err(StoreError::FactsTooLarge { .. })
+        ));
     }
 
     #[test]
@@ -400,6 +427,9 @@ pub(crate) mod tests {
             Err("it does not hash to the digest it carries".to_owned())
         );
         let newer = text.replace("record 1", "record 2");
-        assert_eq!(Record::from_file(&newer), Err("it has version 2".to_owned()));
+        assert_eq!(
+            Record::from_file(&newer),
+            Err("it has version 2".to_owned())
+        );
     }
 }

@@ -68,7 +68,9 @@ impl<'a> BriefRef<'a> {
 
     /// The output of a name.
     pub fn output(&self, name: &str) -> Option<Digest> {
-        self.outputs().find(|(there, _)| *there == name).map(|(_, digest)| digest)
+        self.outputs()
+            .find(|(there, _)| *there == name)
+            .map(|(_, digest)| digest)
     }
 }
 
@@ -89,7 +91,10 @@ impl Records {
         let to = usize::try_from(self.starts[first + 1]).ok()?;
         let rows = self.rows.get(from..to)?;
         let at = rows.binary_search_by(|row| row.key.cmp(key)).ok()?;
-        Some(BriefRef { records: self, row: &rows[at] })
+        Some(BriefRef {
+            records: self,
+            row: &rows[at],
+        })
     }
 
     /// All rows, in the order of their keys.
@@ -141,9 +146,13 @@ impl Store {
             let verdict = Verdict::from_number(number)
                 .ok_or(rusqlite::Error::IntegralValueOutOfRange(1, number))?;
             let (texts, outputs) = (records.texts.len(), records.outputs.len());
-            records.texts.push_str(row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?);
+            records
+                .texts
+                .push_str(row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?);
             let middle = records.texts.len();
-            records.texts.push_str(row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?);
+            records
+                .texts
+                .push_str(row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?);
             let packed = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
             records.outputs.extend_from_slice(packed);
             records.rows.push(Brief {
@@ -188,9 +197,16 @@ mod tests {
             let brief = records.get(&record.key).unwrap();
             assert_eq!(brief.key(), record.key);
             assert_eq!(brief.verdict(), record.verdict);
-            assert_eq!((brief.facts(), brief.message()), (&*record.facts, &*record.message));
+            assert_eq!(
+                (brief.facts(), brief.message()),
+                (&*record.facts, &*record.message)
+            );
             assert_eq!(brief.duration_ms(), record.duration_ms);
-            let outputs: Vec<_> = record.outputs.iter().map(|(n, d)| (n.as_str(), *d)).collect();
+            let outputs: Vec<_> = record
+                .outputs
+                .iter()
+                .map(|(n, d)| (n.as_str(), *d))
+                .collect();
             assert_eq!(brief.outputs().collect::<Vec<_>>(), outputs);
             assert_eq!(brief.output("b"), Some(record.manifest));
             assert_eq!(brief.output("c"), None);

@@ -64,7 +64,9 @@ impl OutcomeVerdict {
     }
 
     fn from_number(number: i64) -> Option<Self> {
-        Self::ALL.into_iter().find(|verdict| verdict.number() == number)
+        Self::ALL
+            .into_iter()
+            .find(|verdict| verdict.number() == number)
     }
 }
 
@@ -90,7 +92,10 @@ impl Outcome {
     ///
     /// A result is its key and verdict: that it comes from the cache now is no news.
     fn repeats(&self, other: &Self) -> bool {
-        let result = matches!(self.verdict, OutcomeVerdict::Succeeded | OutcomeVerdict::Failed);
+        let result = matches!(
+            self.verdict,
+            OutcomeVerdict::Succeeded | OutcomeVerdict::Failed
+        );
         self.kind == other.kind
             && self.key == other.key
             && self.verdict == other.verdict
@@ -117,12 +122,16 @@ fn currents(connection: &Connection) -> Result<Vec<Outcome>, StoreError> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM history WHERE until_run IS NULL ORDER BY name"
     ))?;
-    Ok(statement.query_map([], outcome)?.collect::<Result<_, _>>()?)
+    Ok(statement
+        .query_map([], outcome)?
+        .collect::<Result<_, _>>()?)
 }
 
 /// Whatever was settled is not any more.
 pub(crate) fn unsettle(transaction: &Transaction<'_>) -> Result<(), StoreError> {
-    transaction.prepare_cached("DELETE FROM meta WHERE name = 'settled'")?.execute([])?;
+    transaction
+        .prepare_cached("DELETE FROM meta WHERE name = 'settled'")?
+        .execute([])?;
     Ok(())
 }
 
@@ -149,8 +158,10 @@ impl Store {
         outcomes: &[Outcome],
     ) -> Result<usize, StoreError> {
         self.change(Durability::Process, |transaction| {
-            let before: BTreeMap<String, Outcome> =
-                currents(transaction)?.into_iter().map(|o| (o.name.clone(), o)).collect();
+            let before: BTreeMap<String, Outcome> = currents(transaction)?
+                .into_iter()
+                .map(|o| (o.name.clone(), o))
+                .collect();
             let news: Vec<_> = outcomes
                 .iter()
                 .filter(|new| !before.get(&new.name).is_some_and(|old| new.repeats(old)))
@@ -183,14 +194,12 @@ impl Store {
 
     /// Ends the current outcomes of the names that `wanted` does not want, and returns how many:
     /// names that left the definitions would otherwise keep their results for ever.
-    pub fn retire(
-        &self,
-        run: RunId,
-        wanted: impl Fn(&str) -> bool,
-    ) -> Result<usize, StoreError> {
+    pub fn retire(&self, run: RunId, wanted: impl Fn(&str) -> bool) -> Result<usize, StoreError> {
         self.change(Durability::Process, |transaction| {
-            let unwanted: Vec<_> =
-                currents(transaction)?.into_iter().filter(|o| !wanted(&o.name)).collect();
+            let unwanted: Vec<_> = currents(transaction)?
+                .into_iter()
+                .filter(|o| !wanted(&o.name))
+                .collect();
             for outcome in &unwanted {
                 close(transaction, &outcome.name, run)?;
             }
@@ -248,7 +257,9 @@ impl Store {
         let connection = self.database();
         let mut statement =
             connection.prepare_cached("SELECT value FROM meta WHERE name = 'settled'")?;
-        Ok(statement.query_row([], |row| row.get(0).map(Digest)).optional()?)
+        Ok(statement
+            .query_row([], |row| row.get(0).map(Digest))
+            .optional()?)
     }
 
     /// Notes that the outcomes on file are those of the state with this digest, so that a run
@@ -266,9 +277,7 @@ impl Store {
 /// Ends the current outcome of a name. One that came with this very run is replaced instead.
 fn close(transaction: &Transaction<'_>, name: &str, run: RunId) -> Result<(), StoreError> {
     transaction
-        .prepare_cached(
-            "UPDATE history SET until_run = ?2 WHERE name = ?1 AND until_run IS NULL",
-        )?
+        .prepare_cached("UPDATE history SET until_run = ?2 WHERE name = ?1 AND until_run IS NULL")?
         .execute(params![name, run.0])?;
     Ok(())
 }
@@ -280,7 +289,14 @@ mod tests {
     fn outcome(name: &str, verdict: OutcomeVerdict, reason: &str) -> Outcome {
         let key = (verdict == OutcomeVerdict::Succeeded).then(|| Digest::of(reason.as_bytes()));
         let (name, reason) = (name.to_owned(), reason.to_owned());
-        Outcome { name, kind: "kernel".to_owned(), key, verdict, reason, cached: false }
+        Outcome {
+            name,
+            kind: "kernel".to_owned(),
+            key,
+            verdict,
+            reason,
+            cached: false,
+        }
     }
 
     #[test]
@@ -290,25 +306,45 @@ mod tests {
         let first = store.begin_run("realise", 1).unwrap();
         let a = outcome("a", OutcomeVerdict::Succeeded, "1");
         let b = outcome("b", OutcomeVerdict::Broken, "disk full");
-        assert_eq!(store.finish_run(first, 2, &[a.clone(), b.clone()]).unwrap(), 2);
+        assert_eq!(
+            store.finish_run(first, 2, &[a.clone(), b.clone()]).unwrap(),
+            2
+        );
         store.set_settled(Digest::of(b"1")).unwrap();
 
         let second = store.begin_run("realise", 3).unwrap();
-        let cached = Outcome { cached: true, ..a.clone() };
-        assert_eq!(store.finish_run(second, 4, &[cached, b.clone()]).unwrap(), 0);
+        let cached = Outcome {
+            cached: true,
+            ..a.clone()
+        };
+        assert_eq!(
+            store.finish_run(second, 4, &[cached, b.clone()]).unwrap(),
+            0
+        );
         assert_eq!(store.settled().unwrap(), Some(Digest::of(b"1")));
 
         let third = store.begin_run("realise b", 5).unwrap();
         let mended = outcome("b", OutcomeVerdict::Succeeded, "2");
-        assert_eq!(store.finish_run(third, 6, std::slice::from_ref(&mended)).unwrap(), 1);
+        assert_eq!(
+            store
+                .finish_run(third, 6, std::slice::from_ref(&mended))
+                .unwrap(),
+            1
+        );
         assert_eq!(store.settled().unwrap(), None);
         assert_eq!(store.currents().unwrap(), [a.clone(), mended.clone()]);
         assert_eq!(store.current("b").unwrap(), Some(mended.clone()));
         assert_eq!(store.history("b").unwrap(), [(third, mended), (first, b)]);
         let runs = store.runs().unwrap();
-        let shown: Vec<_> = runs.iter().map(|r| (r.id, &*r.command, r.finished_ms)).collect();
-        let wanted =
-            [(third, "realise b", Some(6)), (second, "realise", Some(4)), (first, "realise", Some(2))];
+        let shown: Vec<_> = runs
+            .iter()
+            .map(|r| (r.id, &*r.command, r.finished_ms))
+            .collect();
+        let wanted = [
+            (third, "realise b", Some(6)),
+            (second, "realise", Some(4)),
+            (first, "realise", Some(2)),
+        ];
         assert_eq!(shown, wanted);
 
         assert_eq!(store.retire(third, |name| name == "a").unwrap(), 1);
@@ -320,8 +356,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
         let run = store.begin_run("realise", 1).unwrap();
-        let (one, two) =
-            (outcome("a", OutcomeVerdict::Broken, "1"), outcome("a", OutcomeVerdict::Broken, "2"));
+        let (one, two) = (
+            outcome("a", OutcomeVerdict::Broken, "1"),
+            outcome("a", OutcomeVerdict::Broken, "2"),
+        );
         store.finish_run(run, 2, &[one, two.clone()]).unwrap();
         assert_eq!(store.history("a").unwrap(), [(run, two)]);
     }

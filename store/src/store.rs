@@ -19,6 +19,7 @@ use crate::fs::Fs;
 use crate::fs::remove_own_tree;
 use crate::layout::DIRS;
 use crate::layout::Layout;
+use crate::rebuild::RebuildReport;
 use crate::work::SESSION;
 use crate::work::WorkDir;
 
@@ -36,6 +37,7 @@ pub struct Store {
     /// Made by the first write; while it lives, no collection takes what this handle wrote.
     session: Mutex<Option<Arc<WorkDir>>>,
     numbers: AtomicU64,
+    pub(crate) recovered: Option<RebuildReport>,
     /// The run begun last on this handle, or 0: what its records are counted to.
     pub(crate) run: AtomicI64,
 }
@@ -57,11 +59,12 @@ impl Store {
         }
         let root = root.canonicalize().map_err(StoreError::io("open", root))?;
         let layout = Layout { root };
-        let database = Mutex::new(crate::database::open(&layout, &fs)?);
+        let (connection, recovered) = crate::database::open(&layout, &fs)?;
         let store = Self {
             layout,
             fs,
-            database,
+            database: Mutex::new(connection),
+            recovered,
             session: Mutex::new(None),
             numbers: AtomicU64::new(0),
             run: AtomicI64::new(0),
@@ -109,7 +112,11 @@ fn read_format(root: &Path) -> Result<Option<u32>, StoreError> {
         StoreError::Corrupt { path, what }
     })?;
     if found > FORMAT {
-        return Err(StoreError::NewerFormat { root: root.to_owned(), found, known: FORMAT });
+        return Err(StoreError::NewerFormat {
+            root: root.to_owned(),
+            found,
+            known: FORMAT,
+        });
     }
     Ok(Some(found))
 }
@@ -154,7 +161,10 @@ mod tests {
         assert!(live.path().starts_with(store.root().join("work")));
         fs::create_dir_all(dir.path().join("work/dead-1-2/tree/x")).unwrap();
         fs::write(dir.path().join("work/old-1-2.lock"), "").unwrap();
-        assert_eq!(store.stale_work_dirs().unwrap(), [store.root().join("work/dead-1-2")]);
+        assert_eq!(
+            store.stale_work_dirs().unwrap(),
+            [store.root().join("work/dead-1-2")]
+        );
         let again = Store::open(dir.path()).unwrap();
         assert_eq!(again.stale_work_dirs().unwrap(), Vec::<PathBuf>::new());
         assert!(live.path().is_dir());

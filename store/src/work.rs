@@ -26,7 +26,7 @@ pub struct WorkDir {
     tree: PathBuf,
     outer: PathBuf,
     fs: Fs,
-    lock: Lock,
+    _lock: Lock,
 }
 
 impl WorkDir {
@@ -34,7 +34,13 @@ impl WorkDir {
     /// become `-`.
     pub(crate) fn create(fs: &Fs, work: &Path, label: &str) -> Result<Self, StoreError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let keep = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+        let keep = |c: char| {
+            if c.is_ascii_alphanumeric() || c == '.' {
+                c
+            } else {
+                '-'
+            }
+        };
         let label: String = label.chars().take(80).map(keep).collect();
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -48,7 +54,12 @@ impl WorkDir {
                 continue;
             }
             let tree = outer.join("tree");
-            let dir = Self { tree, outer, fs: fs.clone(), lock: lock.removed_after() };
+            let dir = Self {
+                tree,
+                outer,
+                fs: fs.clone(),
+                _lock: lock.removed_after(),
+            };
             fs.create_dir(&dir.outer)?;
             fs.create_dir(&dir.tree)?;
             return Ok(dir);
@@ -63,11 +74,6 @@ impl WorkDir {
     /// The directory around [`WorkDir::path`], which always belongs to this user.
     pub(crate) fn outer(&self) -> &Path {
         &self.outer
-    }
-
-    /// When the directory was made, by the clock of the file system.
-    pub(crate) fn lock(&self) -> &Lock {
-        &self.lock
     }
 }
 
@@ -117,8 +123,14 @@ impl Store {
         let listed = fs::read_dir(&work).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         for entry in listed.map_err(StoreError::io("list", &work))? {
             let path = entry.path();
-            let is_lock = path.extension().is_some_and(|extension| extension == "lock");
-            let outer = if is_lock { path.with_extension("") } else { path };
+            let is_lock = path
+                .extension()
+                .is_some_and(|extension| extension == "lock");
+            let outer = if is_lock {
+                path.with_extension("")
+            } else {
+                path
+            };
             let mut lock_path = outer.clone().into_os_string();
             lock_path.push(".lock");
             if !is_lock && Path::new(&lock_path).exists() {

@@ -83,5 +83,9 @@ pub(super) fn file(
     path: &std::path::Path,
 ) -> impl FnOnce(io::Error) -> DriveError {
     let path = path.display().to_string();
-    move |source| DriveError::File { action, path, source }
+    move |source| DriveError::File {
+        action,
+        path,
+        source,
+    }
 }

@@ -63,7 +63,9 @@ impl Session {
                 State::Failed { message, .. } => ("failed", message.to_string(), true),
                 State::Skipped { reason } => ("skipped", reason.to_string(), false),
                 other => match self.store.current(&node.full_name())? {
-                    Some(last) if last.verdict == OutcomeVerdict::Broken && last.key == other.key() => {
+                    Some(last)
+                        if last.verdict == OutcomeVerdict::Broken && last.key == other.key() =>
+                    {
                         ("broken", last.reason, false)
                     }
                     _ => ("skipped", describe(other), false),
@@ -71,7 +73,14 @@ impl Session {
             };
             let key = state.key().map(|key| key.to_string());
             let address = node.name.to_string();
-            lines.push(ResultLine { address, kind: node.kind, verdict, reason, cached, key });
+            lines.push(ResultLine {
+                address,
+                kind: node.kind,
+                verdict,
+                reason,
+                cached,
+                key,
+            });
         }
         Ok(lines)
     }
@@ -107,12 +116,19 @@ impl Session {
     ) -> Result<Result<Config, String>, DriveError> {
         let name = format!("config:{build}");
         let Some(id) = find_node(progress, &name) else {
-            return Err(DriveError::NothingNamed { pattern: build.to_owned(), similar: None });
+            return Err(DriveError::NothingNamed {
+                pattern: build.to_owned(),
+                similar: None,
+            });
         };
         let state = progress.state(id);
-        let State::Done { content, .. } = state else { return Ok(Err(describe(state))) };
+        let State::Done { content, .. } = state else {
+            return Ok(Err(describe(state)));
+        };
         let digest = content.iter().find(|(output, _)| *output == Output::Config);
-        let Some((_, digest)) = digest else { return Ok(Err("it has no .config".to_owned())) };
+        let Some((_, digest)) = digest else {
+            return Ok(Err("it has no .config".to_owned()));
+        };
         let text = self.store.read(digest)?;
         Ok(Config::parse(&String::from_utf8_lossy(&text)).map_err(|error| error.to_string()))
     }
@@ -123,17 +139,28 @@ impl Session {
         let node = progress.graph().node(id);
         let Some(inputs) = progress.key_inputs(id) else {
             let state = "an input is not resolved; realise it first".to_owned();
-            return Err(DriveError::NotYet { node: node.full_name(), state });
+            return Err(DriveError::NotYet {
+                node: node.full_name(),
+                state,
+            });
         };
-        Ok(recipes.shell(node.kind, &node.name, inputs.into_iter().collect(), &Cancel::new())?)
+        Ok(recipes.shell(
+            node.kind,
+            &node.name,
+            inputs.into_iter().collect(),
+            &Cancel::new(),
+        )?)
     }
 
     /// The log of a node's latest result.
     pub fn log(&self, name: &str) -> Result<PathBuf, DriveError> {
         let record = self.record(name)?;
-        record.log.map(|log| self.store.blob_path(&log)).ok_or_else(|| DriveError::NotYet {
-            node: name.to_owned(),
-            state: "it left no log".to_owned(),
-        })
+        record
+            .log
+            .map(|log| self.store.blob_path(&log))
+            .ok_or_else(|| DriveError::NotYet {
+                node: name.to_owned(),
+                state: "it left no log".to_owned(),
+            })
     }
 }

@@ -75,7 +75,10 @@ impl Session {
         } else {
             Arc::new(Nothing)
         };
-        let run = Options { jobs: options.jobs.max(1), keep_going: options.keep_going };
+        let run = Options {
+            jobs: options.jobs.max(1),
+            keep_going: options.keep_going,
+        };
         let started_ms = now_ms();
         let report = realise(&mut progress, &self.store, &recipes, run, observer)?;
         self.keep(&progress, &report, options, started_ms)?;
@@ -134,7 +137,10 @@ impl Session {
         results::link(&self.store, progress, &options.results)
             .map_err(super::error::file("write", &options.results))?;
         let complete = report.nodes.iter().all(|node| {
-            matches!(node.verdict, OutcomeVerdict::Succeeded | OutcomeVerdict::Failed)
+            matches!(
+                node.verdict,
+                OutcomeVerdict::Succeeded | OutcomeVerdict::Failed
+            )
         });
         if complete {
             self.store.set_settled(settled)?;
@@ -163,7 +169,11 @@ fn names_for_rebuild(selection: &Selection, progress: &Progress<'_>, id: NodeId)
         Kind::Boot | Kind::Match => false,
         _ => selection.wants(node),
     };
-    named && matches!(progress.state(id), State::Done { .. } | State::Failed { .. })
+    named
+        && matches!(
+            progress.state(id),
+            State::Done { .. } | State::Failed { .. }
+        )
 }
 
 /// Stands in where nothing is to run.
@@ -179,8 +189,13 @@ impl Execute for Nothing {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the time of a run is recorded, never an input")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the time of a run is recorded, never an input"
+)]
 fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

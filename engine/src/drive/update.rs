@@ -54,8 +54,13 @@ pub fn update(
     if let Some(name) = names.iter().find(|name| !requests.contains_key(*name)) {
         let known: Vec<&str> = requests.keys().map(String::as_str).collect();
         let similar = known.iter().map(|k| (strsim::jaro_winkler(k, name), *k));
-        let similar = similar.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, k)| k.to_owned());
-        return Err(DriveError::NothingNamed { pattern: name.clone(), similar });
+        let similar = similar
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, k)| k.to_owned());
+        return Err(DriveError::NothingNamed {
+            pattern: name.clone(),
+            similar,
+        });
     }
     let (mut lock, before) = read_lock(project)?;
     let apt = Apt::new(store.root().join("apt"));
@@ -65,13 +70,23 @@ pub fn update(
         if !names.is_empty() && !names.contains(name) {
             continue;
         }
-        let Some(why) = reason(&lock, name, request, mode, store, &apt)? else { continue };
+        let Some(why) = reason(&lock, name, request, mode, store, &apt)? else {
+            continue;
+        };
         note(&format!("asks for `{name}`: {why}"));
         let files = apt.resolve(request)?;
-        let pin = Pin { name: name.clone(), request: request.clone(), files };
+        let pin = Pin {
+            name: name.clone(),
+            request: request.clone(),
+            files,
+        };
         let lines = difference(lock.pins.get(name), &pin);
         lock.pins.insert(name.clone(), pin);
-        changes.push(PinChange { name: name.clone(), why, lines });
+        changes.push(PinChange {
+            name: name.clone(),
+            why,
+            lines,
+        });
     }
     let text = lock.to_text();
     if text.as_bytes() != before {
@@ -131,7 +146,10 @@ fn obtain(pin: &Pin, store: &Store, apt: &Apt) -> Result<(), DriveError> {
 
 fn difference(old: Option<&Pin>, new: &Pin) -> Vec<String> {
     let versions = |files: &[PinnedFile]| -> BTreeMap<String, String> {
-        files.iter().map(|file| (file.package.clone(), file.version.clone())).collect()
+        files
+            .iter()
+            .map(|file| (file.package.clone(), file.version.clone()))
+            .collect()
     };
     let old = old.map(|pin| versions(&pin.files)).unwrap_or_default();
     let new = versions(&new.files);
@@ -145,7 +163,9 @@ fn difference(old: Option<&Pin>, new: &Pin) -> Vec<String> {
             Some(_) => {}
         }
     }
-    let gone = old.iter().filter(|(package, _)| !new.contains_key(*package));
+    let gone = old
+        .iter()
+        .filter(|(package, _)| !new.contains_key(*package));
     lines.extend(gone.map(|(package, version)| format!("- {package} {version}")));
     lines
 }

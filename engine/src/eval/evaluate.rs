@@ -44,14 +44,21 @@ pub fn evaluate(project: &Path) -> Result<Evaluated, Vec<Diagnostic>> {
 pub fn evaluate_files(files: &Files) -> Result<Evaluated, Vec<Diagnostic>> {
     let files = files.clone();
     let fault = |message: String| {
-        vec![Diagnostic { message, labels: Vec::new(), help: None, trace: Vec::new() }]
+        vec![Diagnostic {
+            message,
+            labels: Vec::new(),
+            help: None,
+            trace: Vec::new(),
+        }]
     };
     let thread = thread::Builder::new()
         .name("evaluate".to_owned())
         .stack_size(limits::STACK_BYTES)
         .spawn(|| run(files))
         .map_err(|error| fault(format!("cannot start the evaluating thread: {error}")))?;
-    thread.join().unwrap_or_else(|_| Err(fault("the interpreter failed inside".to_owned())))
+    thread
+        .join()
+        .unwrap_or_else(|_| Err(fault("the interpreter failed inside".to_owned())))
 }
 
 fn run(files: Files) -> Result<Evaluated, Vec<Diagnostic>> {
@@ -62,16 +69,23 @@ fn run(files: Files) -> Result<Evaluated, Vec<Diagnostic>> {
     shared.lock().loading.push(MAIN.to_owned());
     let result = parse(&engine, &shared, MAIN)
         .map_err(|error| match error {
-            LoadError::Import(mistake) => mistake.thrown(Site::none()),
+            LoadError::Import(mistake) => mistake
+                .help(format!("evaluation begins with `{MAIN}`"))
+                .thrown(Site::none()),
             LoadError::Inside(_, error) => error,
         })
         .and_then(|ast| {
-            engine.eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &ast).map(|_: Dynamic| ())
+            engine
+                .eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &ast)
+                .map(|_: Dynamic| ())
         });
     finish(&shared, result)
 }
 
-fn finish(shared: &Shared, result: Result<(), Box<EvalAltResult>>) -> Result<Evaluated, Vec<Diagnostic>> {
+fn finish(
+    shared: &Shared,
+    result: Result<(), Box<EvalAltResult>>,
+) -> Result<Evaluated, Vec<Diagnostic>> {
     let mut state = shared.lock();
     if let Err(error) = result {
         return Err(vec![explain::diagnostic(&state.scripts, MAIN, &error)]);
@@ -79,7 +93,10 @@ fn finish(shared: &Shared, result: Result<(), Box<EvalAltResult>>) -> Result<Eva
     let read = std::mem::take(&mut state.read);
     Ok(Evaluated {
         catalog: std::mem::take(&mut state.catalog),
-        files: read.into_iter().map(|(path, text)| (path, text.to_string())).collect(),
+        files: read
+            .into_iter()
+            .map(|(path, text)| (path, text.to_string()))
+            .collect(),
         log: std::mem::take(&mut state.log),
     })
 }

@@ -38,6 +38,17 @@ pub(super) struct Words {
     pub help: Option<String>,
 }
 
+/// A place on the way to an error.
+#[derive(Clone, Debug)]
+struct Step {
+    /// The call or import.
+    site: Site,
+    /// What of it is to be shown, if not its beginning.
+    place: Option<Position>,
+    /// What it did.
+    how: &'static str,
+}
+
 /// The diagnostic of an error that ended the evaluation of `main`.
 pub(super) fn diagnostic(scripts: &Scripts, main: &str, error: &EvalAltResult) -> Diagnostic {
     let (error, mut chain) = unwind(main, error);
@@ -45,94 +56,128 @@ pub(super) fn diagnostic(scripts: &Scripts, main: &str, error: &EvalAltResult) -
         if let Some(mistake) = value.clone().try_cast::<Mistake>() {
             // An operator does not know its place; the interpreter has added it.
             if !mistake.site.position.is_none() {
-                chain[0] = mistake.site.clone();
+                chain[0].site = mistake.site.clone();
             }
-            return of_mistake(scripts, &mistake, &chain);
+            return of_mistake(scripts, &mistake, chain);
         }
     }
-    let words = words(scripts, &chain[0].source, error);
-    let places = chain.iter().map(|site| (site, None)).collect();
-    finish(scripts, words, places, None)
+    let words = words(scripts, &chain[0].site.source, error);
+    finish(scripts, words, chain, None)
 }
 
 /// The innermost error, and the places on the way to it, innermost first.
-fn unwind<'a>(main: &str, error: &'a EvalAltResult) -> (&'a EvalAltResult, Vec<Site>) {
+fn unwind<'a>(main: &str, error: &'a EvalAltResult) -> (&'a EvalAltResult, Vec<Step>) {
     let (mut error, mut source) = (error, main.to_owned());
     let mut chain = Vec::new();
     loop {
-        let (inside, inner, position) = match error {
-            EvalAltResult::ErrorInFunctionCall(_, inside, inner, position)
-            | EvalAltResult::ErrorInModule(inside, inner, position) => (inside, inner, *position),
+        let (inside, inner, position, how) = match error {
+            EvalAltResult::ErrorInFunctionCall(_, inside, inner, position) => {
+                (inside, inner, *position, "called from here")
+            }
+            EvalAltResult::ErrorInModule(inside, inner, position) => {
+                (inside, inner, *position, "imported from here")
+            }
             _ => break,
         };
-        chain.push(Site { source: source.clone(), position });
+        chain.push(Step {
+            site: Site {
+                source: source.clone(),
+                position,
+            },
+            place: None,
+            how,
+        });
         if !inside.is_empty() {
             source.clone_from(inside);
         }
         error = inner;
     }
-    chain.push(Site { source, position: error.position() });
+    let site = Site {
+        source,
+        position: error.position(),
+    };
+    chain.push(Step {
+        site,
+        place: None,
+        how: "called from here",
+    });
     chain.reverse();
     (error, chain)
 }
 
 /// The diagnostic of a host function's mistake: at the key, wherever on the chain it is written.
-fn of_mistake(scripts: &Scripts, mistake: &Mistake, chain: &[Site]) -> Diagnostic {
-    let words = Words { message: mistake.message.clone(), help: mistake.help.clone() };
-    let mut places: Vec<(&Site, Option<Position>)> = chain.iter().map(|site| (site, None)).collect();
-    let far = find_key(scripts, mistake, chain);
-    match &far {
-        Some((0, place)) => places[0].1 = Some(*place),
+fn of_mistake(scripts: &Scripts, mistake: &Mistake, mut chain: Vec<Step>) -> Diagnostic {
+    let words = Words {
+        message: mistake.message.clone(),
+        help: mistake.help.clone(),
+    };
+    match find_key(scripts, mistake, &chain) {
+        Some((0, place)) => chain[0].place = Some(place),
         Some((index, place)) => {
-            let site = places[*index].0;
-            places.insert(0, (site, Some(*place)));
+            let step = Step {
+                place: Some(place),
+                ..chain[index].clone()
+            };
+            chain.insert(0, step);
         }
-        None => {}
-    }
-    let elsewhere;
-    if far.is_none() {
-        if let Some(site) = only_key(scripts, &mistake.path) {
-            elsewhere = site;
-            places.insert(0, (&elsewhere, None));
-        } else if let Some(place) = nearest_parent(scripts, mistake, &chain[0]) {
-            places[0].1 = Some(place);
-        }
+        None => match only_key(scripts, &mistake.path) {
+            Some(site) => chain.insert(
+                0,
+                Step {
+                    site,
+                    place: None,
+                    how: "",
+                },
+            ),
+            None => chain[0].place = nearest_parent(scripts, mistake, &chain[0].site),
+        },
     }
     let earlier = mistake.earlier.as_ref().and_then(|(site, path, text)| {
         let index = scripts.get(&site.source)?;
-        let place = index.value_in_call(site.position, path).unwrap_or(site.position);
+        let place = index
+            .value_in_call(site.position, path)
+            .unwrap_or(site.position);
         Some(label(index, place, text))
     });
-    finish(scripts, words, places, earlier)
+    finish(scripts, words, chain, earlier)
 }
 
 /// Where on the chain the key of a mistake is written: the call itself, or one that hands it in.
-fn find_key(scripts: &Scripts, mistake: &Mistake, chain: &[Site]) -> Option<(usize, Position)> {
+fn find_key(scripts: &Scripts, mistake: &Mistake, chain: &[Step]) -> Option<(usize, Position)> {
     if mistake.path.is_empty() {
         return None;
     }
-    let in_file = |site: &Site| scripts.get(&site.source);
-    let exact = in_file(&chain[0])?.value_in_call(chain[0].position, &mistake.path);
+    let in_file = |step: &Step| scripts.get(&step.site.source);
+    let exact = in_file(&chain[0])?.value_in_call(chain[0].site.position, &mistake.path);
     if let Some(place) = exact {
         return Some((0, place));
     }
     if mistake.path.len() < 2 {
         return None;
     }
-    chain.iter().enumerate().skip(1).find_map(|(index, site)| {
-        let place = in_file(site)?.key_in_call(site.position, &mistake.path)?;
+    chain.iter().enumerate().skip(1).find_map(|(index, step)| {
+        let place = in_file(step)?.key_in_call(step.site.position, &mistake.path)?;
         Some((index, place))
     })
 }
 
 /// The key as it is written outside of any call on the chain, if there is only one of its name.
 fn only_key(scripts: &Scripts, path: &ValuePath) -> Option<Site> {
-    let key = path.get(1..)?.iter().rev().find(|step| !step.bytes().all(|b| b.is_ascii_digit()))?;
-    let mut places = scripts
+    let key = path
+        .get(1..)?
         .iter()
-        .flat_map(|(source, index)| index.keys_named(key).map(move |position| (source, position)));
+        .rev()
+        .find(|step| !step.bytes().all(|b| b.is_ascii_digit()))?;
+    let mut places = scripts.iter().flat_map(|(source, index)| {
+        index
+            .keys_named(key)
+            .map(move |position| (source, position))
+    });
     let (source, position) = places.next()?;
-    places.next().is_none().then(|| Site { source: source.clone(), position })
+    places.next().is_none().then(|| Site {
+        source: source.clone(),
+        position,
+    })
 }
 
 /// The nearest value around the one that is wrong which the call has in writing.
@@ -144,20 +189,18 @@ fn nearest_parent(scripts: &Scripts, mistake: &Mistake, site: &Site) -> Option<P
 }
 
 /// Lays out the places: the first outside the standard library is to blame, the rest led there.
-fn finish(
-    scripts: &Scripts,
-    words: Words,
-    places: Vec<(&Site, Option<Position>)>,
-    earlier: Option<Label>,
-) -> Diagnostic {
+fn finish(scripts: &Scripts, words: Words, chain: Vec<Step>, earlier: Option<Label>) -> Diagnostic {
     let mut labels: Vec<Label> = Vec::new();
-    for (site, place) in places {
+    for Step { site, place, how } in chain {
         let position = place.unwrap_or(site.position);
         let known = scripts.get(&site.source).filter(|_| !position.is_none());
-        let Some(index) = known.filter(|_| !site.source.starts_with("std/")) else { continue };
-        let text = if labels.is_empty() { "" } else { "called from here" };
+        let Some(index) = known.filter(|_| !site.source.starts_with("std/")) else {
+            continue;
+        };
+        let text = if labels.is_empty() { "" } else { how };
         let label = label(index, position, text);
-        let seen = |other: &Label| other.span == label.span && other.source.name == label.source.name;
+        let seen =
+            |other: &Label| other.span == label.span && other.source.name == label.source.name;
         if !labels.iter().any(seen) {
             labels.push(label);
         }
@@ -167,11 +210,20 @@ fn finish(
         trace.drain(MAX_TRACE / 2..trace.len() - MAX_TRACE / 2);
     }
     labels.extend(earlier);
-    Diagnostic { message: words.message, labels, help: words.help, trace }
+    Diagnostic {
+        message: words.message,
+        labels,
+        help: words.help,
+        trace,
+    }
 }
 
 fn label(index: &FileIndex, position: Position, text: &str) -> Label {
-    Label { source: index.text.clone(), span: index.span(position), text: text.to_owned() }
+    Label {
+        source: index.text.clone(),
+        span: index.span(position),
+        text: text.to_owned(),
+    }
 }
 
 /// What an error of the interpreter means.
@@ -179,12 +231,13 @@ fn words(scripts: &Scripts, source: &str, error: &EvalAltResult) -> Words {
     use EvalAltResult as E;
     let script = scripts.get(source);
     let (message, help) = match error {
-        E::ErrorParsing(kind, _) => return parse_words(script, kind),
+        E::ErrorParsing(kind, position) => return parse_words(script, kind, *position),
         E::ErrorVariableNotFound(name, _) => return names::unknown_variable(scripts, script, name),
         E::ErrorFunctionNotFound(signature, _) => {
             return names::unknown_function(scripts, script, signature);
         }
-        E::ErrorMismatchDataType(wanted, given, _) | E::ErrorMismatchOutputType(wanted, given, _) => {
+        E::ErrorMismatchDataType(wanted, given, _)
+        | E::ErrorMismatchOutputType(wanted, given, _) => {
             return mismatch(wanted, given);
         }
         E::ErrorPropertyNotFound(name, _) => (
@@ -193,10 +246,15 @@ fn words(scripts: &Scripts, source: &str, error: &EvalAltResult) -> Words {
         ),
         E::ErrorDotExpr(text, _) => return names::unknown_property(text),
         E::ErrorRuntime(value, _) if value.is_string() => (value.to_string(), None),
-        E::ErrorRuntime(value, _) if value.is_unit() => ("`throw` without a message".to_owned(), None),
+        E::ErrorRuntime(value, _) if value.is_unit() => {
+            ("`throw` without a message".to_owned(), None)
+        }
         E::ErrorRuntime(value, _) => (format!("{} was thrown", describe(value)), None),
         E::ErrorTooManyOperations(_) => (
-            format!("evaluation takes more than {MAX_OPERATIONS} operations"),
+            format!(
+                "evaluation takes more than {} million operations",
+                MAX_OPERATIONS / 1_000_000
+            ),
             Some("is there a loop that does not end?".to_owned()),
         ),
         E::ErrorStackOverflow(_) => (
@@ -222,11 +280,17 @@ fn words(scripts: &Scripts, source: &str, error: &EvalAltResult) -> Words {
                 Some("is there a loop that does not end?".to_owned()),
             ),
         },
-        E::ErrorArrayBounds(count, index, _) => {
-            (format!("a list of {count} elements has no element {index}"), None)
+        E::ErrorArrayBounds(count, index, _) => (
+            format!("a list of {count} elements has no element {index}"),
+            None,
+        ),
+        E::ErrorIndexNotFound(index, _) => {
+            (format!("there is no element {}", describe(index)), None)
         }
-        E::ErrorIndexNotFound(index, _) => (format!("there is no element {}", describe(index)), None),
-        E::ErrorFor(_) => ("`for` needs a list, a map's `.keys()` or a range".to_owned(), None),
+        E::ErrorFor(_) => (
+            "`for` needs a list, a map's `.keys()` or a range".to_owned(),
+            None,
+        ),
         E::ErrorAssignmentToConstant(name, _) => (
             format!("`{name}` is a constant"),
             Some("`.extend(#{ … })` gives a changed copy".to_owned()),
@@ -236,13 +300,11 @@ fn words(scripts: &Scripts, source: &str, error: &EvalAltResult) -> Words {
             Some("copy it into a `let` first".to_owned()),
         ),
         other => {
-            let mut plain = String::new();
-            for (index, part) in other.to_string().split(" (line ").enumerate() {
-                if index == 0 {
-                    plain = part.to_owned();
-                }
-            }
-            (lower_first(&plain), None)
+            let text = other.to_string();
+            (
+                lower_first(text.split(" (line ").next().unwrap_or_default()),
+                None,
+            )
         }
     };
     Words { message, help }
@@ -265,21 +327,35 @@ fn mismatch(wanted: &str, given: &str) -> Words {
         "predicates are data, decided when a .config is known: join them with `&`, `|` and `!`"
             .to_owned()
     });
-    Words { message: format!("expected {wanted}, found {given}"), help }
+    Words {
+        message: format!("expected {wanted}, found {given}"),
+        help,
+    }
 }
 
-fn parse_words(script: Option<&Arc<FileIndex>>, kind: &ParseErrorType) -> Words {
+fn parse_words(
+    script: Option<&Arc<FileIndex>>,
+    kind: &ParseErrorType,
+    position: Position,
+) -> Words {
     use ParseErrorType as P;
     let help = match kind {
         P::VariableUndefined(name) | P::ModuleUndefined(name) => {
             return names::undefined_name(script, name);
         }
-        P::Reserved(word) => Some(format!("`{word}` is a word of the language: choose another name")),
+        P::Reserved(word) => Some(format!(
+            "`{word}` is a word of the language: choose another name"
+        )),
         P::ExprTooDeep => Some("give parts of it names with `const`".to_owned()),
-        P::PropertyExpected => Some("numbers are whole: there is no `1.5`".to_owned()),
-        P::MissingToken(token, _) if token == ";" => {
-            Some("statements end with `;`".to_owned())
+        P::PropertyExpected => script
+            .filter(|script| {
+                script.text.text[script.span(position)].starts_with(|c: char| c.is_ascii_digit())
+            })
+            .map(|_| "numbers are whole: there is no `1.5`".to_owned()),
+        P::AssignmentToConstant(_) => {
+            Some("`.extend(#{ … })` gives a changed copy of a map".to_owned())
         }
+        P::MissingToken(token, _) if token == ";" => Some("statements end with `;`".to_owned()),
         P::FnMissingParams(_) | P::WrongFnDefinition => {
             Some("functions are declared at the top of a file: `fn name(a, b) { … }`".to_owned())
         }
@@ -290,6 +366,7 @@ fn parse_words(script: Option<&Arc<FileIndex>>, kind: &ParseErrorType) -> Words 
         P::ExprTooDeep => "the expression is nested too deeply".to_owned(),
         P::DuplicatedProperty(name) => format!("the key `{name}` is there twice"),
         P::VariableExists(name) => format!("`{name}` is declared twice"),
+        P::AssignmentToConstant(name) => format!("`{name}` is a constant"),
         P::UnexpectedEOF => "the file ends too early".to_owned(),
         other => lower_first(&other.to_string()),
     };

@@ -43,20 +43,44 @@ pub enum FileError {
 
 /// The standard library, by the path definitions know it under.
 const STANDARD: &[(&str, &str)] = &[
-    ("std/debian.rhai", include_str!("../../../stdlib/debian.rhai")),
+    (
+        "std/debian.rhai",
+        include_str!("../../../stdlib/debian.rhai"),
+    ),
     ("std/init.c", include_str!("../../../stdlib/init.c")),
-    ("std/kconfig.rhai", include_str!("../../../stdlib/kconfig.rhai")),
+    (
+        "std/kconfig.rhai",
+        include_str!("../../../stdlib/kconfig.rhai"),
+    ),
     ("std/qemu.rhai", include_str!("../../../stdlib/qemu.rhai")),
-    ("std/suites/general.c", include_str!("../../../stdlib/suites/general.c")),
-    ("std/suites/panic.c", include_str!("../../../stdlib/suites/panic.c")),
+    (
+        "std/suites/general.c",
+        include_str!("../../../stdlib/suites/general.c"),
+    ),
+    (
+        "std/suites/panic.c",
+        include_str!("../../../stdlib/suites/panic.c"),
+    ),
 ];
 
 /// The demo project, by path below its root.
 const DEMO: &[(&str, &str)] = &[
-    ("boards.rhai", include_str!("../../../definitions/demo/boards.rhai")),
-    ("configs.rhai", include_str!("../../../definitions/demo/configs.rhai")),
-    ("main.rhai", include_str!("../../../definitions/demo/main.rhai")),
-    ("toolchains.rhai", include_str!("../../../definitions/demo/toolchains.rhai")),
+    (
+        "boards.rhai",
+        include_str!("../../../definitions/demo/boards.rhai"),
+    ),
+    (
+        "configs.rhai",
+        include_str!("../../../definitions/demo/configs.rhai"),
+    ),
+    (
+        "main.rhai",
+        include_str!("../../../definitions/demo/main.rhai"),
+    ),
+    (
+        "toolchains.rhai",
+        include_str!("../../../definitions/demo/toolchains.rhai"),
+    ),
 ];
 
 /// The standard library's files as (`std/…` path, content), sorted by path.
@@ -73,7 +97,10 @@ impl Files {
     /// Files in memory.
     pub fn memory<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self::Memory(
-            files.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect(),
+            files
+                .into_iter()
+                .map(|(path, text)| (path.to_owned(), text.to_owned()))
+                .collect(),
         )
     }
 
@@ -90,9 +117,10 @@ impl Files {
                 .ok_or_else(|| FileError::MissingStandard(path.to_owned()));
         }
         match self {
-            Self::Memory(files) => {
-                files.get(path).cloned().ok_or_else(|| FileError::Missing(path.to_owned()))
-            }
+            Self::Memory(files) => files
+                .get(path)
+                .cloned()
+                .ok_or_else(|| FileError::Missing(path.to_owned())),
             Self::Directory(root) => read_below(root, path),
         }
     }
@@ -103,13 +131,17 @@ fn is_plain(path: &str) -> bool {
     path.split('/').all(|segment| {
         !segment.is_empty()
             && !matches!(segment, "." | "..")
-            && segment.chars().all(|c| c.is_ascii_alphanumeric() || "_.+-".contains(c))
+            && segment
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_.+-".contains(c))
     })
 }
 
 fn read_below(root: &Path, path: &str) -> Result<String, FileError> {
-    let unreadable =
-        |reason: String| FileError::Unreadable { path: path.to_owned(), reason };
+    let unreadable = |reason: String| FileError::Unreadable {
+        path: path.to_owned(),
+        reason,
+    };
     let missing_or = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
             FileError::Missing(path.to_owned())

@@ -129,5 +129,8 @@ pub(super) fn describe_type(name: &str) -> &str {
         ("kconfig value", "a Kconfig value"),
         ("handle", "a declared thing"),
     ];
-    known.iter().find(|(known, _)| *known == name).map_or(name, |(_, words)| words)
+    known
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map_or(name, |(_, words)| words)
 }

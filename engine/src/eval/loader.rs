@@ -12,11 +12,9 @@ use rhai::Position;
 use rhai::Scope;
 use rhai::module_resolvers::DummyModuleResolver;
 
-use crate::text::did_you_mean;
-
-use super::files::FileError;
-use super::files::embedded;
+use super::limits::MAX_IMPORT_LEVELS;
 use super::limits::MAX_LINES;
+use super::limits::MAX_MODULES;
 use super::limits::MAX_VARIABLES;
 use super::mistake::Mistake;
 use super::mistake::Site;
@@ -40,12 +38,24 @@ impl Loader {
                 return Ok(Arc::clone(module));
             }
             if let Some(start) = state.loading.iter().position(|loading| *loading == file) {
-                let mut circle: Vec<String> =
-                    state.loading[start..].iter().map(|file| format!("`{file}`")).collect();
+                let mut circle: Vec<String> = state.loading[start..]
+                    .iter()
+                    .map(|file| format!("`{file}`"))
+                    .collect();
                 circle.push(format!("`{file}`"));
-                return Err(Mistake::at(&[], format!("imports in a circle: {}", circle.join(" -> ")))
-                    .help("move what both files need into a third one")
-                    .into());
+                return Err(Mistake::at(
+                    &[],
+                    format!("imports in a circle: {}", circle.join(" -> ")),
+                )
+                .help("move what both files need into a third one")
+                .into());
+            }
+            // Loading recurses natively, and the interpreter counts modules by scope only.
+            if state.loading.len() > MAX_IMPORT_LEVELS || state.modules.len() >= MAX_MODULES {
+                let message = format!(
+                    "a project has at most {MAX_MODULES} modules, imported {MAX_IMPORT_LEVELS} levels deep"
+                );
+                return Err(Mistake::at(&[], message).into());
             }
             state.loading.push(file.clone());
         }
@@ -82,12 +92,13 @@ impl ModuleResolver for Loader {
         position: Position,
     ) -> Result<Arc<Module>, Box<EvalAltResult>> {
         let source = global.source().unwrap_or_default().to_owned();
-        self.load(engine, global, path).map_err(|error| match error {
-            LoadError::Import(mistake) => mistake.thrown(Site { source, position }),
-            LoadError::Inside(file, error) => {
-                Box::new(EvalAltResult::ErrorInModule(file, error, position))
-            }
-        })
+        self.load(engine, global, path)
+            .map_err(|error| match error {
+                LoadError::Import(mistake) => mistake.thrown(Site { source, position }),
+                LoadError::Inside(file, error) => {
+                    Box::new(EvalAltResult::ErrorInModule(file, error, position))
+                }
+            })
     }
 }
 
@@ -107,11 +118,29 @@ impl From<Mistake> for LoadError {
 
 /// Reads and parses a script, and indexes its places.
 pub(super) fn parse(engine: &Engine, shared: &Shared, file: &str) -> Result<AST, LoadError> {
-    let text = shared.lock().script(file).map_err(|error| missing(&error))?;
+    let text = shared
+        .lock()
+        .script(file)
+        .map_err(|error| Mistake::of_file(&[], &error))?;
     if let Some(reason) = too_big(&text.text) {
-        return Err(Mistake::at(&[], format!("`{file}` {reason}"))
-            .help("split the file, or declare families of things in loops")
-            .into());
+        let start = Site {
+            source: file.to_owned(),
+            position: Position::new(1, 1),
+        };
+        let mistake = Mistake::at(&[], format!("`{file}` {reason}"))
+            .help("split the file, or declare families of things in loops");
+        return Err(LoadError::Inside(file.to_owned(), mistake.thrown(start)));
+    }
+    if let Some(comment) = open_comment(engine, &text.text) {
+        let (line, column) = text.line_column(comment);
+        let place = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+        let position = Position::new(place(line), place(column));
+        let start = Site {
+            source: file.to_owned(),
+            position,
+        };
+        let mistake = Mistake::at(&[], "a comment is not closed").help("it ends with `*/`");
+        return Err(LoadError::Inside(file.to_owned(), mistake.thrown(start)));
     }
     let mut ast = engine
         .compile(&*text.text)
@@ -122,20 +151,10 @@ pub(super) fn parse(engine: &Engine, shared: &Shared, file: &str) -> Result<AST,
     Ok(ast)
 }
 
-fn missing(error: &FileError) -> Mistake {
-    let mistake = Mistake::at(&[], error.to_string());
-    match error {
-        FileError::Escape(_) | FileError::Unreadable { .. } => mistake,
-        FileError::Missing(path) => {
-            mistake.help(format!("paths begin at the project root, so this is `ROOT/{path}`"))
-        }
-        FileError::MissingStandard(path) => {
-            let known = embedded().iter().map(|(path, _)| *path);
-            mistake.suggest(did_you_mean(path, known.clone()), || {
-                format!("it has {}", known.collect::<Vec<_>>().join(", "))
-            })
-        }
-    }
+/// Where a block comment begins that swallows the rest of a text; the interpreter does not mind.
+fn open_comment(engine: &Engine, text: &str) -> Option<usize> {
+    let last = text.rfind("/*")?;
+    engine.compile(format!("{text}\n)")).is_ok().then_some(last)
 }
 
 /// Parsing has no budget of its own, and is quadratic in the variables of a file.
@@ -144,7 +163,9 @@ fn too_big(text: &str) -> Option<String> {
         return Some(format!("has more than {MAX_LINES} lines"));
     }
     let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
-    let variables = words.filter(|word| matches!(*word, "let" | "const" | "import" | "for")).count();
+    let variables = words
+        .filter(|word| matches!(*word, "let" | "const" | "import" | "for"))
+        .count();
     (variables > MAX_VARIABLES).then(|| format!("has more than {MAX_VARIABLES} variables"))
 }
 
@@ -152,7 +173,9 @@ fn too_big(text: &str) -> Option<String> {
 fn module_file(path: &str) -> Result<String, Mistake> {
     let plain = path.split('/').all(|segment| {
         !segment.is_empty()
-            && segment.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
+            && segment
+                .bytes()
+                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
     });
     if plain {
         return Ok(format!("{path}.rhai"));

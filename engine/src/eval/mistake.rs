@@ -4,6 +4,11 @@ use rhai::Dynamic;
 use rhai::EvalAltResult;
 use rhai::Position;
 
+use crate::text::did_you_mean;
+
+use super::files::FileError;
+use super::files::embedded;
+
 /// A place as the interpreter knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Site {
@@ -34,7 +39,10 @@ pub(super) struct Mistake {
 impl Site {
     /// No place at all.
     pub fn none() -> Self {
-        Self { source: String::new(), position: Position::NONE }
+        Self {
+            source: String::new(),
+            position: Position::NONE,
+        }
     }
 }
 
@@ -47,6 +55,26 @@ impl Mistake {
             site: Site::none(),
             path: path.to_vec(),
             earlier: None,
+        }
+    }
+
+    /// A file at `path` that cannot be had.
+    pub fn of_file(path: &[String], error: &FileError) -> Self {
+        let mistake = Self::at(path, error.to_string());
+        match error {
+            FileError::Escape(_) => mistake.help(
+                "definitions see the files of their project only, by paths such as `patches/fix.patch`",
+            ),
+            FileError::Missing(_) => {
+                mistake.help("paths begin at the project root, also in files of a folder")
+            }
+            FileError::MissingStandard(wanted) => {
+                let known = embedded().iter().map(|(path, _)| *path);
+                mistake.suggest(did_you_mean(wanted, known.clone()), || {
+                    format!("it has {}", known.collect::<Vec<_>>().join(", "))
+                })
+            }
+            FileError::Unreadable { .. } => mistake,
         }
     }
 
@@ -65,6 +93,9 @@ impl Mistake {
     /// The mistake as the interpreter carries it outwards.
     pub fn thrown(self, site: Site) -> Box<EvalAltResult> {
         let position = site.position;
-        Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(Self { site, ..self }), position))
+        Box::new(EvalAltResult::ErrorRuntime(
+            Dynamic::from(Self { site, ..self }),
+            position,
+        ))
     }
 }

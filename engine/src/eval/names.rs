@@ -9,12 +9,15 @@ use super::explain::near;
 use super::handle::describe_type;
 use super::schema::Shape;
 use super::spans::FileIndex;
+use super::spans::ScriptFunction;
 use super::vocabulary::Function;
 use super::vocabulary::functions;
 
 /// A name that strict parsing does not know.
 pub(super) fn undefined_name(script: Option<&Arc<FileIndex>>, name: &str) -> Words {
-    let declared = script.map(|script| declared_names(&script.text.text)).unwrap_or_default();
+    let declared = script
+        .map(|script| declared_names(&script.text.text))
+        .unwrap_or_default();
     let help = if functions().any(|function| function.name == name) {
         Some(format!("`{name}` is a function: call it, `{name}(…)`"))
     } else if declared.contains(&name) {
@@ -26,7 +29,10 @@ pub(super) fn undefined_name(script: Option<&Arc<FileIndex>>, name: &str) -> Wor
     } else {
         near(name, declared)
     };
-    Words { message: format!("there is no variable or module `{name}`"), help }
+    Words {
+        message: format!("there is no variable or module `{name}`"),
+        help,
+    }
 }
 
 /// A variable that was not found when it was wanted, mostly `module::NAME`.
@@ -43,7 +49,10 @@ pub(super) fn unknown_variable(
             } else {
                 near(member, names)
             };
-            return Words { message: format!("`{file}` exports no `{member}`"), help };
+            return Words {
+                message: format!("`{file}` exports no `{member}`"),
+                help,
+            };
         }
     }
     undefined_name(script, name)
@@ -59,13 +68,7 @@ pub(super) fn unknown_function(
     let arguments = split_types(arguments.trim_end_matches(')'));
     if let Some((alias, member)) = name.rsplit_once("::") {
         if let Some((file, module)) = module_of(scripts, script, alias) {
-            let known: Vec<&str> = module.functions.iter().map(String::as_str).collect();
-            let help = if known.contains(&member) {
-                Some(format!("it takes another number of arguments than {}", arguments.len()))
-            } else {
-                near(member, known)
-            };
-            return Words { message: format!("`{file}` has no function `{member}` for this call"), help };
+            return unknown_member(file, module, member, arguments.len());
         }
     }
     if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
@@ -77,14 +80,15 @@ pub(super) fn unknown_function(
             help: Some(format!("write `{}`", signature_of(function))),
         };
     }
-    let own = script.map(|script| script.functions.clone()).unwrap_or_default();
+    let own = script
+        .map(|script| script.functions.as_slice())
+        .unwrap_or_default();
     let known = functions().map(|function| function.name);
-    let known = known.chain(own.iter().map(String::as_str)).chain(BUILT_IN.iter().copied());
-    if own.iter().any(|function| function == name) {
-        return Words {
-            message: format!("the function `{name}` does not take {}", count(arguments.len())),
-            help: None,
-        };
+    let known = known
+        .chain(own.iter().map(|own| own.name.as_str()))
+        .chain(BUILT_IN.iter().copied());
+    if let Some(function) = own.iter().find(|function| function.name == name) {
+        return wrong_count(name, function, arguments.len());
     }
     let given: Vec<&str> = arguments.iter().map(|name| describe_type(name)).collect();
     let message = if BUILT_IN.contains(&name) && !given.is_empty() {
@@ -92,7 +96,39 @@ pub(super) fn unknown_function(
     } else {
         format!("there is no function `{name}`")
     };
-    Words { message, help: near(name, known) }
+    Words {
+        message,
+        help: near(name, known),
+    }
+}
+
+/// A function that a module does not export, or not with that many parameters.
+fn unknown_member(file: &str, module: &FileIndex, member: &str, given: usize) -> Words {
+    match module
+        .functions
+        .iter()
+        .find(|function| function.name == member)
+    {
+        Some(function) if function.private => Words {
+            message: format!("`{member}` is private to `{file}`"),
+            help: None,
+        },
+        Some(function) => wrong_count(member, function, given),
+        None => {
+            let known = module.functions.iter().filter(|function| !function.private);
+            Words {
+                message: format!("`{file}` has no function `{member}`"),
+                help: near(member, known.map(|function| function.name.as_str())),
+            }
+        }
+    }
+}
+
+fn wrong_count(name: &str, function: &ScriptFunction, given: usize) -> Words {
+    Words {
+        message: format!("`{name}` does not take {}", count(given)),
+        help: Some(format!("write `{name}({})`", function.params.join(", "))),
+    }
 }
 
 /// A property of a value that has none of that name.
@@ -104,7 +140,10 @@ pub(super) fn unknown_property(text: &str) -> Words {
             message: format!("{} has no field `{name}`", describe_type(owner)),
             help: near(name, ["name", "path", "len"]),
         },
-        _ => Words { message: text.to_owned(), help: None },
+        _ => Words {
+            message: text.to_owned(),
+            help: None,
+        },
     }
 }
 
@@ -133,12 +172,12 @@ fn unknown_operator(sign: &str, arguments: &[&str]) -> Words {
         "&" | "|" | "!" if given.contains(&"a predicate") => {
             Some("both sides must be predicates: `cfg(\"A\") & cfg(\"B\")`".to_owned())
         }
-        "==" | "!=" | "<" | ">" if given.contains(&"a predicate") => {
-            Some("write `cfg(\"A\").is(value)`".to_owned())
-        }
         _ => None,
     };
-    Words { message: format!("`{sign}` cannot be applied to {}", given.join(" and ")), help }
+    Words {
+        message: format!("`{sign}` cannot be applied to {}", given.join(" and ")),
+        help,
+    }
 }
 
 fn count(arguments: usize) -> String {
@@ -151,7 +190,11 @@ fn count(arguments: usize) -> String {
 
 /// Types in a signature; one of them has `|` in its name but none a comma.
 fn split_types(arguments: &str) -> Vec<&str> {
-    arguments.split(',').map(str::trim).filter(|name| !name.is_empty()).collect()
+    arguments
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect()
 }
 
 fn module_of<'a>(
@@ -166,7 +209,9 @@ fn module_of<'a>(
 /// The words after `const`, `let`, `as`, `for` and `fn` in a text: what it may have meant.
 fn declared_names(text: &str) -> Vec<&str> {
     let mut names = BTreeMap::new();
-    let mut words = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|w| !w.is_empty());
+    let mut words = text
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|w| !w.is_empty());
     while let Some(word) = words.next() {
         if matches!(word, "const" | "let" | "as" | "for") {
             if let Some(name) = words.next() {
@@ -179,7 +224,24 @@ fn declared_names(text: &str) -> Vec<&str> {
 
 /// Functions of the language that definitions use most, for "did you mean".
 const BUILT_IN: &[&str] = &[
-    "contains", "filter", "keys", "len", "map", "print", "push", "range", "replace", "sort",
-    "split", "starts_with", "ends_with", "sub_string", "to_string", "to_upper", "to_lower", "trim",
-    "type_of", "values",
+    "contains",
+    "filter",
+    "keys",
+    "len",
+    "map",
+    "print",
+    "push",
+    "range",
+    "replace",
+    "sort",
+    "split",
+    "starts_with",
+    "ends_with",
+    "sub_string",
+    "to_string",
+    "to_upper",
+    "to_lower",
+    "trim",
+    "type_of",
+    "values",
 ];

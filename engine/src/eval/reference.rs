@@ -65,7 +65,12 @@ fn fields(out: &mut String, record: &Record, prefix: &str) {
             Need::Required => "required".to_owned(),
             Need::Otherwise(otherwise) => format!("otherwise {otherwise}"),
         };
-        let _ = write!(out, "\n- `{prefix}{}`: {shape}; {need}. {}", field.name, sentence(field.doc));
+        let _ = write!(
+            out,
+            "\n- `{prefix}{}`: {shape}; {need}. {}",
+            field.name,
+            sentence(field.doc)
+        );
         if let Shape::Record(inner) = field.shape {
             fields(out, inner, &format!("{prefix}{}.", field.name));
         }
@@ -74,7 +79,11 @@ fn fields(out: &mut String, record: &Record, prefix: &str) {
 
 fn sentence(doc: &str) -> String {
     let mut chars = doc.chars();
-    let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
+    let first: String = chars
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .collect();
     format!("{first}{}.", chars.as_str())
 }
 
@@ -83,15 +92,24 @@ fn standard_module(out: &mut String, module: &str, text: &str) {
     // The names a module uses do not matter for its comments.
     let mut engine = Engine::new_raw();
     engine.set_strict_variables(false);
-    let Ok(ast) = engine.compile(text) else { return };
+    let Ok(ast) = engine.compile(text) else {
+        return;
+    };
     for line in ast.doc().lines() {
         let _ = writeln!(out, "{}", line.trim_start_matches("//!").trim());
     }
-    let mut functions: Vec<_> =
-        ast.iter_functions().filter(|function| function.access == FnAccess::Public).collect();
+    let mut functions: Vec<_> = ast
+        .iter_functions()
+        .filter(|function| function.access == FnAccess::Public)
+        .collect();
     functions.sort_by(|a, b| a.name.cmp(b.name));
     for function in functions {
-        let _ = writeln!(out, "\n#### `{}({})`\n", function.name, function.params.join(", "));
+        let _ = writeln!(
+            out,
+            "\n#### `{}({})`\n",
+            function.name,
+            function.params.join(", ")
+        );
         for line in function.comments.iter().flat_map(|comment| comment.lines()) {
             let _ = writeln!(out, "{}", line.trim_start_matches("///").trim());
         }
@@ -105,7 +123,11 @@ mod tests {
     #[test]
     fn every_function_and_field_is_described() {
         let text = reference();
-        for expected in ["### `board(name, #{ … })`", "- `qemu.memory_mb`: a whole number", "#### `enable(symbols)`"] {
+        for expected in [
+            "### `board(name, #{ … })`",
+            "- `qemu.memory_mb`: a whole number",
+            "#### `enable(symbols)`",
+        ] {
             assert!(text.contains(expected), "{expected} is missing in\n{text}");
         }
     }

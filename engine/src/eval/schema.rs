@@ -171,7 +171,9 @@ from_checked! {
 
 impl<T: FromChecked> FromChecked for Vec<T> {
     fn from_checked(checked: Checked) -> Option<Self> {
-        let Checked::List(items) = checked else { return None };
+        let Checked::List(items) = checked else {
+            return None;
+        };
         items.into_iter().map(T::from_checked).collect()
     }
 }
@@ -220,17 +222,22 @@ impl Record {
         for field in self.fields {
             if field.need == Need::Required && !fields.0.contains_key(field.name) {
                 let message = format!("{noun} needs the field `{}`", field.name);
-                return Err(Mistake::at(path, message)
-                    .help(format!("`{}` is {}: {}", field.name, field.shape, field.doc)));
+                return Err(Mistake::at(path, message).help(format!(
+                    "`{}` is {}: {}",
+                    field.name, field.shape, field.doc
+                )));
             }
         }
         for group in self.one_of {
             let mut given = group.iter().filter(|name| fields.0.contains_key(**name));
             let (first, second) = (given.next(), given.next());
-            let wanted = list_names(group.iter().copied(), "or");
+            let wanted = list_names(group.iter().copied(), "and");
             if let Some(second) = second {
                 path.push((*second).to_owned());
-                return Err(Mistake::at(path, format!("{noun} has only one of {wanted}")));
+                return Err(Mistake::at(
+                    path,
+                    format!("{noun} has only one of {wanted}"),
+                ));
             }
             if first.is_none() {
                 return Err(Mistake::at(path, format!("{noun} needs one of {wanted}")));
@@ -329,20 +336,26 @@ impl Shape {
                     )),
                     false => wrong(path),
                 }),
-            Self::File => cast(value).map(Checked::File).ok_or_else(|| match value.is_string() {
-                true => wrong(path).help("write `file(\"path\")`"),
-                false => wrong(path),
-            }),
-            Self::Predicate => {
-                cast(value).map(Checked::Predicate).ok_or_else(|| match value.is_string() {
-                    true => wrong(path).help("write `cfg(\"SYMBOL\")`"),
+            Self::File => cast(value)
+                .map(Checked::File)
+                .ok_or_else(|| match value.is_string() {
+                    true => wrong(path).help("write `file(\"path\")`"),
                     false => wrong(path),
-                })
+                }),
+            Self::Predicate => {
+                cast(value)
+                    .map(Checked::Predicate)
+                    .ok_or_else(|| match value.is_string() {
+                        true => wrong(path).help("write `cfg(\"SYMBOL\")`"),
+                        false => wrong(path),
+                    })
             }
-            Self::Fixup => cast(value).map(Checked::Fixup).ok_or_else(|| match value.is_map() {
-                true => wrong(path).help("say how hard it is meant: `must(#{ … })`"),
-                false => wrong(path),
-            }),
+            Self::Fixup => cast(value)
+                .map(Checked::Fixup)
+                .ok_or_else(|| match value.is_map() {
+                    true => wrong(path).help("say how hard it is meant: `must(#{ … })`"),
+                    false => wrong(path),
+                }),
             Self::Recipe => cast(value).map(Checked::Recipe).ok_or_else(|| wrong(path)),
             Self::Value => check_value(value, path).map(Checked::Value),
             Self::Symbols => {
@@ -363,7 +376,10 @@ impl Shape {
                     path.push(key.to_string());
                     check_variable(key, path)?;
                     let checked = Self::Text.check(value, path)?;
-                    variables.insert(key.to_string(), String::from_checked(checked).unwrap_or_default());
+                    variables.insert(
+                        key.to_string(),
+                        String::from_checked(checked).unwrap_or_default(),
+                    );
                     path.pop();
                 }
                 Ok(Checked::Variables(variables))
@@ -396,8 +412,10 @@ impl Shape {
         wrong: impl Fn(&ValuePath) -> Mistake,
     ) -> Result<Checked, Mistake> {
         if text.chars().any(char::is_control) {
-            return Err(Mistake::at(path, format!("{} must be one line", place(path)))
-                .help("control characters are not allowed here"));
+            return Err(
+                Mistake::at(path, format!("{} must be one line", place(path)))
+                    .help("control characters are not allowed here"),
+            );
         }
         match self {
             Self::Name if !is_name(text) => {
@@ -405,12 +423,17 @@ impl Shape {
                     .help("a name has letters, digits and `_ . + -`, and begins with a letter or digit"));
             }
             Self::Word if text.trim().is_empty() => {
-                return Err(Mistake::at(path, format!("{} must not be empty", place(path))));
+                return Err(Mistake::at(
+                    path,
+                    format!("{} must not be empty", place(path)),
+                ));
             }
             Self::OneOf(words) if !words.contains(&text) => {
-                return Err(wrong(path).suggest(did_you_mean(text, words.iter().copied()), || {
-                    format!("choose {}", list_strings(words))
-                }));
+                return Err(
+                    wrong(path).suggest(did_you_mean(text, words.iter().copied()), || {
+                        format!("choose {}", list_strings(words))
+                    }),
+                );
             }
             Self::Sha256
                 if text.len() != 64
@@ -439,7 +462,11 @@ fn place(path: &ValuePath) -> String {
         if step.bytes().all(|b| b.is_ascii_digit()) {
             name = format!("{name}[{step}]");
         } else {
-            name = if name.is_empty() { step.clone() } else { format!("{name}.{step}") };
+            name = if name.is_empty() {
+                step.clone()
+            } else {
+                format!("{name}.{step}")
+            };
         }
     }
     match (name.is_empty(), path.first().map(String::as_str)) {
@@ -455,15 +482,19 @@ fn place(path: &ValuePath) -> String {
 fn is_name(text: &str) -> bool {
     text.len() <= 100
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.+-".contains(c))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_.+-".contains(c))
 }
 
 fn check_variable(name: &str, path: &ValuePath) -> Result<(), Mistake> {
     if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
         return Ok(());
     }
-    Err(Mistake::at(path, format!("`{name}` cannot be a make variable"))
-        .help("a variable has letters, digits and `_`"))
+    Err(
+        Mistake::at(path, format!("`{name}` cannot be a make variable"))
+            .help("a variable has letters, digits and `_`"),
+    )
 }
 
 fn check_symbol(name: &str, path: &ValuePath) -> Result<(), Mistake> {
@@ -487,7 +518,12 @@ fn check_value(value: &Dynamic, path: &ValuePath) -> Result<kconfig::Value, Mist
         return Ok(kconfig::Value::Number(number.to_string()));
     }
     let wrong = || {
-        let message = format!("{} must be {}, not {}", place(path), Shape::Value, describe(value));
+        let message = format!(
+            "{} must be {}, not {}",
+            place(path),
+            Shape::Value,
+            describe(value)
+        );
         Mistake::at(path, message)
     };
     if let Some(switch) = cast::<bool>(value) {
@@ -506,11 +542,17 @@ fn check_value(value: &Dynamic, path: &ValuePath) -> Result<kconfig::Value, Mist
             format!("write `{number}`, or `text(\"{number}\")` for a symbol of type string")
         }
         number if is_hex(number) => {
-            format!("write `hex(\"{number}\")`, or `text(\"{number}\")` for a symbol of type string")
+            format!(
+                "write `hex(\"{number}\")`, or `text(\"{number}\")` for a symbol of type string"
+            )
         }
         _ => return kconfig_text(&text, path),
     };
-    Err(Mistake::at(path, format!("it is not clear what kind of value `\"{text}\"` is")).help(help))
+    Err(Mistake::at(
+        path,
+        format!("it is not clear what kind of value `\"{text}\"` is"),
+    )
+    .help(help))
 }
 
 /// `0x` and 1 to 16 hex digits.
@@ -523,7 +565,10 @@ pub(super) fn is_hex(text: &str) -> bool {
 /// A string value; Kconfig strings are one line.
 pub(super) fn kconfig_text(text: &str, path: &ValuePath) -> Result<kconfig::Value, Mistake> {
     if text.chars().any(char::is_control) {
-        return Err(Mistake::at(path, format!("{} must be one line", place(path))));
+        return Err(Mistake::at(
+            path,
+            format!("{} must be one line", place(path)),
+        ));
     }
     Ok(kconfig::Value::Text(text.to_owned()))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rhai::AST;
 use rhai::ASTNode;
 use rhai::Expr;
+use rhai::FnAccess;
 use rhai::FnCallExpr;
 use rhai::Position;
 use rhai::Stmt;
@@ -19,14 +20,25 @@ use super::mistake::ValuePath;
 pub(super) struct FileIndex {
     /// The file.
     pub text: SourceText,
-    /// Names of its functions.
-    pub functions: Vec<String>,
+    /// Its functions.
+    pub functions: Vec<ScriptFunction>,
     /// Import alias to the path of the module's file.
     pub imports: BTreeMap<String, String>,
     /// For each call, the values written in its arguments; a later one of the same path wins.
     calls: BTreeMap<(usize, usize), Vec<(ValuePath, Position)>>,
     /// Every key of every map literal.
     keys: Vec<(String, Position)>,
+}
+
+/// A function of a script.
+#[derive(Debug)]
+pub(super) struct ScriptFunction {
+    /// Its name.
+    pub name: String,
+    /// Its parameters.
+    pub params: Vec<String>,
+    /// Whether other files may not call it.
+    pub private: bool,
 }
 
 /// How deep literals are looked into; deeper ones are reported at the call.
@@ -47,10 +59,23 @@ impl FileIndex {
     /// Walks the tree of a file once.
     pub fn new(text: SourceText, ast: &AST) -> Self {
         let mut index = Self::unparsed(text);
-        index.functions = ast.iter_functions().map(|function| function.name.to_owned()).collect();
+        index.functions = ast
+            .iter_functions()
+            .map(|function| ScriptFunction {
+                name: function.name.to_owned(),
+                params: function
+                    .params
+                    .iter()
+                    .map(|&param| param.to_owned())
+                    .collect(),
+                private: function.access == FnAccess::Private,
+            })
+            .collect();
         ast.walk(&mut |path: &[ASTNode]| {
             match path.last() {
-                Some(ASTNode::Expr(Expr::FnCall(call, position) | Expr::MethodCall(call, position))) => {
+                Some(ASTNode::Expr(
+                    Expr::FnCall(call, position) | Expr::MethodCall(call, position),
+                )) => {
                     index.record_call(call, *position);
                 }
                 Some(ASTNode::Expr(Expr::Map(map, _))) => {
@@ -62,7 +87,9 @@ impl FileIndex {
                 }
                 Some(ASTNode::Stmt(Stmt::Import(import, _))) => {
                     if let (Expr::StringConstant(path, _), alias) = &**import {
-                        index.imports.insert(alias.name.to_string(), format!("{path}.rhai"));
+                        index
+                            .imports
+                            .insert(alias.name.to_string(), format!("{path}.rhai"));
                     }
                 }
                 _ => {}
@@ -73,11 +100,16 @@ impl FileIndex {
     }
 
     fn record_call(&mut self, call: &FnCallExpr, position: Position) {
-        let Some(place) = line_column(position) else { return };
+        let Some(place) = line_column(position) else {
+            return;
+        };
         let mut written = Vec::new();
         for (argument, expression) in call.args.iter().enumerate() {
             let mut path = vec![argument.to_string()];
-            written.push((path.clone(), expression.start_position()));
+            // A mistake in a map as a whole, such as a missing key, is best shown at the call.
+            if !matches!(expression, Expr::Map(..)) {
+                written.push((path.clone(), expression.start_position()));
+            }
             record_literals(expression, &mut path, &mut written);
         }
         self.calls.insert(place, written);
@@ -86,7 +118,11 @@ impl FileIndex {
     /// The place of the value at exactly `path` in the call at `position`.
     pub fn value_in_call(&self, position: Position, path: &[String]) -> Option<Position> {
         let written = self.calls.get(&line_column(position)?)?;
-        written.iter().rev().find(|(known, _)| known == path).map(|(_, place)| *place)
+        written
+            .iter()
+            .rev()
+            .find(|(known, _)| known == path)
+            .map(|(_, place)| *place)
     }
 
     /// The place of the key in any argument of the call whose path ends most like `path` does.
@@ -96,8 +132,20 @@ impl FileIndex {
         let agreeing = |known: &[String]| {
             let known = known.get(1..).unwrap_or_default();
             let whole = known.len() <= wanted.len();
-            let same = known.iter().rev().zip(wanted.iter().rev()).take_while(|(a, b)| a == b);
-            if whole && same.clone().count() == known.len() { known.len() } else { 0 }
+            let same = known
+                .iter()
+                .rev()
+                .zip(wanted.iter().rev())
+                .take_while(|(a, b)| a == b);
+            // An index alone says nothing.
+            let telling = known
+                .iter()
+                .any(|step| !step.bytes().all(|b| b.is_ascii_digit()));
+            if whole && telling && same.count() == known.len() {
+                known.len()
+            } else {
+                0
+            }
         };
         written
             .iter()
@@ -109,7 +157,10 @@ impl FileIndex {
 
     /// The places of every key of this name.
     pub fn keys_named(&self, name: &str) -> impl Iterator<Item = Position> {
-        self.keys.iter().filter(move |(key, _)| key == name).map(|(_, place)| *place)
+        self.keys
+            .iter()
+            .filter(move |(key, _)| key == name)
+            .map(|(_, place)| *place)
     }
 
     /// The bytes of the word, string or sign at a position.

@@ -83,14 +83,21 @@ impl State {
     /// Reads a file for the catalog.
     pub fn project_file(&mut self, path: &str) -> Result<ProjectFile, FileError> {
         let text = self.read(path)?;
-        Ok(ProjectFile { path: path.to_owned(), text: text.to_string() })
+        Ok(ProjectFile {
+            path: path.to_owned(),
+            text: text.to_string(),
+        })
     }
 
     /// Reads a script and remembers it for messages.
     pub fn script(&mut self, path: &str) -> Result<SourceText, FileError> {
         let text = self.read(path)?;
-        let text = SourceText { name: path.into(), text };
-        self.scripts.insert(path.to_owned(), Arc::new(FileIndex::unparsed(text.clone())));
+        let text = SourceText {
+            name: path.into(),
+            text,
+        };
+        self.scripts
+            .insert(path.to_owned(), Arc::new(FileIndex::unparsed(text.clone())));
         Ok(text)
     }
 

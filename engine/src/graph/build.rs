@@ -68,14 +68,19 @@ impl<'a> World<'a> {
     pub fn boot(&self, address: &str) -> Option<(&'a Board, &'a Suite)> {
         let (rest, suite) = address.rsplit_once('/')?;
         let board = rest.rsplit('/').next()?;
-        Some((self.catalog.boards.get(board)?, self.catalog.suites.get(suite)?))
+        Some((
+            self.catalog.boards.get(board)?,
+            self.catalog.suites.get(suite)?,
+        ))
     }
 
     /// Every build address the catalog declares, sorted.
     pub fn builds(&self) -> Vec<BuildAddress> {
         let mut builds = Vec::new();
         for defconfig in self.catalog.defconfigs.values() {
-            let Some(arch) = self.catalog.arches.get(&defconfig.arch) else { continue };
+            let Some(arch) = self.catalog.arches.get(&defconfig.arch) else {
+                continue;
+            };
             let toolchains = if defconfig.toolchains.is_empty() {
                 &arch.toolchains
             } else {
@@ -112,10 +117,9 @@ impl Graph {
         for (name, request) in requests(world.catalog) {
             world.lock.pin(&name, &request)?;
         }
-        let match_params = params(world, Kind::Match, "").as_ref().map_or_else(
-            || Digest::of(b""),
-            digest,
-        );
+        let match_params = params(world, Kind::Match, "")
+            .as_ref()
+            .map_or_else(|| Digest::of(b""), digest);
         let mut builder = Builder {
             world: *world,
             graph: Self::default(),
@@ -157,7 +161,14 @@ impl Builder<'_> {
         } else {
             digest(&params(&self.world, kind, name).ok_or_else(|| dangling(kind, name))?)
         };
-        Ok(self.graph.add(Node { kind, name: name.into(), params }, inputs))
+        Ok(self.graph.add(
+            Node {
+                kind,
+                name: name.into(),
+                params,
+            },
+            inputs,
+        ))
     }
 
     fn shared(
@@ -199,7 +210,10 @@ impl Builder<'_> {
             let image = image.ok_or_else(|| dangling(Kind::Image, name))?;
             let base = this.base(&image.base)?;
             let fetch = this.fetch(&format!("image/{name}"))?;
-            Ok(vec![(Slot::Base, base, Output::Tar), (Slot::Files, fetch, Output::Files)])
+            Ok(vec![
+                (Slot::Base, base, Output::Tar),
+                (Slot::Files, fetch, Output::Files),
+            ])
         })
     }
 
@@ -207,10 +221,16 @@ impl Builder<'_> {
         let name = format!("{rootfs}/{suite}");
         self.shared(Kind::Rootfs, &name, |this| {
             let catalog = this.world.catalog;
-            let toolchain =
-                catalog.rootfses.get(rootfs).and_then(|r| catalog.toolchains.get(&r.toolchain));
+            let toolchain = catalog
+                .rootfses
+                .get(rootfs)
+                .and_then(|r| catalog.toolchains.get(&r.toolchain));
             let toolchain = toolchain.ok_or_else(|| dangling(Kind::Rootfs, rootfs))?;
-            Ok(vec![(Slot::Image, this.image(&toolchain.image)?, Output::Tar)])
+            Ok(vec![(
+                Slot::Image,
+                this.image(&toolchain.image)?,
+                Output::Tar,
+            )])
         })
     }
 
@@ -229,5 +249,8 @@ impl Builder<'_> {
 }
 
 fn dangling(kind: Kind, name: &str) -> GraphError {
-    GraphError::Dangling { kind, name: name.to_owned() }
+    GraphError::Dangling {
+        kind,
+        name: name.to_owned(),
+    }
 }

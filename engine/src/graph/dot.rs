@@ -29,12 +29,19 @@ impl Graph {
             );
         }
         for id in self.ids().filter(|id| (options.include)(*id)) {
-            let mut inputs: Vec<_> =
-                self.inputs(id).filter(|(_, from)| (options.include)(*from)).collect();
+            let mut inputs: Vec<_> = self
+                .inputs(id)
+                .filter(|(_, from)| (options.include)(*from))
+                .collect();
             inputs.sort_by_key(|(input, _)| input.slot);
             for (input, from) in inputs {
                 let slot = input.slot.word();
-                let _ = writeln!(text, "  n{} -> n{} [label={slot}];", from.index(), id.index());
+                let _ = writeln!(
+                    text,
+                    "  n{} -> n{} [label={slot}];",
+                    from.index(),
+                    id.index()
+                );
             }
         }
         text.push_str("}\n");

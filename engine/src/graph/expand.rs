@@ -34,18 +34,30 @@ impl Graph {
         let kernel = NodeId::new(match_id.index() - 1);
         let mut added = Vec::new();
         for name in &matched.boards {
-            let Some(board) = world.catalog.boards.get(name) else { continue };
+            let Some(board) = world.catalog.boards.get(name) else {
+                continue;
+            };
             let Some(machine) = &board.qemu else { continue };
             for suite in &board.suites {
-                let manual = world.catalog.suites.get(suite).is_some_and(|suite| suite.manual);
+                let manual = world
+                    .catalog
+                    .suites
+                    .get(suite)
+                    .is_some_and(|suite| suite.manual);
                 let address = format!("{build}/{name}/{suite}");
                 if !wants(&address, manual) {
                     continue;
                 }
-                let rootfs = self.rootfses.get(&format!("{}/{suite}", board.rootfs)).copied();
+                let rootfs = self
+                    .rootfses
+                    .get(&format!("{}/{suite}", board.rootfs))
+                    .copied();
                 let params = self.boot_params.get(&format!("{name}/{suite}")).copied();
                 let (Some(rootfs), Some(params)) = (rootfs, params) else {
-                    return Err(GraphError::Dangling { kind: Kind::Boot, name: address });
+                    return Err(GraphError::Dangling {
+                        kind: Kind::Boot,
+                        name: address,
+                    });
                 };
                 let mut inputs = vec![
                     (Slot::Kernel, kernel, Output::Image),
@@ -54,7 +66,11 @@ impl Graph {
                 if !machine.dtb.is_empty() {
                     inputs.push((Slot::Dtbs, kernel, Output::Dtbs));
                 }
-                let node = Node { kind: Kind::Boot, name: address.into(), params };
+                let node = Node {
+                    kind: Kind::Boot,
+                    name: address.into(),
+                    params,
+                };
                 added.push(self.add(node, &inputs));
             }
         }

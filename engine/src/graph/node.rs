@@ -242,7 +242,14 @@ impl Graph {
             self.rootfses.insert(name, id);
         }
         for (slot, from, output) in inputs {
-            self.nodes.add_edge(*from, id, Input { slot: *slot, output: *output });
+            self.nodes.add_edge(
+                *from,
+                id,
+                Input {
+                    slot: *slot,
+                    output: *output,
+                },
+            );
         }
         id
     }

@@ -27,7 +27,9 @@ pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
                 return Some(json!({ "files": pin.files.iter().map(file).collect::<Vec<_>>() }));
             }
             let source = catalog.sources.get(name.strip_prefix("source/")?)?;
-            let SourceOrigin::Tarball { sha256, .. } = &source.origin else { return None };
+            let SourceOrigin::Tarball { sha256, .. } = &source.origin else {
+                return None;
+            };
             Some(json!({ "sha256": sha256 }))
         }
         Kind::Source => {
@@ -42,7 +44,11 @@ pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
             }))
         }
         Kind::Base => {
-            let BaseOrigin::Debian { suite, arch, packages } = &catalog.bases.get(name)?.origin;
+            let BaseOrigin::Debian {
+                suite,
+                arch,
+                packages,
+            } = &catalog.bases.get(name)?.origin;
             Some(json!({ "family": "debian", "suite": suite, "arch": arch, "packages": packages }))
         }
         Kind::Image => {
@@ -68,8 +74,11 @@ pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
             }))
         }
         Kind::Match => {
-            let boards: Vec<(&str, &Predicate)> =
-                catalog.boards.values().map(|board| (&*board.name, &board.requires)).collect();
+            let boards: Vec<(&str, &Predicate)> = catalog
+                .boards
+                .values()
+                .map(|board| (&*board.name, &board.requires))
+                .collect();
             Some(json!({ "boards": boards }))
         }
         Kind::Rootfs => {

@@ -155,7 +155,11 @@ mod tests {
         let pattern = Pattern::parse("linux-6.1/*/tiny/gcc/qemu-pc/panic").unwrap();
         assert!(pattern.leads_below("linux-6.1/x86_64/tiny/gcc"));
         assert!(!pattern.leads_below("linux-6.1/x86_64/tiny/clang"));
-        assert!(Pattern::parse("**/panic").unwrap().leads_below("linux-6.1/x86_64/tiny/gcc"));
+        assert!(
+            Pattern::parse("**/panic")
+                .unwrap()
+                .leads_below("linux-6.1/x86_64/tiny/gcc")
+        );
     }
 
     #[test]

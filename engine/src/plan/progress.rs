@@ -112,8 +112,13 @@ impl State {
     }
 
     fn output(&self, output: Output) -> Option<Digest> {
-        let Self::Done { content, .. } = self else { return None };
-        content.iter().find(|(name, _)| *name == output).map(|(_, digest)| *digest)
+        let Self::Done { content, .. } = self else {
+            return None;
+        };
+        content
+            .iter()
+            .find(|(name, _)| *name == output)
+            .map(|(_, digest)| *digest)
     }
 }
 
@@ -135,12 +140,23 @@ impl<'a> Progress<'a> {
                 }
             }
         }
-        let states =
-            wanted.iter().map(|w| if *w { State::Waiting } else { State::Unwanted }).collect();
+        let states = wanted
+            .iter()
+            .map(|w| if *w { State::Waiting } else { State::Unwanted })
+            .collect();
         let force = BTreeSet::new();
         let (ready, settled) = (Vec::new(), Vec::new());
-        let mut progress =
-            Self { world, graph, states, selection, records, retry_failed, force, ready, settled };
+        let mut progress = Self {
+            world,
+            graph,
+            states,
+            selection,
+            records,
+            retry_failed,
+            force,
+            ready,
+            settled,
+        };
         for id in progress.graph.ids() {
             progress.visit(id)?;
         }
@@ -186,7 +202,9 @@ impl<'a> Progress<'a> {
 
     /// The wanted nodes, in topological order.
     pub fn wanted(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.graph.ids().filter(|id| *self.state(*id) != State::Unwanted)
+        self.graph
+            .ids()
+            .filter(|id| *self.state(*id) != State::Unwanted)
     }
 
     /// Takes the nodes that became ready to run since the last call.
@@ -219,9 +237,20 @@ impl<'a> Progress<'a> {
 
     /// Takes in the record of a node that ran, or was found after all.
     pub fn finished(&mut self, id: NodeId, record: &Record, cached: bool) -> Result<(), PlanError> {
-        let outputs = record.outputs.iter().map(|(name, digest)| (name.as_str(), *digest));
+        let outputs = record
+            .outputs
+            .iter()
+            .map(|(name, digest)| (name.as_str(), *digest));
         let content = content(outputs);
-        self.settle(id, record.key, record.verdict, cached, record.duration_ms, content, &record.message);
+        self.settle(
+            id,
+            record.key,
+            record.verdict,
+            cached,
+            record.duration_ms,
+            content,
+            &record.message,
+        );
         self.expand(id, &record.facts)?;
         self.visit_below(id)
     }
@@ -229,16 +258,30 @@ impl<'a> Progress<'a> {
     /// Takes in that a node could not be run.
     pub fn broken(&mut self, id: NodeId, message: &str) -> Result<(), PlanError> {
         if let Some(key) = self.state(id).key() {
-            self.move_to(id, State::Broken { key, message: message.into() });
+            self.move_to(
+                id,
+                State::Broken {
+                    key,
+                    message: message.into(),
+                },
+            );
         }
         self.visit_below(id)
     }
 
     /// Turns a node that ran again and gave other bytes into a failed one.
     pub fn differs(&mut self, id: NodeId, message: &str) {
-        if let State::Done { key, duration_ms, .. } = *self.state(id) {
+        if let State::Done {
+            key, duration_ms, ..
+        } = *self.state(id)
+        {
             let message = message.into();
-            self.states[id.index()] = State::Failed { key, cached: false, duration_ms, message };
+            self.states[id.index()] = State::Failed {
+                key,
+                cached: false,
+                duration_ms,
+                message,
+            };
         }
     }
 
@@ -246,7 +289,12 @@ impl<'a> Progress<'a> {
     pub fn abandon(&mut self, reason: &str) {
         for id in self.graph.ids() {
             if !self.state(id).is_settled() {
-                self.move_to(id, State::Skipped { reason: reason.into() });
+                self.move_to(
+                    id,
+                    State::Skipped {
+                        reason: reason.into(),
+                    },
+                );
             }
         }
     }
@@ -256,7 +304,10 @@ impl<'a> Progress<'a> {
         self.settled.push(id);
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the fields of a record, from two shapes of it")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the fields of a record, from two shapes of it"
+    )]
     fn settle(
         &mut self,
         id: NodeId,
@@ -268,10 +319,18 @@ impl<'a> Progress<'a> {
         message: &str,
     ) {
         let state = match verdict {
-            Verdict::Succeeded => State::Done { key, cached, duration_ms, content },
-            Verdict::Failed => {
-                State::Failed { key, cached, duration_ms, message: message.into() }
-            }
+            Verdict::Succeeded => State::Done {
+                key,
+                cached,
+                duration_ms,
+                content,
+            },
+            Verdict::Failed => State::Failed {
+                key,
+                cached,
+                duration_ms,
+                message: message.into(),
+            },
         };
         self.move_to(id, state);
     }
@@ -341,7 +400,8 @@ impl<'a> Progress<'a> {
     }
 
     fn expand(&mut self, id: NodeId, facts: &str) -> Result<(), PlanError> {
-        if self.graph.node(id).kind != Kind::Match || !matches!(self.state(id), State::Done { .. }) {
+        if self.graph.node(id).kind != Kind::Match || !matches!(self.state(id), State::Done { .. })
+        {
             return Ok(());
         }
         let matched: Matched = serde_json::from_str(facts)
@@ -382,7 +442,10 @@ fn content<'r>(outputs: impl Iterator<Item = (&'r str, Digest)>) -> Content {
     ];
     outputs
         .filter_map(|(name, digest)| {
-            TAKEN.iter().find(|taken| taken.word() == name).map(|taken| (*taken, digest))
+            TAKEN
+                .iter()
+                .find(|taken| taken.word() == name)
+                .map(|taken| (*taken, digest))
         })
         .collect()
 }

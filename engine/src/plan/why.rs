@@ -71,7 +71,11 @@ fn compare(path: &str, old: &Value, new: &Value, found: &mut impl FnMut(String, 
         return;
     }
     let below = |key: &str| {
-        if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+        if path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{path}.{key}")
+        }
     };
     match (old, new) {
         (Value::Object(a), Value::Object(b)) => {

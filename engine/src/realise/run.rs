@@ -69,7 +69,10 @@ pub fn realise(
     let start = Instant::now();
     observer.event(Event::RunStarted {
         wanted: progress.wanted().count(),
-        fresh: progress.wanted().filter(|id| progress.state(*id).is_settled()).count(),
+        fresh: progress
+            .wanted()
+            .filter(|id| progress.state(*id).is_settled())
+            .count(),
     });
     let ready = progress.take_ready();
     let mut run = Run {
@@ -88,7 +91,9 @@ pub fn realise(
     };
     run.report_settled();
     if !run.ready.is_empty() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         runtime.block_on(run.drive())?;
     }
     run.report_settled();
@@ -143,7 +148,8 @@ impl Run<'_, '_> {
                 () = either(&mut interrupt, &mut terminate) => self.stop("the run was interrupted"),
             }
         }
-        self.progress.abandon(self.stopped.unwrap_or("it never became ready"));
+        self.progress
+            .abandon(self.stopped.unwrap_or("it never became ready"));
         Ok(())
     }
 
@@ -159,22 +165,35 @@ impl Run<'_, '_> {
         if self.stopped.is_some() {
             return;
         }
-        self.ready.sort_by_key(|id| (self.progress.graph().node(*id).kind, std::cmp::Reverse(*id)));
+        self.ready
+            .sort_by_key(|id| (self.progress.graph().node(*id).kind, std::cmp::Reverse(*id)));
         let mut later = Vec::new();
         while let Some(id) = self.ready.pop() {
-            let State::Stale { key } = *self.progress.state(id) else { continue };
+            let State::Stale { key } = *self.progress.state(id) else {
+                continue;
+            };
             if let Some(running) = self.running.get_mut(&key) {
                 running.sharers.push(id);
                 continue;
             }
             let kind = self.progress.graph().node(id).kind;
-            let weight = self.recipes.weight(kind, self.options.jobs).min(self.options.jobs);
+            let weight = self
+                .recipes
+                .weight(kind, self.options.jobs)
+                .min(self.options.jobs);
             if self.used > 0 && self.used + weight > self.options.jobs {
                 later.push(id);
                 continue;
             }
             self.used += weight;
-            self.running.insert(key, Running { id, sharers: Vec::new(), weight });
+            self.running.insert(
+                key,
+                Running {
+                    id,
+                    sharers: Vec::new(),
+                    weight,
+                },
+            );
             self.launch(id, key, sender.clone());
         }
         self.ready = later;
@@ -182,8 +201,16 @@ impl Run<'_, '_> {
 
     fn launch(&self, id: NodeId, key: Digest, sender: mpsc::UnboundedSender<Told>) {
         let node = self.progress.graph().node(id);
-        let why = if self.progress.is_forced(id) { "asked to run again" } else { "" };
-        self.observer.event(Event::NodeStarted { kind: node.kind, name: &node.name, why });
+        let why = if self.progress.is_forced(id) {
+            "asked to run again"
+        } else {
+            ""
+        };
+        self.observer.event(Event::NodeStarted {
+            kind: node.kind,
+            name: &node.name,
+            why,
+        });
         let work = Work {
             id,
             key,
@@ -205,14 +232,26 @@ impl Run<'_, '_> {
             Told::Note { id, text } => {
                 let node = self.progress.graph().node(id);
                 let (kind, name) = (node.kind, &*node.name);
-                self.observer.event(Event::NodeNote { kind, name, text: &text });
+                self.observer.event(Event::NodeNote {
+                    kind,
+                    name,
+                    text: &text,
+                });
                 return Ok(());
             }
-            Told::Recorded { key, record, cached, difference } => {
-                let Some(running) = self.running.remove(&key) else { return Ok(()) };
+            Told::Recorded {
+                key,
+                record,
+                cached,
+                difference,
+            } => {
+                let Some(running) = self.running.remove(&key) else {
+                    return Ok(());
+                };
                 self.used -= running.weight;
                 if record.verdict == Verdict::Failed && !self.options.keep_going {
-                    self.stopped.get_or_insert("an earlier node failed; `--keep-going` goes on");
+                    self.stopped
+                        .get_or_insert("an earlier node failed; `--keep-going` goes on");
                 }
                 self.progress.finished(running.id, &record, cached)?;
                 for id in running.sharers {
@@ -223,10 +262,13 @@ impl Run<'_, '_> {
                 }
             }
             Told::Broken { key, message, log } => {
-                let Some(running) = self.running.remove(&key) else { return Ok(()) };
+                let Some(running) = self.running.remove(&key) else {
+                    return Ok(());
+                };
                 self.used -= running.weight;
                 if !self.options.keep_going {
-                    self.stopped.get_or_insert("an earlier node broke; `--keep-going` goes on");
+                    self.stopped
+                        .get_or_insert("an earlier node broke; `--keep-going` goes on");
                 }
                 for id in std::iter::once(running.id).chain(running.sharers) {
                     // What was interrupted has no log that tells why.
@@ -253,12 +295,17 @@ impl Run<'_, '_> {
         let node = self.progress.graph().node(id);
         let state = self.progress.state(id);
         let (verdict, cached, duration_ms, reason) = match state {
-            State::Done { cached, duration_ms, .. } => {
-                (OutcomeVerdict::Succeeded, *cached, *duration_ms, "")
-            }
-            State::Failed { cached, duration_ms, message, .. } => {
-                (OutcomeVerdict::Failed, *cached, *duration_ms, &**message)
-            }
+            State::Done {
+                cached,
+                duration_ms,
+                ..
+            } => (OutcomeVerdict::Succeeded, *cached, *duration_ms, ""),
+            State::Failed {
+                cached,
+                duration_ms,
+                message,
+                ..
+            } => (OutcomeVerdict::Failed, *cached, *duration_ms, &**message),
             State::Broken { message, .. } => (OutcomeVerdict::Broken, false, 0, &**message),
             State::Skipped { reason } => (OutcomeVerdict::Skipped, false, 0, &**reason),
             State::Unwanted | State::Waiting | State::Stale { .. } => {
@@ -268,13 +315,24 @@ impl Run<'_, '_> {
         let key = state.key();
         let log = if verdict == OutcomeVerdict::Failed {
             let record = key.and_then(|key| self.store.record(&key).ok().flatten());
-            record.and_then(|record| record.log).map(|log| self.store.blob_path(&log))
+            record
+                .and_then(|record| record.log)
+                .map(|log| self.store.blob_path(&log))
         } else {
             self.logs.get(&id).cloned()
         };
         let name = node.name.to_string();
         let reason = reason.to_owned();
-        NodeReport { kind: node.kind, name, verdict, cached, key, reason, log, duration_ms }
+        NodeReport {
+            kind: node.kind,
+            name,
+            verdict,
+            cached,
+            key,
+            reason,
+            log,
+            duration_ms,
+        }
     }
 }
 

@@ -50,7 +50,11 @@ impl Execute for Pretend {
         let store = self.store.lock().unwrap().clone().unwrap();
         let content = match self.rules.get(&full) {
             Some(Rule::Fails) => {
-                return Ok(Finished::failure("it failed".into(), BTreeMap::new(), String::new()));
+                return Ok(Finished::failure(
+                    "it failed".into(),
+                    BTreeMap::new(),
+                    String::new(),
+                ));
             }
             Some(Rule::Breaks) => return Err(Broken::Infrastructure("no disk".into())),
             Some(Rule::Gives(content)) => (*content).to_owned(),
@@ -64,10 +68,16 @@ impl Execute for Pretend {
             Kind::Rootfs => "initrd",
             Kind::Match | Kind::Boot => "answer",
         };
-        let facts = serde_json::json!(Matched { boards: vec!["board".into()] }).to_string();
+        let facts = serde_json::json!(Matched {
+            boards: vec!["board".into()]
+        })
+        .to_string();
         assert!(job.kind != Kind::Kernel || job.inputs.contains_key(&Slot::Config));
         let digest = store.put_bytes(content.as_bytes()).unwrap();
-        Ok(Finished::success(BTreeMap::from([(output.to_owned(), digest)]), facts))
+        Ok(Finished::success(
+            BTreeMap::from([(output.to_owned(), digest)]),
+            facts,
+        ))
     }
 
     fn weight(&self, _: Kind, _: usize) -> usize {
@@ -82,19 +92,42 @@ impl Observer for Silent {
 }
 
 fn text(text: &str) -> ProjectFile {
-    ProjectFile { path: "x.c".into(), text: text.into() }
+    ProjectFile {
+        path: "x.c".into(),
+        text: text.into(),
+    }
 }
 
 fn catalog() -> Catalog {
     let mut catalog = Catalog::default();
     let name = |name: &str| name.to_owned();
-    let origin = SourceOrigin::Debian { package: name("linux"), suite: name("bookworm") };
-    let source = Source { name: name("linux"), origin, patches: vec![] };
+    let origin = SourceOrigin::Debian {
+        package: name("linux"),
+        suite: name("bookworm"),
+    };
+    let source = Source {
+        name: name("linux"),
+        origin,
+        patches: vec![],
+    };
     catalog.sources.insert(name("linux"), source);
-    let origin =
-        BaseOrigin::Debian { suite: name("bookworm"), arch: name("amd64"), packages: vec![] };
-    catalog.bases.insert(name("base"), Base { name: name("base"), origin });
-    let image = Image { name: name("image"), base: name("base"), packages: vec![] };
+    let origin = BaseOrigin::Debian {
+        suite: name("bookworm"),
+        arch: name("amd64"),
+        packages: vec![],
+    };
+    catalog.bases.insert(
+        name("base"),
+        Base {
+            name: name("base"),
+            origin,
+        },
+    );
+    let image = Image {
+        name: name("image"),
+        base: name("base"),
+        packages: vec![],
+    };
     catalog.images.insert(name("image"), image);
     let toolchain = Toolchain {
         name: name("gcc"),
@@ -116,11 +149,15 @@ fn catalog() -> Catalog {
         let defconfig = Defconfig {
             arch: name("x86"),
             name: name(defconfig),
-            recipe: ConfigRecipe::Defconfig { target: name(defconfig) },
+            recipe: ConfigRecipe::Defconfig {
+                target: name(defconfig),
+            },
             fixups: vec![],
             toolchains: vec![],
         };
-        catalog.defconfigs.insert((name("x86"), defconfig.name.clone()), defconfig);
+        catalog
+            .defconfigs
+            .insert((name("x86"), defconfig.name.clone()), defconfig);
     }
     let machine = QemuMachine {
         binary: name("qemu"),
@@ -141,12 +178,21 @@ fn catalog() -> Catalog {
         lava: None,
     };
     catalog.boards.insert(name("board"), board);
-    let rootfs = Rootfs { name: name("rootfs"), toolchain: name("gcc"), init: text("init") };
+    let rootfs = Rootfs {
+        name: name("rootfs"),
+        toolchain: name("gcc"),
+        init: text("init"),
+    };
     catalog.rootfses.insert(name("rootfs"), rootfs);
     for (suite, manual) in [("general", false), ("panic", true)] {
         let program = text(suite);
-        let suite =
-            Suite { name: name(suite), program, manual, silence_secs: 60, total_secs: 150 };
+        let suite = Suite {
+            name: name(suite),
+            program,
+            manual,
+            silence_secs: 60,
+            total_secs: 150,
+        };
         catalog.suites.insert(suite.name.clone(), suite);
     }
     catalog
@@ -161,18 +207,36 @@ fn lock(catalog: &Catalog) -> Lock {
             sha256: "0".repeat(64),
             url: format!("http://mirror/{name}.deb"),
         };
-        (name.clone(), Pin { name, request, files: vec![file] })
+        (
+            name.clone(),
+            Pin {
+                name,
+                request,
+                files: vec![file],
+            },
+        )
     });
-    Lock { pins: pins.collect() }
+    Lock {
+        pins: pins.collect(),
+    }
 }
 
 /// Realises and gives `verdict node` lines for what was wanted, and what ran.
 fn run(dir: &Path, catalog: &Catalog, rules: &[(&str, Rule)], change: &dyn Fn(&mut Call)) -> Ran {
-    let mut call = Call { patterns: vec![], keep_going: true, retry_failed: false, rebuild: false };
+    let mut call = Call {
+        patterns: vec![],
+        keep_going: true,
+        retry_failed: false,
+        rebuild: false,
+    };
     change(&mut call);
     let store = Arc::new(Store::open(dir).unwrap());
     let lock = lock(catalog);
-    let world = World { catalog, lock: &lock, worker_uid: 1000 };
+    let world = World {
+        catalog,
+        lock: &lock,
+        worker_uid: 1000,
+    };
     let graph = Graph::new(&world).unwrap();
     let records = store.load_records().unwrap();
     let selection = Selection::of(&call.patterns, None).unwrap();
@@ -188,18 +252,37 @@ fn run(dir: &Path, catalog: &Catalog, rules: &[(&str, Rule)], change: &dyn Fn(&m
     let pretend = Arc::new(Pretend {
         store: Mutex::new(Some(Arc::clone(&store))),
         ran: Mutex::default(),
-        rules: rules.iter().map(|(name, rule)| ((*name).to_owned(), rule.clone())).collect(),
+        rules: rules
+            .iter()
+            .map(|(name, rule)| ((*name).to_owned(), rule.clone()))
+            .collect(),
     });
     let recipes: Arc<dyn Execute> = Arc::<Pretend>::clone(&pretend);
-    let options = Options { jobs: 2, keep_going: call.keep_going };
+    let options = Options {
+        jobs: 2,
+        keep_going: call.keep_going,
+    };
     let report = realise(&mut progress, &store, &recipes, options, &Silent).unwrap();
     let mut ran = pretend.ran.lock().unwrap().clone();
     ran.sort();
     let line = |node: &NodeReport| {
-        let reason = if node.reason.is_empty() { String::new() } else { format!(" ({})", node.reason) };
-        format!("{:?}{} {}:{}{reason}", node.verdict, if node.cached { "*" } else { "" }, node.kind, node.name)
+        let reason = if node.reason.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", node.reason)
+        };
+        format!(
+            "{:?}{} {}:{}{reason}",
+            node.verdict,
+            if node.cached { "*" } else { "" },
+            node.kind,
+            node.name
+        )
     };
-    Ran { ran, lines: report.nodes.iter().map(line).collect() }
+    Ran {
+        ran,
+        lines: report.nodes.iter().map(line).collect(),
+    }
 }
 
 struct Call {
@@ -223,11 +306,35 @@ const SAME: [(&str, Rule); 2] = [
 fn equal_configs_share_kernel_match_and_boot() {
     let dir = tempfile::tempdir().unwrap();
     let ran = run(dir.path(), &catalog(), &SAME, &|_| ());
-    let count = |prefix: &str| ran.ran.iter().filter(|name| name.starts_with(prefix)).count();
-    assert_eq!((count("config:"), count("kernel:"), count("match:"), count("boot:")), (2, 1, 1, 1));
-    assert!(ran.lines.iter().all(|line| line.starts_with("Succeeded")), "{:#?}", ran.lines);
-    assert!(ran.lines.iter().any(|line| line.ends_with("boot:linux/x86/two/gcc/board/general")));
-    assert!(!ran.lines.iter().any(|line| line.ends_with("/panic")), "manual suites stay out");
+    let count = |prefix: &str| {
+        ran.ran
+            .iter()
+            .filter(|name| name.starts_with(prefix))
+            .count()
+    };
+    assert_eq!(
+        (
+            count("config:"),
+            count("kernel:"),
+            count("match:"),
+            count("boot:")
+        ),
+        (2, 1, 1, 1)
+    );
+    assert!(
+        ran.lines.iter().all(|line| line.starts_with("Succeeded")),
+        "{:#?}",
+        ran.lines
+    );
+    assert!(
+        ran.lines
+            .iter()
+            .any(|line| line.ends_with("boot:linux/x86/two/gcc/board/general"))
+    );
+    assert!(
+        !ran.lines.iter().any(|line| line.ends_with("/panic")),
+        "manual suites stay out"
+    );
 }
 
 #[test]
@@ -235,18 +342,33 @@ fn a_second_run_does_nothing_and_an_edit_runs_only_what_follows() {
     let dir = tempfile::tempdir().unwrap();
     let mut catalog = catalog();
     run(dir.path(), &catalog, &[], &|_| ());
-    assert_eq!(run(dir.path(), &catalog, &[], &|_| ()).ran, Vec::<String>::new());
+    assert_eq!(
+        run(dir.path(), &catalog, &[], &|_| ()).ran,
+        Vec::<String>::new()
+    );
     let key = ("x86".to_owned(), "one".to_owned());
     catalog.defconfigs.get_mut(&key).unwrap().recipe = ConfigRecipe::Tiny;
     // The same bytes come out: early cutoff after the config.
-    assert_eq!(run(dir.path(), &catalog, &[], &|_| ()).ran, ["config:linux/x86/one/gcc"]);
-    catalog.defconfigs.get_mut(&key).unwrap().recipe =
-        ConfigRecipe::Randconfig { seed: 1, probability: String::new() };
+    assert_eq!(
+        run(dir.path(), &catalog, &[], &|_| ()).ran,
+        ["config:linux/x86/one/gcc"]
+    );
+    catalog.defconfigs.get_mut(&key).unwrap().recipe = ConfigRecipe::Randconfig {
+        seed: 1,
+        probability: String::new(),
+    };
     let rules = [
         ("config:linux/x86/one/gcc", Rule::Gives("other")),
         ("kernel:linux/x86/one/gcc", Rule::Gives("other image")),
     ];
-    insta::assert_debug_snapshot!(run(dir.path(), &catalog, &rules, &|_| ()).ran, @"");
+    insta::assert_debug_snapshot!(run(dir.path(), &catalog, &rules, &|_| ()).ran, @r#"
+    [
+        "boot:linux/x86/one/gcc/board/general",
+        "config:linux/x86/one/gcc",
+        "kernel:linux/x86/one/gcc",
+        "match:linux/x86/one/gcc",
+    ]
+    "#);
 }
 
 #[test]
@@ -256,7 +378,10 @@ fn a_board_edit_matches_again_and_builds_nothing() {
     run(dir.path(), &catalog, &SAME, &|_| ());
     let board = catalog.boards.get_mut("board").unwrap();
     board.requires = Predicate::Any(vec![Predicate::All(vec![])]);
-    assert_eq!(run(dir.path(), &catalog, &SAME, &|_| ()).ran, ["match:linux/x86/one/gcc"]);
+    assert_eq!(
+        run(dir.path(), &catalog, &SAME, &|_| ()).ran,
+        ["match:linux/x86/one/gcc"]
+    );
 }
 
 #[test]
@@ -266,7 +391,10 @@ fn an_image_with_the_same_bytes_rebuilds_no_kernel() {
     let rules = [("image:image", Rule::Gives("the same image"))];
     run(dir.path(), &catalog, &rules, &|_| ());
     catalog.images.get_mut("image").unwrap().packages = vec!["bc".into()];
-    assert_eq!(run(dir.path(), &catalog, &rules, &|_| ()).ran, ["image:image"]);
+    assert_eq!(
+        run(dir.path(), &catalog, &rules, &|_| ()).ran,
+        ["image:image"]
+    );
 }
 
 #[test]
@@ -277,13 +405,31 @@ fn failures_are_recorded_and_breakage_is_not() {
         ("kernel:linux/x86/two/gcc", Rule::Breaks),
     ];
     let first = run(dir.path(), &catalog(), &rules, &|_| ());
-    let told: Vec<&String> =
-        first.lines.iter().filter(|line| line.contains("kernel:") || line.contains("boot:")).collect();
-    insta::assert_debug_snapshot!(told, @"");
-    let kernels = |ran: Ran| ran.ran.into_iter().filter(|n| n.starts_with("kernel")).collect::<Vec<_>>();
+    let mut told: Vec<&String> = first
+        .lines
+        .iter()
+        .filter(|line| line.contains("kernel:") || line.contains("boot:"))
+        .collect();
+    told.sort();
+    insta::assert_debug_snapshot!(told, @r#"
+    [
+        "Broken kernel:linux/x86/two/gcc (no disk)",
+        "Failed kernel:linux/x86/one/gcc (it failed)",
+        "Skipped boot:linux/x86/one/gcc/board/general (`kernel:linux/x86/one/gcc` failed)",
+        "Skipped boot:linux/x86/two/gcc/board/general (`kernel:linux/x86/two/gcc` is broken)",
+    ]
+    "#);
+    let kernels = |ran: Ran| {
+        ran.ran
+            .into_iter()
+            .filter(|n| n.starts_with("kernel"))
+            .collect::<Vec<_>>()
+    };
     let again = run(dir.path(), &catalog(), &[], &|_| ());
     assert_eq!(kernels(again), ["kernel:linux/x86/two/gcc"]);
-    let retried = run(dir.path(), &catalog(), &[], &|call| call.retry_failed = true);
+    let retried = run(dir.path(), &catalog(), &[], &|call| {
+        call.retry_failed = true
+    });
     assert_eq!(kernels(retried), ["kernel:linux/x86/one/gcc"]);
 }
 
@@ -299,10 +445,19 @@ fn a_rebuild_compares_bytes_and_keeps_the_record() {
     };
     let same = rebuild(&[]);
     assert_eq!(same.ran, ["kernel:linux/x86/one/gcc"]);
-    assert_eq!(same.lines.last().unwrap(), "Succeeded kernel:linux/x86/one/gcc");
+    assert_eq!(
+        same.lines.last().unwrap(),
+        "Succeeded kernel:linux/x86/one/gcc"
+    );
     let other = rebuild(&[("kernel:linux/x86/one/gcc", Rule::Gives("other"))]);
-    insta::assert_snapshot!(other.lines.last().unwrap(), @"");
-    assert_eq!(run(dir.path(), &catalog(), &[], &|_| ()).ran, Vec::<String>::new());
+    insta::assert_snapshot!(
+        other.lines.last().unwrap(),
+        @"Failed kernel:linux/x86/one/gcc (built again, it gives other bytes: image)"
+    );
+    assert_eq!(
+        run(dir.path(), &catalog(), &[], &|_| ()).ran,
+        Vec::<String>::new()
+    );
 }
 
 #[test]
@@ -311,7 +466,11 @@ fn a_manual_suite_runs_when_it_is_named() {
     let ran = run(dir.path(), &catalog(), &SAME, &|call| {
         call.patterns = vec!["linux/*/one/gcc/board/panic".into()];
     });
-    let boots: Vec<&String> = ran.ran.iter().filter(|name| name.starts_with("boot")).collect();
+    let boots: Vec<&String> = ran
+        .ran
+        .iter()
+        .filter(|name| name.starts_with("boot"))
+        .collect();
     assert_eq!(boots, ["boot:linux/x86/one/gcc/board/panic"]);
     assert!(!ran.ran.iter().any(|name| name.contains("/two/")));
 }
@@ -319,14 +478,25 @@ fn a_manual_suite_runs_when_it_is_named() {
 #[test]
 fn a_failure_stops_the_rest_unless_told_to_go_on() {
     let dir = tempfile::tempdir().unwrap();
-    let rules = [("fetch:source/linux", Rule::Fails), ("fetch:base/base", Rule::Fails)];
-    let ran = run(dir.path(), &catalog(), &rules, &|call| call.keep_going = false);
+    let rules = [
+        ("fetch:source/linux", Rule::Fails),
+        ("fetch:base/base", Rule::Fails),
+    ];
+    let ran = run(dir.path(), &catalog(), &rules, &|call| {
+        call.keep_going = false
+    });
     assert!(!ran.ran.contains(&"image:image".to_owned()));
     assert!(
-        ran.lines.iter().any(|line| line.contains("Skipped") && line.contains("--keep-going")),
+        ran.lines
+            .iter()
+            .any(|line| line.contains("Skipped") && line.contains("--keep-going")),
         "{:#?}",
         ran.lines
     );
     let record = Store::open(dir.path()).unwrap().load_records().unwrap();
-    assert!(record.iter().any(|record| record.verdict() == Verdict::Failed));
+    assert!(
+        record
+            .iter()
+            .any(|record| record.verdict() == Verdict::Failed)
+    );
 }

@@ -64,16 +64,26 @@ impl Work {
         // The loop must hear of every worker's end, also of one that hit a bug.
         let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.work(sender)))
             .unwrap_or_else(|_| {
-                Err((StoreOr::Message("the engine failed while running this node".into()), None))
+                Err((
+                    StoreOr::Message("the engine failed while running this node".into()),
+                    None,
+                ))
             })
-            .unwrap_or_else(|(error, log)| Told::Broken { key, message: error.message(), log });
+            .unwrap_or_else(|(error, log)| Told::Broken {
+                key,
+                message: error.message(),
+                log,
+            });
         // A closed channel means the loop is gone, and with it anyone who could care.
         let _ = sender.send(told);
     }
 
     fn work(&self, sender: &UnboundedSender<Told>) -> Result<Told, (StoreOr, Option<PathBuf>)> {
         let note = |text: &str| {
-            let _ = sender.send(Told::Note { id: self.id, text: text.to_owned() });
+            let _ = sender.send(Told::Note {
+                id: self.id,
+                text: text.to_owned(),
+            });
         };
         let store = &self.store;
         let fail = |error: StoreError| (StoreOr::Store(error), None);
@@ -87,12 +97,21 @@ impl Work {
         let before = store.record(&self.key).map_err(fail)?;
         if let (Some(record), false) = (&before, self.forced) {
             let (key, record) = (self.key, Box::new(record.clone()));
-            return Ok(Told::Recorded { key, record, cached: true, difference: None });
+            return Ok(Told::Recorded {
+                key,
+                record,
+                cached: true,
+                difference: None,
+            });
         }
         let work = store.work_dir("log").map_err(fail)?;
         let log_path = work.path().join("log");
-        let log = File::create(&log_path)
-            .map_err(|error| (StoreOr::Message(format!("cannot write its log: {error}")), None))?;
+        let log = File::create(&log_path).map_err(|error| {
+            (
+                StoreOr::Message(format!("cannot write its log: {error}")),
+                None,
+            )
+        })?;
         let (started_ms, start) = (now_ms(), Instant::now());
         let job = Job {
             kind: self.kind,
@@ -104,8 +123,12 @@ impl Work {
         };
         let result = self.recipes.execute(&job);
         let log = store.take_file(log_path).map_err(fail)?;
-        let finished = result
-            .map_err(|broken| (StoreOr::Message(broken.message()), Some(store.blob_path(&log))))?;
+        let finished = result.map_err(|broken| {
+            (
+                StoreOr::Message(broken.message()),
+                Some(store.blob_path(&log)),
+            )
+        })?;
         let manifest = manifest(self.kind, &self.params, &self.inputs).to_string();
         let record = Record {
             version: Record::VERSION,
@@ -127,7 +150,12 @@ impl Work {
             store.commit(&record).map_err(fail)?;
         }
         let (key, record) = (self.key, Box::new(record));
-        Ok(Told::Recorded { key, record, cached: false, difference })
+        Ok(Told::Recorded {
+            key,
+            record,
+            cached: false,
+            difference,
+        })
     }
 }
 
@@ -154,15 +182,28 @@ fn difference(before: &Record, after: &Record) -> Option<String> {
     let names: Vec<&str> = before
         .outputs
         .keys()
-        .chain(after.outputs.keys().filter(|name| !before.outputs.contains_key(*name)))
+        .chain(
+            after
+                .outputs
+                .keys()
+                .filter(|name| !before.outputs.contains_key(*name)),
+        )
         .filter(|name| before.outputs.get(*name) != after.outputs.get(*name))
         .map(String::as_str)
         .collect();
-    Some(format!("built again, it gives other bytes: {}", names.join(", ")))
+    Some(format!(
+        "built again, it gives other bytes: {}",
+        names.join(", ")
+    ))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the time of a run is recorded, never an input")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the time of a run is recorded, never an input"
+)]
 fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -27,7 +27,11 @@ impl Recipes {
     pub(super) fn base(&self, job: &Job<'_>) -> Result<Finished, Broken> {
         let base = self.catalog.bases.get(job.name);
         let base = base.ok_or_else(|| Broken::Unresolved(job.name.to_owned()))?;
-        let BaseOrigin::Debian { suite, arch, packages } = &base.origin;
+        let BaseOrigin::Debian {
+            suite,
+            arch,
+            packages,
+        } = &base.origin;
         // A world-readable place: an ordinary user's mmdebstrap reads it under other uids.
         let work = tempfile::Builder::new()
             .prefix("engine-base-")
@@ -58,7 +62,10 @@ impl Recipes {
         (job.note)(&format!("makes the {suite} root filesystem for {arch}"));
         run(command, "mmdebstrap", job)?;
         let tar = self.tools.store.put_file(&out)?;
-        Ok(Finished::success(BTreeMap::from([("tar".to_owned(), tar)]), String::new()))
+        Ok(Finished::success(
+            BTreeMap::from([("tar".to_owned(), tar)]),
+            String::new(),
+        ))
     }
 }
 
@@ -67,17 +74,26 @@ impl Recipes {
 fn run(mut command: Command, program: &'static str, job: &Job<'_>) -> Result<(), Broken> {
     let log = || job.log.try_clone().map_err(file("open", Path::new("log")));
     command.stdin(Stdio::null()).stdout(log()?).stderr(log()?);
-    let mut child =
-        command.spawn().map_err(|_| Broken::Missing { program, package: program })?;
+    let mut child = command.spawn().map_err(|_| Broken::Missing {
+        program,
+        package: program,
+    })?;
     loop {
-        let ended = child.try_wait().map_err(file("wait for", Path::new(program)))?;
+        let ended = child
+            .try_wait()
+            .map_err(file("wait for", Path::new(program)))?;
         if let Some(status) = ended {
             if status.success() {
                 return Ok(());
             }
             let log = super::step::read_log(job.log);
-            let line = log.lines().rfind(|line| line.starts_with("E: ")).unwrap_or("see the log");
-            return Err(Broken::Infrastructure(format!("`{program}` ended with {status}: {line}")));
+            let line = log
+                .lines()
+                .rfind(|line| line.starts_with("E: "))
+                .unwrap_or("see the log");
+            return Err(Broken::Infrastructure(format!(
+                "`{program}` ended with {status}: {line}"
+            )));
         }
         if job.cancel.is_cancelled() {
             // mmdebstrap tidies up its mounts on SIGTERM.

@@ -65,7 +65,11 @@ impl Recipes {
     fn boot_once(&self, job: &Job<'_>, boot: &BootJob, path: &Path) -> Result<LabBoot, Broken> {
         let console = File::create(path).map_err(file("write", path))?;
         let mut both = Both(&console, job.log);
-        match self.tools.lab.boot(boot, &mut both, &|| job.cancel.is_cancelled()) {
+        match self
+            .tools
+            .lab
+            .boot(boot, &mut both, &|| job.cancel.is_cancelled())
+        {
             Err(LabError::Cancelled) => Err(Broken::Cancelled),
             other => Ok(other?),
         }
@@ -78,15 +82,22 @@ impl Recipes {
         machine: &QemuMachine,
         work: &Path,
     ) -> Result<Option<PathBuf>, Broken> {
-        let Some(dtbs): Option<&Digest> = job.inputs.get(&Slot::Dtbs) else { return Ok(None) };
+        let Some(dtbs): Option<&Digest> = job.inputs.get(&Slot::Dtbs) else {
+            return Ok(None);
+        };
         let tree = work.join("dtbs");
         std::fs::create_dir(&tree).map_err(file("make", &tree))?;
-        self.tools.sandbox.unpack(&self.tools.store.blob_path(dtbs), &tree, false)?;
+        self.tools
+            .sandbox
+            .unpack(&self.tools.store.blob_path(dtbs), &tree, false)?;
         let path = tree.join(&machine.dtb);
         if path.is_file() {
             return Ok(Some(path));
         }
-        Err(Broken::Infrastructure(format!("the build has no device tree `{}`", machine.dtb)))
+        Err(Broken::Infrastructure(format!(
+            "the build has no device tree `{}`",
+            machine.dtb
+        )))
     }
 }
 

@@ -90,5 +90,7 @@ const INFRASTRUCTURE: [&str; 7] = [
 
 /// The infrastructure fault a log tells of, if any.
 pub fn infrastructure_fault(log: &str) -> Option<&str> {
-    log.lines().find(|line| INFRASTRUCTURE.iter().any(|mark| line.contains(mark))).map(str::trim)
+    log.lines()
+        .find(|line| INFRASTRUCTURE.iter().any(|mark| line.contains(mark)))
+        .map(str::trim)
 }

@@ -69,8 +69,10 @@ mk olddefconfig
 impl Recipes {
     /// Outputs `config` and `fixups.json`; facts: the fixups that did not stick.
     pub(super) fn config(&self, job: &Job<'_>) -> Result<Finished, Broken> {
-        let (arch, defconfig, toolchain) =
-            self.world().build(job.name).ok_or_else(|| Broken::Unresolved(job.name.to_owned()))?;
+        let (arch, defconfig, toolchain) = self
+            .world()
+            .build(job.name)
+            .ok_or_else(|| Broken::Unresolved(job.name.to_owned()))?;
         let tools = &self.tools;
         let image = tools.image_tree(job)?;
         let source = tools.tree(job, Slot::Source, true)?;
@@ -81,7 +83,10 @@ impl Recipes {
         tools.write(&build.join("fixups.config"), fixups)?;
         let mut env = BTreeMap::from([
             ("ARCH".to_owned(), arch.kernel_arch.clone()),
-            ("MAKE_VARIABLES".to_owned(), make_words(&toolchain.make_variables())),
+            (
+                "MAKE_VARIABLES".to_owned(),
+                make_words(&toolchain.make_variables()),
+            ),
         ]);
         let script = match &defconfig.recipe {
             ConfigRecipe::Defconfig { target } => {
@@ -103,7 +108,12 @@ impl Recipes {
         };
         let script = format!("{MAKE}{script}");
         let binds = vec![bind(&source.path, SRC, true)];
-        let step = Step { script: &script, env, user: User::Worker, binds };
+        let step = Step {
+            script: &script,
+            env,
+            user: User::Worker,
+            binds,
+        };
         if let End::Failure(message) = tools.step(job, &image.path, build, step)? {
             return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
         }
@@ -117,7 +127,11 @@ impl Recipes {
             }
         };
         let reports = outcomes(&wanted, &config, &source.path)?;
-        let lost = |strength| reports.iter().filter(move |r| !r.kept && r.strength == strength);
+        let lost = |strength| {
+            reports
+                .iter()
+                .filter(move |r| !r.kept && r.strength == strength)
+        };
         let failed = lost(Strength::Must).map(|report| report.outcome.as_str());
         let failed = failed.collect::<Vec<_>>().join("; ");
         let dropped: Vec<&FixupReport> = reports.iter().filter(|report| !report.kept).collect();
@@ -139,7 +153,10 @@ impl Recipes {
 /// The last word on every symbol.
 fn wanted(defconfig: &Defconfig) -> BTreeMap<&str, (Strength, &Value)> {
     let symbols = defconfig.fixups.iter().flat_map(|fixup| {
-        fixup.symbols.iter().map(|(symbol, value)| (symbol.as_str(), (fixup.strength, value)))
+        fixup
+            .symbols
+            .iter()
+            .map(|(symbol, value)| (symbol.as_str(), (fixup.strength, value)))
     });
     symbols.collect()
 }
@@ -151,14 +168,27 @@ fn outcomes(
 ) -> Result<Vec<FixupReport>, Broken> {
     let pairs = || wanted.iter().map(|(symbol, (_, value))| (*symbol, *value));
     // Reading 1,700 Kconfig files is worth it only where something did not stick.
-    let clean = check(pairs(), config, &|_| true).iter().all(|outcome| outcome.kept);
-    let known = if clean { BTreeSet::new() } else { known_symbols(source)? };
+    let clean = check(pairs(), config, &|_| true)
+        .iter()
+        .all(|outcome| outcome.kept);
+    let known = if clean {
+        BTreeSet::new()
+    } else {
+        known_symbols(source)?
+    };
     let outcomes = check(pairs(), config, &|symbol| clean || known.contains(symbol));
     let report = |outcome: FixupOutcome| {
-        let strength = wanted.get(outcome.symbol.as_str()).map_or(Strength::Must, |w| w.0);
+        let strength = wanted
+            .get(outcome.symbol.as_str())
+            .map_or(Strength::Must, |w| w.0);
         let absent = strength == Strength::IfPresent && !known.contains(&outcome.symbol);
         let kept = outcome.kept || absent;
-        FixupReport { strength, kept, outcome: outcome.to_string(), symbol: outcome.symbol }
+        FixupReport {
+            strength,
+            kept,
+            outcome: outcome.to_string(),
+            symbol: outcome.symbol,
+        }
     };
     Ok(outcomes.into_iter().map(report).collect())
 }
@@ -185,6 +215,8 @@ fn known_symbols(source: &Path) -> Result<BTreeSet<String>, Broken> {
 
 /// `NAME=value` words for a make line; evaluation has refused values with blanks.
 pub(super) fn make_words(variables: &BTreeMap<String, String>) -> String {
-    let words = variables.iter().map(|(name, value)| format!("{name}={value}"));
+    let words = variables
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"));
     words.collect::<Vec<_>>().join(" ")
 }

@@ -52,11 +52,21 @@ pub trait Execute: Send + Sync {
 impl Finished {
     /// A success.
     pub fn success(outputs: BTreeMap<String, Digest>, facts: String) -> Self {
-        Self { verdict: Verdict::Succeeded, outputs, facts, message: String::new() }
+        Self {
+            verdict: Verdict::Succeeded,
+            outputs,
+            facts,
+            message: String::new(),
+        }
     }
 
     /// A deterministic failure.
     pub fn failure(message: String, outputs: BTreeMap<String, Digest>, facts: String) -> Self {
-        Self { verdict: Verdict::Failed, outputs, facts, message }
+        Self {
+            verdict: Verdict::Failed,
+            outputs,
+            facts,
+            message,
+        }
     }
 }

@@ -33,7 +33,10 @@ impl Recipes {
             self.fetch_tarball(job, &files)?;
         }
         let tree = self.tools.store.put_tree(&files)?;
-        Ok(Finished::success(BTreeMap::from([("files".to_owned(), tree)]), String::new()))
+        Ok(Finished::success(
+            BTreeMap::from([("files".to_owned(), tree)]),
+            String::new(),
+        ))
     }
 
     fn fetch_packages(
@@ -55,7 +58,9 @@ impl Recipes {
             (job.note)(&format!("downloads {count} packages, {mib} MiB"));
         }
         let downloads = dest.with_file_name("downloads");
-        self.tools.apt.download(&missing, &downloads, job.log, &|| job.cancel.is_cancelled())?;
+        self.tools
+            .apt
+            .download(&missing, &downloads, job.log, &|| job.cancel.is_cancelled())?;
         for pin in missing {
             let path = downloads.join(pin.file_name());
             let (_, sha256) = store.put_file_with_sha256(&path)?;
@@ -63,10 +68,12 @@ impl Recipes {
             fs::remove_file(&path).map_err(file("remove", &path))?;
         }
         for pin in pinned {
-            let digest = store.blob_by_sha256(&pin.sha256).ok_or_else(|| Broken::Fetch {
-                url: pin.url.clone(),
-                why: "it vanished from the store".to_owned(),
-            })?;
+            let digest = store
+                .blob_by_sha256(&pin.sha256)
+                .ok_or_else(|| Broken::Fetch {
+                    url: pin.url.clone(),
+                    why: "it vanished from the store".to_owned(),
+                })?;
             let path = dest.join(pin.file_name());
             fs::hard_link(store.blob_path(&digest), &path).map_err(file("link", &path))?;
         }
@@ -111,7 +118,10 @@ const RESUMES: u32 = 5;
 
 /// Downloads to `path`, resuming with a range request where a transfer broke.
 fn download(url: &str, path: &Path, cancel: &Cancel) -> Result<(), Broken> {
-    let failed = |why: String| Broken::Fetch { url: url.to_owned(), why };
+    let failed = |why: String| Broken::Fetch {
+        url: url.to_owned(),
+        why,
+    };
     let client = Client::builder()
         .timeout(None)
         .connect_timeout(std::time::Duration::from_secs(30))
@@ -174,5 +184,91 @@ fn check(url: &str, found: &str, wanted: &str) -> Result<(), Broken> {
         return Ok(());
     }
     let why = format!("its SHA-256 is `{found}`, the definition or lock file says `{wanted}`");
-    Err(Broken::Fetch { url: url.to_owned(), why })
+    Err(Broken::Fetch {
+        url: url.to_owned(),
+        why,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufRead;
+    use std::io::BufReader;
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// Serves `content` once whole requests come in; the first answer breaks off half-way.
+    fn server(content: &'static [u8], answers: usize) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/linux.tar", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for answer in 0..answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut from = None;
+                for line in BufReader::new(stream.try_clone().unwrap()).lines() {
+                    let line = line.unwrap().to_lowercase();
+                    if let Some(range) = line.strip_prefix("range: bytes=") {
+                        from = range.trim_end_matches('-').parse::<usize>().ok();
+                    }
+                    if line.is_empty() {
+                        break;
+                    }
+                }
+                let rest = &content[from.unwrap_or(0)..];
+                let status = if from.is_some() {
+                    "206 Partial Content"
+                } else {
+                    "200 OK"
+                };
+                let head = format!(
+                    "HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n",
+                    rest.len()
+                );
+                stream.write_all(head.as_bytes()).unwrap();
+                let sent = if answer == 0 {
+                    rest.len() / 2
+                } else {
+                    rest.len()
+                };
+                stream.write_all(&rest[..sent]).unwrap();
+            }
+        });
+        url
+    }
+
+    #[test]
+    fn a_broken_transfer_is_taken_up_where_it_broke() {
+        let content: &[u8] = &[7; 100_000];
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("linux.tar");
+        download(&server(content, 2), &path, &Cancel::new()).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), content);
+    }
+
+    #[test]
+    fn an_unreachable_server_and_wrong_bytes_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("linux.tar");
+        let error = download("http://127.0.0.1:1/linux.tar", &path, &Cancel::new()).unwrap_err();
+        assert!(
+            error
+                .message()
+                .starts_with("cannot fetch `http://127.0.0.1:1/linux.tar`: ")
+        );
+        insta::assert_snapshot!(
+            check("http://m/x", "aa", "bb").unwrap_err(),
+            @"cannot fetch `http://m/x`: its SHA-256 is `aa`, the definition or lock file says `bb`"
+        );
+    }
+
+    #[test]
+    fn a_cancelled_download_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let cancel = Cancel::new();
+        cancel.cancel();
+        let result = download(&server(&[7; 10], 2), &dir.path().join("x"), &cancel);
+        assert!(matches!(result, Err(Broken::Cancelled)));
+    }
 }

@@ -18,8 +18,8 @@ use crate::sandbox::User;
 /// clock stays: logs, caches and backup files go, times are clamped.
 const SCRIPT: &str = r#"
 export DEBIAN_FRONTEND=noninteractive
-echo "buildbot:x:$WORKER:" >> /etc/group
-echo "buildbot:x:$WORKER:$WORKER:kernel builds:/build:/bin/sh" >> /etc/passwd
+echo "buildbot:x:$WORKER_GROUP:" >> /etc/group
+echo "buildbot:x:$WORKER:$WORKER_GROUP:kernel builds:/build:/bin/sh" >> /etc/passwd
 echo 'buildbot:*:19675:0:99999:7:::' >> /etc/shadow
 if ls /files/*.deb >/dev/null 2>&1; then
     dpkg --force-unsafe-io --force-confold --unpack /files/*.deb
@@ -31,6 +31,7 @@ rm -rf /var/cache/apt/* /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache \
 tar --create --file=/build/image.tar --directory=/ --one-file-system --sort=name --format=gnu \
     --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" --clamp-mtime \
     --exclude=./build --exclude=./files --exclude='./dev/*' --exclude='./proc/*' --exclude='./tmp/*' .
+chown "$WORKER:$WORKER_GROUP" /build/image.tar
 "#;
 
 impl Recipes {
@@ -45,7 +46,13 @@ impl Recipes {
         (job.note)("makes the image: user buildbot, packages");
         let step = Step {
             script: SCRIPT,
-            env: BTreeMap::from([("WORKER".to_owned(), tools.sandbox.worker_uid().to_string())]),
+            env: BTreeMap::from([
+                ("WORKER".to_owned(), tools.sandbox.worker_uid().to_string()),
+                (
+                    "WORKER_GROUP".to_owned(),
+                    tools.sandbox.worker_gid().to_string(),
+                ),
+            ]),
             user: User::Root,
             binds: vec![bind(&packages, FILES, true)],
         };
@@ -54,9 +61,7 @@ impl Recipes {
                 let outputs = tools.take(work.path(), &[("tar", "image.tar")])?;
                 Ok(Finished::success(outputs, String::new()))
             }
-            End::Failure(message) => {
-                Ok(Finished::failure(message, BTreeMap::new(), String::new()))
-            }
+            End::Failure(message) => Ok(Finished::failure(message, BTreeMap::new(), String::new())),
         }
     }
 }

@@ -44,8 +44,10 @@ impl Recipes {
     /// Outputs `image`, `vmlinux`, `System.map`, `modules.tar`, `metadata.json` and, where the arch
     /// has device trees, `dtbs.tar`.
     pub(super) fn kernel(&self, job: &Job<'_>) -> Result<Finished, Broken> {
-        let (arch, _, toolchain) =
-            self.world().build(job.name).ok_or_else(|| Broken::Unresolved(job.name.to_owned()))?;
+        let (arch, _, toolchain) = self
+            .world()
+            .build(job.name)
+            .ok_or_else(|| Broken::Unresolved(job.name.to_owned()))?;
         let tools = &self.tools;
         let image = tools.image_tree(job)?;
         let source = tools.tree(job, Slot::Source, true)?;
@@ -63,14 +65,23 @@ impl Recipes {
         ]);
         let script = format!("{MAKE}{SCRIPT}");
         let binds = vec![bind(&source.path, SRC, true)];
-        let step = Step { script: &script, env, user: User::Worker, binds };
+        let step = Step {
+            script: &script,
+            env,
+            user: User::Worker,
+            binds,
+        };
         if let End::Failure(message) = tools.step(job, &image.path, build, step)? {
             return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
         }
         let path = build.join(".config");
         if fs::read(&path).map_err(file("read", &path))? != config {
             let message = "the build changed its .config, so the config was not resolved";
-            return Ok(Finished::failure(message.to_owned(), BTreeMap::new(), String::new()));
+            return Ok(Finished::failure(
+                message.to_owned(),
+                BTreeMap::new(),
+                String::new(),
+            ));
         }
         if !build.join(&arch.kernel_image).is_file() {
             let message = format!("the build left no `{}`", arch.kernel_image);
@@ -95,7 +106,10 @@ impl Recipes {
             "image_bytes": tools.store.size(&boot_image)?,
         });
         let metadata = serde_json::to_vec_pretty(&metadata).unwrap_or_default();
-        outputs.insert("metadata.json".to_owned(), tools.store.put_bytes(&metadata)?);
+        outputs.insert(
+            "metadata.json".to_owned(),
+            tools.store.put_bytes(&metadata)?,
+        );
         Ok(Finished::success(outputs, String::new()))
     }
 }

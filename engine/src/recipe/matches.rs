@@ -25,7 +25,9 @@ impl Recipes {
         };
         let boards = self.catalog.boards.values();
         let requirements = boards.map(|board| (board.name.as_str(), &board.requires));
-        let boards = matches_only(&config, requirements).map(str::to_owned).collect();
+        let boards = matches_only(&config, requirements)
+            .map(str::to_owned)
+            .collect();
         let facts = serde_json::json!(Matched { boards }).to_string();
         Ok(Finished::success(BTreeMap::new(), facts))
     }

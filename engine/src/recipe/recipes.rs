@@ -48,7 +48,11 @@ pub struct Recipes {
 impl Recipes {
     pub(super) fn world(&self) -> World<'_> {
         let worker_uid = self.tools.sandbox.worker_uid();
-        World { catalog: &self.catalog, lock: &self.lock, worker_uid }
+        World {
+            catalog: &self.catalog,
+            lock: &self.lock,
+            worker_uid,
+        }
     }
 }
 

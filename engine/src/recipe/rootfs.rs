@@ -26,22 +26,29 @@ impl Recipes {
         let (rootfs, suite) = job.name.split_once('/').ok_or_else(unresolved)?;
         let rootfs = self.catalog.rootfses.get(rootfs).ok_or_else(unresolved)?;
         let suite = self.catalog.suites.get(suite).ok_or_else(unresolved)?;
-        let toolchain = self.catalog.toolchains.get(&rootfs.toolchain).ok_or_else(unresolved)?;
+        let toolchain = self
+            .catalog
+            .toolchains
+            .get(&rootfs.toolchain)
+            .ok_or_else(unresolved)?;
         let tools = &self.tools;
         let image = tools.image_tree(job)?;
         let work = tools.build_dir("rootfs")?;
         tools.write(&work.path().join("init.c"), &rootfs.init.text)?;
         tools.write(&work.path().join("suite.c"), &suite.program.text)?;
         let env = BTreeMap::from([("CC".to_owned(), toolchain.c_compiler())]);
-        let step = Step { script: SCRIPT, env, user: User::Worker, binds: Vec::new() };
+        let step = Step {
+            script: SCRIPT,
+            env,
+            user: User::Worker,
+            binds: Vec::new(),
+        };
         match tools.step(job, &image.path, work.path(), step)? {
             End::Success => {
                 let outputs = tools.take(work.path(), &[("initrd", "initrd")])?;
                 Ok(Finished::success(outputs, String::new()))
             }
-            End::Failure(message) => {
-                Ok(Finished::failure(message, BTreeMap::new(), String::new()))
-            }
+            End::Failure(message) => Ok(Finished::failure(message, BTreeMap::new(), String::new())),
         }
     }
 }

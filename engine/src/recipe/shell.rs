@@ -32,11 +32,15 @@ impl Recipes {
         let tools = &self.tools;
         let image = inputs.get(&Slot::Image).or_else(|| inputs.get(&Slot::Base));
         let image = image.ok_or_else(|| {
-            Broken::Infrastructure(format!("a {kind} node runs in no sandbox; there is no shell"))
+            Broken::Infrastructure(format!(
+                "a {kind} node runs in no sandbox; there is no shell"
+            ))
         })?;
         let image = tools.unpacked(image, false, &|| {})?;
         let source = inputs.get(&Slot::Source);
-        let source = source.map(|digest| tools.unpacked(digest, true, &|| {})).transpose()?;
+        let source = source
+            .map(|digest| tools.unpacked(digest, true, &|| {}))
+            .transpose()?;
         let work = tools.build_dir("shell")?;
         if let Some(config) = inputs.get(&Slot::Config) {
             tools.write(&work.path().join(".config"), tools.store.read(config)?)?;
@@ -47,10 +51,21 @@ impl Recipes {
         ]);
         if let Some((arch, _, toolchain)) = self.world().build(name) {
             env.insert("ARCH".to_owned(), arch.kernel_arch.clone());
-            env.insert("MAKE_VARIABLES".to_owned(), make_words(&toolchain.make_variables()));
+            env.insert(
+                "MAKE_VARIABLES".to_owned(),
+                make_words(&toolchain.make_variables()),
+            );
         }
-        let binds = source.iter().map(|tree| bind(&tree.path, SRC, true)).collect();
-        let step = Step { script: "", env, user: User::Worker, binds };
+        let binds = source
+            .iter()
+            .map(|tree| bind(&tree.path, SRC, true))
+            .collect();
+        let step = Step {
+            script: "",
+            env,
+            user: User::Worker,
+            binds,
+        };
         let mut spec = spec(&image.path, work.path(), &step);
         let bash = image.path.join("bin/bash").exists();
         spec.argv = vec![if bash { "/bin/bash" } else { "/bin/sh" }.to_owned()];

@@ -51,7 +51,9 @@ impl Recipes {
         let tree = work.path().join("tree");
         fs::create_dir(&tree).map_err(file("make", &tree))?;
         (job.note)("unpacks the source to patch it");
-        self.tools.sandbox.unpack(&store.blob_path(&tarball), &tree, true)?;
+        self.tools
+            .sandbox
+            .unpack(&store.blob_path(&tarball), &tree, true)?;
         for patch in &source.patches {
             if let Some(message) = apply(patch, &tree, job)? {
                 return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
@@ -71,7 +73,10 @@ fn only_file(dir: &Path) -> Result<PathBuf, Broken> {
     let mut entries = fs::read_dir(dir).map_err(file("read", dir))?;
     match (entries.next(), entries.next()) {
         (Some(Ok(entry)), None) => Ok(entry.path()),
-        _ => Err(Broken::Infrastructure(format!("`{}` holds not exactly one file", dir.display()))),
+        _ => Err(Broken::Infrastructure(format!(
+            "`{}` holds not exactly one file",
+            dir.display()
+        ))),
     }
 }
 
@@ -92,20 +97,20 @@ fn extract_from_deb(deb: &Path, member: &str, out: &Path) -> Result<(), Broken> 
             }
             "data.tar" => Box::new(entry),
             other => {
-                return Err(Broken::Infrastructure(format!("`{other}` in a package is not known")));
+                return Err(Broken::Infrastructure(format!(
+                    "`{other}` in a package is not known"
+                )));
             }
         };
         return extract_member(reader, member, deb, out);
     }
-    Err(Broken::Infrastructure(format!("`{}` has no data archive", deb.display())))
+    Err(Broken::Infrastructure(format!(
+        "`{}` has no data archive",
+        deb.display()
+    )))
 }
 
-fn extract_member(
-    reader: impl Read,
-    member: &str,
-    deb: &Path,
-    out: &Path,
-) -> Result<(), Broken> {
+fn extract_member(reader: impl Read, member: &str, deb: &Path, out: &Path) -> Result<(), Broken> {
     let mut data = tar::Archive::new(reader);
     for entry in data.entries().map_err(file("read", deb))? {
         let mut entry = entry.map_err(file("read", deb))?;
@@ -116,7 +121,10 @@ fn extract_member(
             return Ok(());
         }
     }
-    Err(Broken::Infrastructure(format!("`{}` holds no `{member}`", deb.display())))
+    Err(Broken::Infrastructure(format!(
+        "`{}` holds no `{member}`",
+        deb.display()
+    )))
 }
 
 /// Applies one patch; gives the message of a patch that does not apply.
@@ -124,7 +132,13 @@ fn apply(patch: &ProjectFile, tree: &Path, job: &Job<'_>) -> Result<Option<Strin
     let log = || job.log.try_clone().map_err(file("open", Path::new("log")));
     let _ = writeln!(&mut &*job.log, "applies {}", patch.path);
     let mut child = Command::new("patch")
-        .args(["--strip=1", "--batch", "--forward", "--fuzz=0", "--no-backup-if-mismatch"])
+        .args([
+            "--strip=1",
+            "--batch",
+            "--forward",
+            "--fuzz=0",
+            "--no-backup-if-mismatch",
+        ])
         .args(["--reject-file=-"])
         .arg("--directory")
         .arg(tree)
@@ -132,7 +146,10 @@ fn apply(patch: &ProjectFile, tree: &Path, job: &Job<'_>) -> Result<Option<Strin
         .stdout(log()?)
         .stderr(log()?)
         .spawn()
-        .map_err(|_| Broken::Missing { program: "patch", package: "patch" })?;
+        .map_err(|_| Broken::Missing {
+            program: "patch",
+            package: "patch",
+        })?;
     if let Some(mut stdin) = child.stdin.take() {
         // `patch` may end before it has read everything; its status tells.
         let _ = stdin.write_all(patch.text.as_bytes());
@@ -142,8 +159,14 @@ fn apply(patch: &ProjectFile, tree: &Path, job: &Job<'_>) -> Result<Option<Strin
         return Ok(None);
     }
     let log = super::step::read_log(job.log);
-    let hunk = log.lines().rfind(|line| line.contains("FAILED") || line.contains("can't find"));
-    Ok(Some(format!("`{}` does not apply: {}", patch.path, hunk.unwrap_or("see the log").trim())))
+    let hunk = log
+        .lines()
+        .rfind(|line| line.contains("FAILED") || line.contains("can't find"));
+    Ok(Some(format!(
+        "`{}` does not apply: {}",
+        patch.path,
+        hunk.unwrap_or("see the log").trim()
+    )))
 }
 
 /// A byte-reproducible tarball of a tree below the top directory `linux`.
@@ -176,4 +199,36 @@ fn append(builder: &mut tar::Builder<impl Write>, dir: &Path, name: &Path) -> io
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packed_tree_is_the_same_bytes_whenever_it_is_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let pack_once = |name: &str| {
+            let tree = dir.path().join(name);
+            fs::create_dir_all(tree.join("scripts")).unwrap();
+            fs::write(tree.join("scripts/b.sh"), "b").unwrap();
+            fs::write(tree.join("Makefile"), "all:").unwrap();
+            std::os::unix::fs::symlink("Makefile", tree.join("link")).unwrap();
+            let out = dir.path().join(format!("{name}.tar.zst"));
+            pack(&tree, &out).unwrap();
+            fs::read(out).unwrap()
+        };
+        assert_eq!(pack_once("one"), pack_once("two"));
+        let bytes = zstd::decode_all(pack_once("three").as_slice()).unwrap();
+        let mut archive = tar::Archive::new(bytes.as_slice());
+        let names: Vec<String> = archive
+            .entries()
+            .unwrap()
+            .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+            .collect();
+        assert_eq!(
+            names,
+            ["linux/Makefile", "linux/link", "linux/scripts/b.sh"]
+        );
+    }
 }

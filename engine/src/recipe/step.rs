@@ -82,7 +82,9 @@ impl Tools {
         let archive = self.store.blob_path(digest);
         self.store.unpacked(digest, |dest| {
             first();
-            self.sandbox.unpack(&archive, dest, strip_top).map_err(Broken::from)
+            self.sandbox
+                .unpack(&archive, dest, strip_top)
+                .map_err(Broken::from)
         })
     }
 
@@ -113,7 +115,10 @@ impl Tools {
         build: &Path,
         step: Step<'_>,
     ) -> Result<End, Broken> {
-        let log = job.log.try_clone().map_err(file("open", Path::new("log")))?;
+        let log = job
+            .log
+            .try_clone()
+            .map_err(file("open", Path::new("log")))?;
         let spec = spec(image, build, &step);
         match self.sandbox.run(&spec, Stdio::Log(log), job.cancel)? {
             Exit::Code(0) => Ok(End::Success),
@@ -127,7 +132,9 @@ impl Tools {
             Exit::Signal(signal) => Err(Broken::Infrastructure(format!(
                 "the step was killed by signal {signal}; the machine may be out of memory"
             ))),
-            Exit::TimedOut => Err(Broken::Infrastructure("the step ran into its time limit".into())),
+            Exit::TimedOut => Err(Broken::Infrastructure(
+                "the step ran into its time limit".into(),
+            )),
             Exit::Cancelled => Err(Broken::Cancelled),
         }
     }
@@ -137,7 +144,10 @@ impl Tools {
 pub(super) fn spec(image: &Path, build: &Path, step: &Step<'_>) -> Spec {
     let mut env = BTreeMap::from(
         [
-            ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+            (
+                "PATH",
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            ),
             ("HOME", BUILD),
             ("LC_ALL", "C"),
             ("TZ", "UTC"),
@@ -159,23 +169,37 @@ pub(super) fn spec(image: &Path, build: &Path, step: &Step<'_>) -> Spec {
         env,
         cwd: PathBuf::from(BUILD),
         user: step.user,
-        limits: Limits { wall: Some(WALL), ..Limits::default() },
+        limits: Limits {
+            wall: Some(WALL),
+            ..Limits::default()
+        },
         hostname: "engine".to_owned(),
         tmp_size: TMP_SIZE,
     }
 }
 
 pub(super) fn bind(source: &Path, target: &str, read_only: bool) -> Bind {
-    Bind { source: source.to_owned(), target: PathBuf::from(target), read_only }
+    Bind {
+        source: source.to_owned(),
+        target: PathBuf::from(target),
+        read_only,
+    }
 }
 
 pub(super) fn input(job: &Job<'_>, slot: Slot) -> Result<Digest, Broken> {
-    job.inputs.get(&slot).copied().ok_or_else(|| Broken::Unresolved(job.name.to_owned()))
+    job.inputs
+        .get(&slot)
+        .copied()
+        .ok_or_else(|| Broken::Unresolved(job.name.to_owned()))
 }
 
 pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Broken {
     let path = path.display().to_string();
-    move |source| Broken::File { action, path, source }
+    move |source| Broken::File {
+        action,
+        path,
+        source,
+    }
 }
 
 /// The whole log so far; what cannot be read reads as empty.

@@ -122,12 +122,11 @@ mod tests {
     fn a_failure_carries_the_end_of_its_log() {
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join("build.log");
-        let lines = (1..=200)
-            .map(|line| format!("CC file{line}.o\n"))
-            .collect::<String>();
+        let lines: Vec<String> = (1..=200).map(|line| format!("CC file{line}.o")).collect();
+        let lines = lines.join("\n");
         fs::write(
             &log,
-            format!("{lines}\u{1b}[31merror:\u{1b}[0m <a> & \u{1}]]>\u{ffff}\n"),
+            format!("{lines}\n\u{1b}[31merror:\u{1b}[0m <a> & \u{1}]]>\u{ffff}\n"),
         )
         .unwrap();
         let mut run = sample::run();

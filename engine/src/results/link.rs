@@ -26,10 +26,16 @@ pub fn link(store: &Store, progress: &Progress<'_>, results: &Path) -> io::Resul
             },
             _ => continue,
         };
-        let record = progress.state(id).key().and_then(|key| store.record(&key).ok().flatten());
+        let record = progress
+            .state(id)
+            .key()
+            .and_then(|key| store.record(&key).ok().flatten());
         let Some(record) = record else { continue };
-        let mut links: BTreeMap<&str, Digest> =
-            record.outputs.iter().map(|(name, digest)| (name.as_str(), *digest)).collect();
+        let mut links: BTreeMap<&str, Digest> = record
+            .outputs
+            .iter()
+            .map(|(name, digest)| (name.as_str(), *digest))
+            .collect();
         if let Some((name, log)) = log_name(node.kind, &record) {
             links.insert(name, log);
         }

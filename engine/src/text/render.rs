@@ -25,14 +25,30 @@ impl Diagnostic {
         let (red, blue, bold, reset) = (paint(RED), paint(BLUE), paint(BOLD), paint(RESET));
         let mut out = String::new();
         let _ = writeln!(out, "{red}error{reset}{bold}: {}{reset}", self.message);
-        let margin = self.labels.iter().map(|label| line_number(label).len()).max().unwrap_or(1);
+        let margin = self
+            .labels
+            .iter()
+            .map(|label| line_number(label).len())
+            .max()
+            .unwrap_or(1);
         for (index, label) in self.labels.iter().enumerate() {
             let arrow = if index == 0 { "-->" } else { ":::" };
             let _ = writeln!(out, "{:margin$}{blue}{arrow}{reset} {}", "", place(label));
-            snippet(&mut out, label, margin, [if index == 0 { red } else { blue }, blue, reset]);
+            snippet(
+                &mut out,
+                label,
+                margin,
+                [if index == 0 { red } else { blue }, blue, reset],
+            );
         }
         for label in &self.trace {
-            let _ = writeln!(out, "{:margin$} {blue}={reset} {}: {}", "", label.text, place(label));
+            let _ = writeln!(
+                out,
+                "{:margin$} {blue}={reset} {}: {}",
+                "",
+                label.text,
+                place(label)
+            );
         }
         if let Some(help) = &self.help {
             let mut lines = help.lines();
@@ -80,7 +96,11 @@ fn snippet(out: &mut String, label: &Label, margin: usize, [red, blue, reset]: [
         .collect();
     let shown = shown.trim_end();
     let _ = writeln!(out, "{:margin$} {blue}|{reset}", "");
-    let _ = writeln!(out, "{blue}{:>margin$} |{reset} {shown}", line_number(label));
+    let _ = writeln!(
+        out,
+        "{blue}{:>margin$} |{reset} {shown}",
+        line_number(label)
+    );
     let _ = writeln!(
         out,
         "{:margin$} {blue}|{reset} {:2$}{red}{3}{4}{5}{reset}",
@@ -99,13 +119,24 @@ mod tests {
     use super::*;
 
     fn diagnostic() -> Diagnostic {
-        let source = SourceText::new("main.rhai", "board(\"x\", #{\n    requries: cfg(\"SMP\"),\n});\n");
+        let source = SourceText::new(
+            "main.rhai",
+            "board(\"x\", #{\n    requries: cfg(\"SMP\"),\n});\n",
+        );
         let other = SourceText::new("boards.rhai", "x();");
         Diagnostic {
             message: "a board has no field `requries`".to_owned(),
-            labels: vec![Label { source, span: 18..26, text: String::new() }],
+            labels: vec![Label {
+                source,
+                span: 18..26,
+                text: String::new(),
+            }],
             help: Some("did you mean `requires`?".to_owned()),
-            trace: vec![Label { source: other, span: 0..1, text: "called from here".to_owned() }],
+            trace: vec![Label {
+                source: other,
+                span: 0..1,
+                text: "called from here".to_owned(),
+            }],
         }
     }
 

@@ -18,19 +18,28 @@ pub struct SourceText {
 impl SourceText {
     /// Names a text.
     pub fn new(name: &str, text: &str) -> Self {
-        Self { name: name.into(), text: text.into() }
+        Self {
+            name: name.into(),
+            text: text.into(),
+        }
     }
 
     /// Line and column, both from 1 and the column in characters, of a byte offset.
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
         let before = self.before(offset);
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
+        (
+            before.matches('\n').count() + 1,
+            before[start..].chars().count() + 1,
+        )
     }
 
     /// The line a byte offset is in, without its line end, and the offset it starts at.
     pub fn line_at(&self, offset: usize) -> (usize, &str) {
-        let start = self.before(offset).rfind('\n').map_or(0, |newline| newline + 1);
+        let start = self
+            .before(offset)
+            .rfind('\n')
+            .map_or(0, |newline| newline + 1);
         let line = self.text[start..].split('\n').next().unwrap_or_default();
         (start, line.trim_end_matches('\r'))
     }

@@ -9,7 +9,9 @@ pub fn did_you_mean<'a>(
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(written, candidate), candidate))
-        .filter(|(distance, _)| (1..=allowed).contains(distance))
+        .filter(|(distance, candidate)| {
+            (1..=allowed).contains(distance) && *distance < candidate.chars().count()
+        })
         .min()
         .map(|(_, candidate)| candidate)
 }
@@ -20,7 +22,10 @@ mod tests {
 
     #[test]
     fn suggests_near_names_only() {
-        assert_eq!(did_you_mean("requries", ["rootfs", "requires"]), Some("requires"));
+        assert_eq!(
+            did_you_mean("requries", ["rootfs", "requires"]),
+            Some("requires")
+        );
         assert_eq!(did_you_mean("frobnicate", ["rootfs", "requires"]), None);
     }
 }

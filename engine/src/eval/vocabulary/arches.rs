@@ -29,8 +29,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "arch",
         method: false,
         params: &[
-            Param { name: "name", shape: Shape::Name },
-            Param { name: "fields", shape: Shape::Record(&ARCH) },
+            Param {
+                name: "name",
+                shape: Shape::Name,
+            },
+            Param {
+                name: "fields",
+                shape: Shape::Record(&ARCH),
+            },
         ],
         gives: "an arch",
         doc: "Declares an architecture, and what is built for it.",
@@ -40,9 +46,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "defconfig",
         method: false,
         params: &[
-            Param { name: "arch", shape: Shape::Handle(Kind::Arch) },
-            Param { name: "name", shape: Shape::Name },
-            Param { name: "fields", shape: Shape::Record(&DEFCONFIG) },
+            Param {
+                name: "arch",
+                shape: Shape::Handle(Kind::Arch),
+            },
+            Param {
+                name: "name",
+                shape: Shape::Name,
+            },
+            Param {
+                name: "fields",
+                shape: Shape::Record(&DEFCONFIG),
+            },
         ],
         gives: "a defconfig",
         doc: "Declares a configuration to build for an arch.",
@@ -52,9 +67,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "defconfigs",
         method: false,
         params: &[
-            Param { name: "arch", shape: Shape::Handle(Kind::Arch) },
-            Param { name: "names", shape: Shape::List(&Shape::Name) },
-            Param { name: "fields", shape: Shape::Record(&DEFCONFIG) },
+            Param {
+                name: "arch",
+                shape: Shape::Handle(Kind::Arch),
+            },
+            Param {
+                name: "names",
+                shape: Shape::List(&Shape::Name),
+            },
+            Param {
+                name: "fields",
+                shape: Shape::Record(&DEFCONFIG),
+            },
         ],
         gives: "a list of defconfigs",
         doc: "Declares several configurations of an arch with the same fields.",
@@ -63,11 +87,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "target",
         method: false,
-        params: &[Param { name: "make_target", shape: Shape::Word }],
+        params: &[Param {
+            name: "make_target",
+            shape: Shape::Word,
+        }],
         gives: "a config recipe",
         doc: "Begins a .config with a make target of the kernel, such as `target(\"multi_v7_defconfig\")`.",
         run: |_, mut arguments| {
-            Ok(Dynamic::from(ConfigRecipe::Defconfig { target: arguments.next() }))
+            Ok(Dynamic::from(ConfigRecipe::Defconfig {
+                target: arguments.next(),
+            }))
         },
     },
     Function {
@@ -81,7 +110,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "randconfig",
         method: false,
-        params: &[Param { name: "fields", shape: Shape::Record(&RANDCONFIG) }],
+        params: &[Param {
+            name: "fields",
+            shape: Shape::Record(&RANDCONFIG),
+        }],
         gives: "a config recipe",
         doc: "Begins a .config with `randconfig`; the same seed gives the same .config.",
         run: randconfig,
@@ -89,17 +121,25 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "config_file",
         method: false,
-        params: &[Param { name: "file", shape: Shape::File }],
+        params: &[Param {
+            name: "file",
+            shape: Shape::File,
+        }],
         gives: "a config recipe",
         doc: "Begins with a whole .config, such as `config_file(file(\"router.config\"))`, completed by `olddefconfig`.",
         run: |_, mut arguments| {
-            Ok(Dynamic::from(ConfigRecipe::File { file: arguments.required()? }))
+            Ok(Dynamic::from(ConfigRecipe::File {
+                file: arguments.required()?,
+            }))
         },
     },
     Function {
         name: "must",
         method: false,
-        params: &[Param { name: "symbols", shape: Shape::Symbols }],
+        params: &[Param {
+            name: "symbols",
+            shape: Shape::Symbols,
+        }],
         gives: "a fixup",
         doc: "Sets symbols; one that has not its value in the final .config makes the config fail.",
         run: |_, arguments| Ok(fixup(Strength::Must, arguments)),
@@ -107,7 +147,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "want",
         method: false,
-        params: &[Param { name: "symbols", shape: Shape::Symbols }],
+        params: &[Param {
+            name: "symbols",
+            shape: Shape::Symbols,
+        }],
         gives: "a fixup",
         doc: "Sets symbols; one that has not its value in the final .config is reported.",
         run: |_, arguments| Ok(fixup(Strength::Want, arguments)),
@@ -115,7 +158,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "if_present",
         method: false,
-        params: &[Param { name: "symbols", shape: Shape::Symbols }],
+        params: &[Param {
+            name: "symbols",
+            shape: Shape::Symbols,
+        }],
         gives: "a fixup",
         doc: "Sets symbols that the source has; those it has not are left out without a word.",
         run: |_, arguments| Ok(fixup(Strength::IfPresent, arguments)),
@@ -123,7 +169,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "hex",
         method: false,
-        params: &[Param { name: "digits", shape: Shape::Word }],
+        params: &[Param {
+            name: "digits",
+            shape: Shape::Word,
+        }],
         gives: "a Kconfig value",
         doc: "The value of a symbol of type hex, such as `hex(\"0x1000\")`.",
         run: hex,
@@ -131,7 +180,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "text",
         method: false,
-        params: &[Param { name: "string", shape: Shape::Text }],
+        params: &[Param {
+            name: "string",
+            shape: Shape::Text,
+        }],
         gives: "a Kconfig value",
         doc: "The value of a symbol of type string, also where it looks like another: `text(\"y\")`.",
         run: |_, mut arguments| {
@@ -176,7 +228,10 @@ const ARCH: Record = Record {
     ],
     one_of: &[],
     any_of: &[],
-    refused: &[("defconfigs", "declare them after the arch: `defconfigs(arch, [\"defconfig\"])`")],
+    refused: &[(
+        "defconfigs",
+        "declare them after the arch: `defconfigs(arch, [\"defconfig\"])`",
+    )],
 };
 
 const DEFCONFIG: Record = Record {
@@ -230,13 +285,23 @@ const RANDCONFIG: Record = Record {
 fn arch(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
     let name: String = arguments.next();
     let mut fields: Fields = arguments.next();
-    let handle = call.declare(Kind::Arch, &name, &["0"])?;
     let kernel_image: String = fields.take_or_empty("kernel_image");
-    let image_name = kernel_image.rsplit('/').next().unwrap_or_default().to_owned();
-    if image_name.is_empty() || kernel_image.split('/').any(|part| matches!(part, "" | "." | "..")) {
+    let image_name = kernel_image
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    if image_name.is_empty()
+        || kernel_image
+            .split('/')
+            .any(|part| matches!(part, "" | "." | ".."))
+    {
         let path = ["1".to_owned(), "kernel_image".to_owned()];
-        return Err(Mistake::at(&path, format!("`{kernel_image}` is not a file below the build directory"))
-            .help("such as `\"arch/x86/boot/bzImage\"`"));
+        return Err(Mistake::at(
+            &path,
+            format!("`{kernel_image}` is not a file below the build directory"),
+        )
+        .help("such as `\"arch/x86/boot/bzImage\"`"));
     }
     let toolchains: Vec<String> = fields.take_or_empty("toolchains");
     if toolchains.is_empty() {
@@ -246,11 +311,14 @@ fn arch(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistak
     let sources: Vec<String> = fields.take_or_empty("sources");
     each_once(Kind::Toolchain, &toolchains, "1", "toolchains")?;
     each_once(Kind::Source, &sources, "1", "sources")?;
+    let handle = call.declare(Kind::Arch, &name, &["0"])?;
     let arch = Arch {
         name: name.clone(),
         kernel_arch: fields.take_or_empty("kernel_arch"),
         kernel_image,
-        make_targets: fields.take("make_targets").unwrap_or_else(|| vec![image_name]),
+        make_targets: fields
+            .take("make_targets")
+            .unwrap_or_else(|| vec![image_name]),
         toolchains,
         sources,
     };
@@ -259,11 +327,19 @@ fn arch(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistak
 }
 
 /// Refuses a list that names the same thing twice: it would be built twice at one address.
-pub(super) fn each_once(kind: Kind, names: &[String], argument: &str, field: &str) -> Result<(), Mistake> {
+pub(super) fn each_once(
+    kind: Kind,
+    names: &[String],
+    argument: &str,
+    field: &str,
+) -> Result<(), Mistake> {
     for (index, name) in names.iter().enumerate() {
         if names[..index].contains(name) {
             let path = [argument.to_owned(), field.to_owned(), index.to_string()];
-            return Err(Mistake::at(&path, format!("`{field}` has the {} `{name}` twice", kind.word())));
+            return Err(Mistake::at(
+                &path,
+                format!("`{field}` has the {} `{name}` twice", kind.word()),
+            ));
         }
     }
     Ok(())
@@ -294,18 +370,23 @@ fn declare_defconfig(
     mut fields: Fields,
     path: &[&str],
 ) -> Result<Dynamic, Mistake> {
-    let handle = call.declare(Kind::Defconfig, &format!("{arch}/{name}"), path)?;
     let toolchains: Vec<String> = fields.take_or_empty("toolchains");
     each_once(Kind::Toolchain, &toolchains, "2", "toolchains")?;
+    let handle = call.declare(Kind::Defconfig, &format!("{arch}/{name}"), path)?;
     let recipe = fields.take("recipe");
     let defconfig = Defconfig {
         arch: arch.to_owned(),
-        recipe: recipe.unwrap_or_else(|| ConfigRecipe::Defconfig { target: name.clone() }),
+        recipe: recipe.unwrap_or_else(|| ConfigRecipe::Defconfig {
+            target: name.clone(),
+        }),
         fixups: fields.take_or_empty("fixups"),
         toolchains,
         name: name.clone(),
     };
-    call.state.catalog.defconfigs.insert((arch.to_owned(), name), defconfig);
+    call.state
+        .catalog
+        .defconfigs
+        .insert((arch.to_owned(), name), defconfig);
     Ok(handle)
 }
 
@@ -315,24 +396,37 @@ fn randconfig(_: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mis
     let probability: String = fields.take_or_empty("probability");
     let percentages: Vec<&str> = probability.split(':').collect();
     let right = percentages.len() <= 3
-        && percentages.iter().all(|part| part.parse::<u8>().is_ok_and(|percent| percent <= 100));
+        && percentages
+            .iter()
+            .all(|part| part.parse::<u8>().is_ok_and(|percent| percent <= 100));
     if !probability.is_empty() && !right {
         let path = ["0".to_owned(), "probability".to_owned()];
-        return Err(Mistake::at(&path, format!("`{probability}` is not a probability"))
-            .help("one to three percentages with `:` between them, such as `\"20:30\"`"));
+        return Err(
+            Mistake::at(&path, format!("`{probability}` is not a probability"))
+                .help("one to three percentages with `:` between them, such as `\"20:30\"`"),
+        );
     }
-    Ok(Dynamic::from(ConfigRecipe::Randconfig { seed, probability }))
+    Ok(Dynamic::from(ConfigRecipe::Randconfig {
+        seed,
+        probability,
+    }))
 }
 
 fn fixup(strength: Strength, mut arguments: Arguments) -> Dynamic {
-    Dynamic::from(Fixup { strength, symbols: arguments.next() })
+    Dynamic::from(Fixup {
+        strength,
+        symbols: arguments.next(),
+    })
 }
 
 fn hex(_: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
     let digits: String = arguments.next();
     if !is_hex(&digits) {
-        return Err(Mistake::at(&["0".to_owned()], format!("`{digits}` is not a hexadecimal number"))
-            .help("`0x` and 1 to 16 hex digits, such as `hex(\"0x1000\")`"));
+        return Err(Mistake::at(
+            &["0".to_owned()],
+            format!("`{digits}` is not a hexadecimal number"),
+        )
+        .help("`0x` and 1 to 16 hex digits, such as `hex(\"0x1000\")`"));
     }
     Ok(Dynamic::from(kconfig::Value::Number(digits)))
 }

@@ -28,8 +28,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "board",
         method: false,
         params: &[
-            Param { name: "name", shape: Shape::Name },
-            Param { name: "fields", shape: Shape::Record(&BOARD) },
+            Param {
+                name: "name",
+                shape: Shape::Name,
+            },
+            Param {
+                name: "fields",
+                shape: Shape::Record(&BOARD),
+            },
         ],
         gives: "a board",
         doc: "Declares a machine. It boots every kernel whose .config meets `requires`, whatever its arch.",
@@ -39,8 +45,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "lab",
         method: false,
         params: &[
-            Param { name: "name", shape: Shape::Name },
-            Param { name: "fields", shape: Shape::Record(&LAB) },
+            Param {
+                name: "name",
+                shape: Shape::Name,
+            },
+            Param {
+                name: "fields",
+                shape: Shape::Record(&LAB),
+            },
         ],
         gives: "a lab",
         doc: "Declares a place where boards are booted.",
@@ -84,7 +96,10 @@ const BOARD: Record = Record {
     ],
     one_of: &[],
     any_of: &[&["qemu", "lava"]],
-    refused: &[("arch", "boards are chosen by the .config alone: say what it needs in `requires`")],
+    refused: &[(
+        "arch",
+        "boards are chosen by the .config alone: say what it needs in `requires`",
+    )],
 };
 
 const QEMU: Record = Record {
@@ -189,8 +204,13 @@ const LAB: Record = Record {
     refused: &[("token", TOKENS)],
 };
 
-const LAB_QEMU: Record =
-    Record { noun: "a QEMU lab", fields: &[], one_of: &[], any_of: &[], refused: &[] };
+const LAB_QEMU: Record = Record {
+    noun: "a QEMU lab",
+    fields: &[],
+    one_of: &[],
+    any_of: &[],
+    refused: &[],
+};
 
 const LAB_LAVA: Record = Record {
     noun: "a LAVA lab",
@@ -216,12 +236,14 @@ const LAB_LAVA: Record = Record {
 fn board(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
     let name: String = arguments.next();
     let mut fields: Fields = arguments.next();
-    let handle = call.declare(Kind::Board, &name, &["0"])?;
     let suites: Vec<String> = fields.take_or_empty("suites");
     each_once(Kind::Suite, &suites, "1", "suites")?;
+    let handle = call.declare(Kind::Board, &name, &["0"])?;
     let board = Board {
         name: name.clone(),
-        requires: fields.take("requires").unwrap_or(Predicate::All(Vec::new())),
+        requires: fields
+            .take("requires")
+            .unwrap_or(Predicate::All(Vec::new())),
         rootfs: fields.take_or_empty("rootfs"),
         suites,
         qemu: fields.take("qemu").map(qemu_machine),
@@ -240,7 +262,9 @@ fn qemu_machine(mut qemu: Fields) -> QemuMachine {
         binary: qemu.take_or_empty("binary"),
         machine: qemu.take_or_empty("machine"),
         cpu: qemu.take_or_empty("cpu"),
-        memory_mb: memory.and_then(|mib| u32::try_from(mib).ok()).unwrap_or(512),
+        memory_mb: memory
+            .and_then(|mib| u32::try_from(mib).ok())
+            .unwrap_or(512),
         console: qemu.take("console").unwrap_or_else(|| "ttyS0".to_owned()),
         dtb: qemu.take_or_empty("dtb"),
         args: qemu.take_or_empty("args"),
@@ -253,11 +277,15 @@ fn lab(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake
     let mut fields: Fields = arguments.next();
     let handle = call.declare(Kind::Lab, &name, &["0"])?;
     let kind = match fields.take::<Fields>("lava") {
-        Some(mut lava) => {
-            LabKind::Lava { url: lava.take_or_empty("url"), user: lava.take_or_empty("user") }
-        }
+        Some(mut lava) => LabKind::Lava {
+            url: lava.take_or_empty("url"),
+            user: lava.take_or_empty("user"),
+        },
         None => LabKind::Qemu,
     };
-    call.state.catalog.labs.insert(name.clone(), Lab { name, kind });
+    call.state
+        .catalog
+        .labs
+        .insert(name.clone(), Lab { name, kind });
     Ok(handle)
 }

@@ -3,7 +3,6 @@
 use rhai::Dynamic;
 use rhai::Map;
 
-use super::super::files::FileError;
 use super::super::mistake::Mistake;
 use super::super::schema::Shape;
 use super::Arguments;
@@ -16,7 +15,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "file",
         method: false,
-        params: &[Param { name: "path", shape: Shape::Word }],
+        params: &[Param {
+            name: "path",
+            shape: Shape::Word,
+        }],
         gives: "a file",
         doc: "Takes in a text file of the project, or of the standard library (`std/…`). The path begins at the project root.",
         run: file,
@@ -25,8 +27,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "extend",
         method: true,
         params: &[
-            Param { name: "map", shape: Shape::Map },
-            Param { name: "changes", shape: Shape::Map },
+            Param {
+                name: "map",
+                shape: Shape::Map,
+            },
+            Param {
+                name: "changes",
+                shape: Shape::Map,
+            },
         ],
         gives: "a map",
         doc: "A copy of a map with changes: `base.extend(#{ … })`. Maps in both are merged; any other value replaces.",
@@ -39,8 +47,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "require",
         method: false,
         params: &[
-            Param { name: "condition", shape: Shape::Bool },
-            Param { name: "message", shape: Shape::Word },
+            Param {
+                name: "condition",
+                shape: Shape::Bool,
+            },
+            Param {
+                name: "message",
+                shape: Shape::Word,
+            },
         ],
         gives: "nothing",
         doc: "Ends the evaluation with a message unless the condition holds.",
@@ -53,14 +67,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 fn file(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
     let path: String = arguments.next();
-    let file = call.state.project_file(&path).map_err(|error| {
-        let mistake = Mistake::at(&["0".to_owned()], error.to_string());
-        match error {
-            FileError::Escape(_) => mistake.help("a definition sees the files of its project only, by paths such as `patches/fix.patch`"),
-            FileError::Missing(_) => mistake.help("paths begin at the project root, also in files of a folder"),
-            FileError::MissingStandard(_) | FileError::Unreadable { .. } => mistake,
-        }
-    })?;
+    let file = call.state.project_file(&path);
+    let file = file.map_err(|error| Mistake::of_file(&["0".to_owned()], &error))?;
     Ok(Dynamic::from(file))
 }
 

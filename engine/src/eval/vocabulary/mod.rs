@@ -69,13 +69,34 @@ pub(super) struct Chapter {
 
 /// Every host function, in the order of the reference.
 pub(super) const CHAPTERS: &[Chapter] = &[
-    Chapter { title: "Sources, bases and images", functions: sources::FUNCTIONS },
-    Chapter { title: "Toolchains", functions: toolchains::FUNCTIONS },
-    Chapter { title: "Arches and configurations", functions: arches::FUNCTIONS },
-    Chapter { title: "Predicates", functions: predicates::FUNCTIONS },
-    Chapter { title: "Root filesystems and suites", functions: suites::FUNCTIONS },
-    Chapter { title: "Boards and labs", functions: boards::FUNCTIONS },
-    Chapter { title: "General", functions: general::FUNCTIONS },
+    Chapter {
+        title: "Sources, bases and images",
+        functions: sources::FUNCTIONS,
+    },
+    Chapter {
+        title: "Toolchains",
+        functions: toolchains::FUNCTIONS,
+    },
+    Chapter {
+        title: "Arches and configurations",
+        functions: arches::FUNCTIONS,
+    },
+    Chapter {
+        title: "Predicates",
+        functions: predicates::FUNCTIONS,
+    },
+    Chapter {
+        title: "Root filesystems and suites",
+        functions: suites::FUNCTIONS,
+    },
+    Chapter {
+        title: "Boards and labs",
+        functions: boards::FUNCTIONS,
+    },
+    Chapter {
+        title: "General",
+        functions: general::FUNCTIONS,
+    },
 ];
 
 /// Every host function.
@@ -114,16 +135,26 @@ impl Call<'_> {
         let path: ValuePath = path.iter().map(|step| (*step).to_owned()).collect();
         let key = (kind, name.to_owned());
         if let Some((earlier, earlier_path)) = self.state.declared.get(&key) {
-            let mut mistake = Mistake::at(&path, format!("the {} `{name}` is declared twice", kind.word()));
+            let mut mistake = Mistake::at(
+                &path,
+                format!("the {} `{name}` is declared twice", kind.word()),
+            );
             if *earlier == self.site {
                 mistake = mistake.help("a loop or a function declares it more than once: make the name depend on what changes");
             } else {
-                mistake.earlier = Some((earlier.clone(), earlier_path.clone(), "declared here first".to_owned()));
+                mistake.earlier = Some((
+                    earlier.clone(),
+                    earlier_path.clone(),
+                    "declared here first".to_owned(),
+                ));
             }
             return Err(mistake);
         }
         self.state.declared.insert(key, (self.site.clone(), path));
-        Ok(Dynamic::from(Handle { kind, name: name.into() }))
+        Ok(Dynamic::from(Handle {
+            kind,
+            name: name.into(),
+        }))
     }
 }
 
@@ -137,12 +168,19 @@ pub(super) fn register(engine: &mut Engine, shared: &Shared) {
         .register_type_with_name::<ConfigRecipe>("recipe")
         .register_type_with_name::<ProjectFile>("project file")
         .register_get("name", |handle: &mut Handle| handle.name.clone())
-        .register_get("path", |file: &mut ProjectFile| ImmutableString::from(file.path.as_str()))
-        .register_fn("to_string", |handle: &mut Handle| handle.name.clone());
+        .register_get("path", |file: &mut ProjectFile| {
+            ImmutableString::from(file.path.as_str())
+        })
+        .register_fn("to_string", |handle: &mut Handle| handle.name.clone())
+        .register_fn("==", |left: Handle, right: Handle| left == right)
+        .register_fn("!=", |left: Handle, right: Handle| left != right);
     for function in functions() {
         let most = function.params.len();
         let least = match function.params.last() {
-            Some(Param { shape: Shape::Record(record), .. }) if record.is_optional() => most - 1,
+            Some(Param {
+                shape: Shape::Record(record),
+                ..
+            }) if record.is_optional() => most - 1,
             _ => most,
         };
         for count in least..=most {
@@ -180,6 +218,10 @@ fn call(
         checked.push(value.map_err(|mistake| mistake.thrown(site.clone()))?);
     }
     let mut state = shared.lock();
-    let mut call = Call { state: &mut state, site: site.clone() };
-    (function.run)(&mut call, Arguments(checked.into_iter())).map_err(|mistake| mistake.thrown(site))
+    let mut call = Call {
+        state: &mut state,
+        site: site.clone(),
+    };
+    (function.run)(&mut call, Arguments(checked.into_iter()))
+        .map_err(|mistake| mistake.thrown(site))
 }

@@ -18,7 +18,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "cfg",
         method: false,
-        params: &[Param { name: "symbol", shape: Shape::Symbol }],
+        params: &[Param {
+            name: "symbol",
+            shape: Shape::Symbol,
+        }],
         gives: "a predicate",
         doc: "The symbol is `y`. Join predicates with `&`, `|` and `!`: `cfg(\"A\") & (cfg(\"B\") | !cfg(\"C\"))`.",
         run: |_, mut arguments| Ok(Dynamic::from(Predicate::BuiltIn(arguments.next()))),
@@ -27,8 +30,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "is",
         method: true,
         params: &[
-            Param { name: "predicate", shape: Shape::Predicate },
-            Param { name: "value", shape: Shape::Value },
+            Param {
+                name: "predicate",
+                shape: Shape::Predicate,
+            },
+            Param {
+                name: "value",
+                shape: Shape::Value,
+            },
         ],
         gives: "a predicate",
         doc: "The symbol has exactly this value: `cfg(\"NR_CPUS\").is(64)`, `cfg(\"A\").is(\"n\")`.",
@@ -40,7 +49,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "module",
         method: true,
-        params: &[Param { name: "predicate", shape: Shape::Predicate }],
+        params: &[Param {
+            name: "predicate",
+            shape: Shape::Predicate,
+        }],
         gives: "a predicate",
         doc: "The symbol is `m`: `cfg(\"A\").module()`.",
         run: |_, mut arguments| Ok(Dynamic::from(Predicate::Module(symbol(&mut arguments)?))),
@@ -48,7 +60,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "enabled",
         method: true,
-        params: &[Param { name: "predicate", shape: Shape::Predicate }],
+        params: &[Param {
+            name: "predicate",
+            shape: Shape::Predicate,
+        }],
         gives: "a predicate",
         doc: "The symbol is `y` or `m`: `cfg(\"A\").enabled()`.",
         run: |_, mut arguments| Ok(Dynamic::from(Predicate::Enabled(symbol(&mut arguments)?))),
@@ -56,7 +71,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "all_of",
         method: false,
-        params: &[Param { name: "predicates", shape: Shape::List(&Shape::Predicate) }],
+        params: &[Param {
+            name: "predicates",
+            shape: Shape::List(&Shape::Predicate),
+        }],
         gives: "a predicate",
         doc: "All hold; of an empty list, always.",
         run: |_, mut arguments| bounded(Predicate::All(arguments.next())).map(Dynamic::from),
@@ -64,7 +82,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "any_of",
         method: false,
-        params: &[Param { name: "predicates", shape: Shape::List(&Shape::Predicate) }],
+        params: &[Param {
+            name: "predicates",
+            shape: Shape::List(&Shape::Predicate),
+        }],
         gives: "a predicate",
         doc: "One holds; of an empty list, never.",
         run: |_, mut arguments| bounded(Predicate::Any(arguments.next())).map(Dynamic::from),
@@ -75,8 +96,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn symbol(arguments: &mut Arguments) -> Result<String, Mistake> {
     match arguments.required()? {
         Predicate::BuiltIn(symbol) => Ok(symbol),
-        _ => Err(Mistake::at(&[], "only a plain `cfg(\"SYMBOL\")` can be asked for a value")
-            .help("ask each symbol before joining: `cfg(\"A\").enabled() & cfg(\"B\").module()`")),
+        _ => Err(Mistake::at(
+            &[],
+            "only a plain `cfg(\"SYMBOL\")` can be asked for a value",
+        )
+        .help("ask each symbol before joining: `cfg(\"A\").enabled() & cfg(\"B\").module()`")),
     }
 }
 
@@ -104,7 +128,19 @@ pub(super) fn register_operators(engine: &mut Engine) {
             left => vec![left, right],
         }))
     });
-    engine.register_fn("!", |predicate: Predicate| operator(Predicate::Not(Box::new(predicate))));
+    engine.register_fn("!", |predicate: Predicate| {
+        operator(Predicate::Not(Box::new(predicate)))
+    });
+    // Left to itself the interpreter calls values of different types unequal, without a word.
+    for sign in ["==", "!="] {
+        engine.register_fn(sign, move |_: Predicate, _: Dynamic| compared(sign));
+    }
+}
+
+fn compared(sign: &str) -> Result<bool, Box<EvalAltResult>> {
+    let mistake = Mistake::at(&[], format!("`{sign}` cannot be applied to a predicate"))
+        .help("predicates are data, decided when a .config is known: write `cfg(\"A\").is(value)`");
+    Err(mistake.thrown(Site::none()))
 }
 
 /// An operator's result; the interpreter adds the place to its error.
@@ -124,13 +160,19 @@ fn bounded(predicate: Predicate) -> Result<Predicate, Mistake> {
 /// Terms and levels.
 fn size(predicate: &Predicate) -> (usize, usize) {
     let below = match predicate {
-        Predicate::BuiltIn(_) | Predicate::Module(_) | Predicate::Enabled(_) | Predicate::Is(..) => {
+        Predicate::BuiltIn(_)
+        | Predicate::Module(_)
+        | Predicate::Enabled(_)
+        | Predicate::Is(..) => {
             return (1, 1);
         }
         Predicate::Not(inner) => std::slice::from_ref(&**inner),
         Predicate::All(inner) | Predicate::Any(inner) => inner,
     };
-    below.iter().map(size).fold((1, 1), |(terms, depth), (more, deeper)| {
-        (terms + more, depth.max(deeper + 1))
-    })
+    below
+        .iter()
+        .map(size)
+        .fold((1, 1), |(terms, depth), (more, deeper)| {
+            (terms + more, depth.max(deeper + 1))
+        })
 }

@@ -26,8 +26,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "source",
         method: false,
         params: &[
-            Param { name: "name", shape: Shape::Name },
-            Param { name: "fields", shape: Shape::Record(&SOURCE) },
+            Param {
+                name: "name",
+                shape: Shape::Name,
+            },
+            Param {
+                name: "fields",
+                shape: Shape::Record(&SOURCE),
+            },
         ],
         gives: "a source",
         doc: "Declares a kernel source tree: where it comes from, and the patches on top.",
@@ -37,8 +43,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "base",
         method: false,
         params: &[
-            Param { name: "name", shape: Shape::Name },
-            Param { name: "fields", shape: Shape::Record(&BASE) },
+            Param {
+                name: "name",
+                shape: Shape::Name,
+            },
+            Param {
+                name: "fields",
+                shape: Shape::Record(&BASE),
+            },
         ],
         gives: "a base",
         doc: "Declares a root filesystem that images are made of.",
@@ -48,8 +60,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "image",
         method: false,
         params: &[
-            Param { name: "name", shape: Shape::Name },
-            Param { name: "fields", shape: Shape::Record(&IMAGE) },
+            Param {
+                name: "name",
+                shape: Shape::Name,
+            },
+            Param {
+                name: "fields",
+                shape: Shape::Record(&IMAGE),
+            },
         ],
         gives: "an image",
         doc: "Declares an image: a base with more packages, in which toolchains run.",
@@ -81,7 +99,10 @@ const SOURCE: Record = Record {
     ],
     one_of: &[&["debian", "tarball"]],
     any_of: &[],
-    refused: &[("git", "give a `tarball`; most git servers offer one for every commit")],
+    refused: &[(
+        "git",
+        "give a `tarball`; most git servers offer one for every commit",
+    )],
 };
 
 const SOURCE_DEBIAN: Record = Record {
@@ -210,10 +231,20 @@ fn source(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mist
             let path = ["1", "tarball", "urls"].map(str::to_owned);
             return Err(Mistake::at(&path, "a tarball needs a URL"));
         }
-        SourceOrigin::Tarball { urls, sha256: tarball.take_or_empty("sha256") }
+        SourceOrigin::Tarball {
+            urls,
+            sha256: tarball.take_or_empty("sha256"),
+        }
     };
     let patches = fields.take_or_empty("patches");
-    call.state.catalog.sources.insert(name.clone(), Source { name, origin, patches });
+    call.state.catalog.sources.insert(
+        name.clone(),
+        Source {
+            name,
+            origin,
+            patches,
+        },
+    );
     Ok(handle)
 }
 
@@ -227,7 +258,10 @@ fn base(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistak
         arch: debian.take_or_empty("arch"),
         packages: package_set(&mut debian),
     };
-    call.state.catalog.bases.insert(name.clone(), Base { name, origin });
+    call.state
+        .catalog
+        .bases
+        .insert(name.clone(), Base { name, origin });
     Ok(handle)
 }
 

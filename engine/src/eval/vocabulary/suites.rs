@@ -23,8 +23,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "rootfs",
         method: false,
         params: &[
-            Param { name: "name", shape: Shape::Name },
-            Param { name: "fields", shape: Shape::Record(&ROOTFS) },
+            Param {
+                name: "name",
+                shape: Shape::Name,
+            },
+            Param {
+                name: "fields",
+                shape: Shape::Record(&ROOTFS),
+            },
         ],
         gives: "a rootfs",
         doc: "Declares an initramfs: a static `init` in C that runs one suite.",
@@ -34,8 +40,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "suite",
         method: false,
         params: &[
-            Param { name: "name", shape: Shape::Name },
-            Param { name: "fields", shape: Shape::Record(&SUITE) },
+            Param {
+                name: "name",
+                shape: Shape::Name,
+            },
+            Param {
+                name: "fields",
+                shape: Shape::Record(&SUITE),
+            },
         ],
         gives: "a suite",
         doc: "Declares a test suite: a static program in C that prints KTAP on the console.",
@@ -113,7 +125,11 @@ fn rootfs(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mist
             .project_file("std/init.c")
             .map_err(|error| Mistake::at(&[], error.to_string()))?,
     };
-    let rootfs = Rootfs { name: name.clone(), toolchain: fields.take_or_empty("toolchain"), init };
+    let rootfs = Rootfs {
+        name: name.clone(),
+        toolchain: fields.take_or_empty("toolchain"),
+        init,
+    };
     call.state.catalog.rootfses.insert(name, rootfs);
     Ok(handle)
 }
@@ -123,11 +139,16 @@ fn suite(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mista
     let mut fields: Fields = arguments.next();
     let handle = call.declare(Kind::Suite, &name, &["0"])?;
     let seconds = |fields: &mut Fields, name: &str, otherwise: u32| {
-        fields.take::<i64>(name).and_then(|secs| u32::try_from(secs).ok()).unwrap_or(otherwise)
+        fields
+            .take::<i64>(name)
+            .and_then(|secs| u32::try_from(secs).ok())
+            .unwrap_or(otherwise)
     };
     let silence_secs = seconds(&mut fields, "silence_secs", SILENCE_SECS);
     let total_secs = seconds(&mut fields, "total_secs", TOTAL_SECS);
-    let program = fields.take("program").ok_or_else(|| Mistake::at(&[], "a program is missing"))?;
+    let program = fields
+        .take("program")
+        .ok_or_else(|| Mistake::at(&[], "a program is missing"))?;
     let suite = Suite {
         name: name.clone(),
         program,

@@ -22,8 +22,14 @@ pub(super) const FUNCTIONS: &[Function] = &[Function {
     name: "toolchain",
     method: false,
     params: &[
-        Param { name: "name", shape: Shape::Name },
-        Param { name: "fields", shape: Shape::Record(&TOOLCHAIN) },
+        Param {
+            name: "name",
+            shape: Shape::Name,
+        },
+        Param {
+            name: "fields",
+            shape: Shape::Record(&TOOLCHAIN),
+        },
     ],
     gives: "a toolchain",
     doc: "Declares a compiler: the image it is in, and how the kernel's make is told to use it.",
@@ -71,16 +77,24 @@ fn toolchain(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, M
     let kind = match (fields.take_or_empty::<String>("kind").as_str(), prefix) {
         ("cross", Some(prefix)) if prefix.ends_with('-') => ToolchainKind::Cross { prefix },
         ("cross", Some(prefix)) => {
-            return Err(Mistake::at(&at("prefix"), format!("the prefix `{prefix}` does not end with `-`"))
-                .help(format!("`{prefix}-` makes the compiler `{prefix}-gcc`")));
+            return Err(Mistake::at(
+                &at("prefix"),
+                format!("the prefix `{prefix}` does not end with `-`"),
+            )
+            .help(format!("`{prefix}-` makes the compiler `{prefix}-gcc`")));
         }
         ("cross", None) => {
-            return Err(Mistake::at(&at("kind"), "a cross toolchain needs the field `prefix`")
-                .help("such as `prefix: \"arm-linux-gnueabihf-\"`"));
+            return Err(
+                Mistake::at(&at("kind"), "a cross toolchain needs the field `prefix`")
+                    .help("such as `prefix: \"arm-linux-gnueabihf-\"`"),
+            );
         }
         (kind, Some(_)) => {
-            return Err(Mistake::at(&at("prefix"), format!("a toolchain of kind `{kind}` has no prefix"))
-                .help("a cross gcc has `kind: \"cross\"`"));
+            return Err(Mistake::at(
+                &at("prefix"),
+                format!("a toolchain of kind `{kind}` has no prefix"),
+            )
+            .help("a cross gcc has `kind: \"cross\"`"));
         }
         ("clang", None) => ToolchainKind::Clang,
         (_, None) => ToolchainKind::Gcc,
