@@ -80,7 +80,7 @@ impl Tools {
         first: &dyn Fn(),
     ) -> Result<Unpacked, Broken> {
         let archive = self.store.blob_path(digest);
-        self.store.unpacked(digest, |dest| {
+        self.store.unpacked(digest, "unpack", |dest| {
             first();
             self.sandbox
                 .unpack(&archive, dest, strip_top)
