@@ -272,7 +272,8 @@ impl From<StoreError> for Fault {
             | StoreError::Corrupt { .. }
             | StoreError::MissingBlob(_)
             | StoreError::NewerFormat { .. } => Blame::Environment,
-            StoreError::Unsupported { .. }
+            StoreError::Encoding(_)
+            | StoreError::Unsupported { .. }
             | StoreError::Name(_)
             | StoreError::FactsTooLarge { .. } => Blame::Engine,
         };

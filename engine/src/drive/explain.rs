@@ -117,12 +117,7 @@ impl Session {
         }
         let reasons = kept;
         let state = describe(progress.state(id));
-        Ok(Explanation {
-            node,
-            state,
-            since,
-            reasons,
-        })
+        Ok(Explanation { node, state, since, reasons })
     }
 
     /// Where a node stands, and its record if it has one.
@@ -136,10 +131,7 @@ impl Session {
                 return Ok(record);
             }
         }
-        Err(DriveError::NotYet {
-            node: full,
-            state: describe(progress.state(id)),
-        })
+        Err(DriveError::NotYet { node: full, state: describe(progress.state(id)) })
     }
 
     /// A progress in which the named node is wanted, and its id.
@@ -165,18 +157,14 @@ impl Session {
             for (_, input) in progress.graph().inputs(id) {
                 if !matches!(progress.state(input), State::Done { .. }) {
                     self.reasons(progress, input, found)?;
-                    found.push(Reason::Unresolved {
-                        node: progress.graph().node(input).full_name(),
-                    });
+                    found.push(Reason::Unresolved { node: progress.graph().node(input).full_name() });
                 }
             }
             return Ok(None);
         };
         let history = self.store.history(&name)?;
         let now = progress.state(id).key();
-        let before = history
-            .iter()
-            .find(|(_, outcome)| outcome.key.is_some() && outcome.key != now);
+        let before = history.iter().find(|(_, outcome)| outcome.key.is_some() && outcome.key != now);
         let Some((run, outcome)) = before else {
             if !matches!(
                 progress.state(id),
@@ -191,9 +179,7 @@ impl Session {
             }
             return Ok(None);
         };
-        let record = outcome
-            .key
-            .and_then(|key| self.store.record(&key).ok().flatten());
+        let record = outcome.key.and_then(|key| self.store.record(&key).ok().flatten());
         let Some(old) = record.and_then(|record| self.manifest(&record)) else {
             found.push(Reason::Collected { node: name });
             return Ok(Some(*run));
@@ -201,25 +187,16 @@ impl Session {
         let params = params(progress.world(), node.kind, &node.name).unwrap_or_default();
         for cause in causes(&old, &manifest(node.kind, &params, &inputs)) {
             let Cause::Input { slot, .. } = &cause else {
-                found.push(Reason::Root {
-                    node: name.clone(),
-                    cause,
-                });
+                found.push(Reason::Root { node: name.clone(), cause });
                 continue;
             };
             let before = found.len();
-            let upstream = progress
-                .graph()
-                .inputs(id)
-                .find(|(i, _)| i.slot.word() == slot);
+            let upstream = progress.graph().inputs(id).find(|(i, _)| i.slot.word() == slot);
             if let Some((_, upstream)) = upstream {
                 self.reasons(progress, upstream, found)?;
             }
             if found.len() == before {
-                found.push(Reason::Input {
-                    node: name.clone(),
-                    cause,
-                });
+                found.push(Reason::Input { node: name.clone(), cause });
             }
         }
         Ok(Some(*run))

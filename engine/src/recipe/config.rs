@@ -107,14 +107,14 @@ impl Recipes {
             }
         };
         let script = format!("{MAKE}{script}");
-        let binds = vec![bind(&source.path, SRC, true)];
+        let binds = vec![bind(source.path(), SRC, true)];
         let step = Step {
             script: &script,
             env,
             user: User::Worker,
             binds,
         };
-        if let End::Failure(message) = tools.step(job, &image.path, build, step)? {
+        if let End::Failure(message) = tools.step(job, image.path(), build, step)? {
             return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
         }
         let path = build.join(".config");
@@ -126,7 +126,7 @@ impl Recipes {
                 return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
             }
         };
-        let reports = outcomes(&wanted, &config, &source.path)?;
+        let reports = outcomes(&wanted, &config, source.path())?;
         let lost = |strength| {
             reports
                 .iter()

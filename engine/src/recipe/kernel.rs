@@ -64,14 +64,14 @@ impl Recipes {
             ("TARGETS".to_owned(), targets.clone()),
         ]);
         let script = format!("{MAKE}{SCRIPT}");
-        let binds = vec![bind(&source.path, SRC, true)];
+        let binds = vec![bind(source.path(), SRC, true)];
         let step = Step {
             script: &script,
             env,
             user: User::Worker,
             binds,
         };
-        if let End::Failure(message) = tools.step(job, &image.path, build, step)? {
+        if let End::Failure(message) = tools.step(job, image.path(), build, step)? {
             return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
         }
         let path = build.join(".config");

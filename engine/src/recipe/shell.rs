@@ -58,7 +58,7 @@ impl Recipes {
         }
         let binds = source
             .iter()
-            .map(|tree| bind(&tree.path, SRC, true))
+            .map(|tree| bind(tree.path(), SRC, true))
             .collect();
         let step = Step {
             script: "",
@@ -66,8 +66,8 @@ impl Recipes {
             user: User::Worker,
             binds,
         };
-        let mut spec = spec(&image.path, work.path(), &step);
-        let bash = image.path.join("bin/bash").exists();
+        let mut spec = spec(image.path(), work.path(), &step);
+        let bash = image.path().join("bin/bash").exists();
         spec.argv = vec![if bash { "/bin/bash" } else { "/bin/sh" }.to_owned()];
         if bash {
             spec.argv.push("--norc".to_owned());
