@@ -31,8 +31,12 @@ pub(super) fn run(context: &Context, args: &BoardsArgs) -> Result<Ending, Fault>
     let session = context.session()?;
     if let [build, board] = &args.why[..] {
         if !session.catalog.boards.contains_key(board) {
-            let known: Vec<String> =
-                session.catalog.boards.keys().map(|name| format!("`{name}`")).collect();
+            let known: Vec<String> = session
+                .catalog
+                .boards
+                .keys()
+                .map(|name| format!("`{name}`"))
+                .collect();
             return Err(Fault::user(format!("`{board}` is no board"))
                 .help(format!("declared are: {}", known.join(", "))));
         }
@@ -48,7 +52,9 @@ pub(super) fn run(context: &Context, args: &BoardsArgs) -> Result<Ending, Fault>
     rows.extend(builds.iter().map(|build| row(build, &boards)));
     context.terminal.data(table(&rows))?;
     if builds.iter().any(|build| build.boards.is_err()) {
-        context.terminal.say("`?`: the .config is not resolved; `engine plan --resolve` resolves it");
+        context
+            .terminal
+            .say("`?`: the .config is not resolved; `engine plan --resolve` resolves it");
     }
     Ok(Ending::Good)
 }
@@ -74,8 +80,13 @@ fn why(build: &BoardWhy, board: &str) -> String {
     match find(verdicts, board) {
         Some(verdict) if verdict.matched => format!("{name} on {board}: match\n"),
         verdict => {
-            let reasons = verdict.map(|verdict| &verdict.reasons[..]).unwrap_or_default();
-            let reasons: String = reasons.iter().map(|reason| format!("  {reason}\n")).collect();
+            let reasons = verdict
+                .map(|verdict| &verdict.reasons[..])
+                .unwrap_or_default();
+            let reasons: String = reasons
+                .iter()
+                .map(|reason| format!("  {reason}\n"))
+                .collect();
             format!("{name} on {board}: no match\n{reasons}")
         }
     }

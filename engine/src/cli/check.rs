@@ -34,11 +34,21 @@ pub(super) fn run(context: &Context, _: &CheckArgs) -> Result<Ending, Fault> {
         counted(catalog.suites.len(), "suite", "suites"),
         counted(checked.builds, "build", "builds"),
     ];
-    context.terminal.say(&format!("the definitions are good: {}", counts.join(", ")));
+    context
+        .terminal
+        .say(&format!("the definitions are good: {}", counts.join(", ")));
     if !checked.unpinned.is_empty() {
-        let names: Vec<String> = checked.unpinned.iter().map(|name| format!("`{name}`")).collect();
-        context.terminal.say(&format!("not pinned: {}", names.join(", ")));
-        context.terminal.say("next: `engine update` asks the mirror and pins");
+        let names: Vec<String> = checked
+            .unpinned
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect();
+        context
+            .terminal
+            .say(&format!("not pinned: {}", names.join(", ")));
+        context
+            .terminal
+            .say("next: `engine update` asks the mirror and pins");
     }
     Ok(Ending::Good)
 }

@@ -27,7 +27,13 @@ pub(super) struct Global {
     #[arg(long, value_name = "DIR", global = true)]
     store: Option<PathBuf>,
     /// When to use colours
-    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto", global = true)]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        global = true
+    )]
     color: When,
     /// Say only what went wrong
     #[arg(short, long, global = true, conflicts_with = "verbose")]
@@ -73,7 +79,11 @@ impl Context {
     /// Finds the project and the store's place; looks into neither.
     pub(super) fn new(global: &Global) -> Self {
         let project = global.project.clone().unwrap_or_else(nearest_project);
-        Self { terminal: global.terminal(), project, store: global.store.clone().or_else(store_dir) }
+        Self {
+            terminal: global.terminal(),
+            project,
+            store: global.store.clone().or_else(store_dir),
+        }
     }
 
     /// Opens the store, and says so if its database had to be made again.
@@ -82,7 +92,18 @@ impl Context {
             Fault::environment("there is no place for results: `$HOME` is not set")
                 .help("`--store DIR` names a place")
         })?;
-        Ok(Arc::new(Store::open(root)?))
+        let store = Store::open(root)?;
+        if let Some(rebuilt) = store.recovered() {
+            self.terminal.say(&format!(
+                "the database of the store was made again, as {}: {} records are back",
+                rebuilt.because, rebuilt.records
+            ));
+            for (path, why) in &rebuilt.skipped {
+                self.terminal
+                    .say(&format!("  not back: `{}`: {why}", path.display()));
+            }
+        }
+        Ok(Arc::new(store))
     }
 
     /// Opens the project on the store.
@@ -116,7 +137,10 @@ fn store_dir() -> Option<PathBuf> {
 }
 
 /// A variable of the environment that is set to something.
-#[expect(clippy::disallowed_methods, reason = "the one place that may read the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that may read the environment"
+)]
 fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }

@@ -52,7 +52,8 @@ pub(super) struct Fault {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-const REPORT: &str = "this is a fault of the engine: please report it with this message and the definitions";
+const REPORT: &str =
+    "this is a fault of the engine: please report it with this message and the definitions";
 
 impl Ending {
     /// The exit code of the process.
@@ -101,21 +102,36 @@ impl Fault {
     #[must_use]
     pub(super) fn help(mut self, help: impl AsRef<str>) -> Self {
         if let Some(last) = self.diagnostics.last_mut() {
-            let before = last.help.take().map(|before| before + "\n").unwrap_or_default();
+            let before = last
+                .help
+                .take()
+                .map(|before| before + "\n")
+                .unwrap_or_default();
             last.help = Some(before + help.as_ref());
         }
         self
     }
 
     fn new(blame: Blame, message: String) -> Self {
-        let diagnostic =
-            Diagnostic { message, labels: Vec::new(), help: None, trace: Vec::new() };
-        Self { blame, diagnostics: vec![diagnostic] }
+        let diagnostic = Diagnostic {
+            message,
+            labels: Vec::new(),
+            help: None,
+            trace: Vec::new(),
+        };
+        Self {
+            blame,
+            diagnostics: vec![diagnostic],
+        }
     }
 
     fn of(blame: Blame, error: &dyn Error) -> Self {
         let fault = Self::new(blame, with_causes(error));
-        if blame == Blame::Engine { fault.help(REPORT) } else { fault }
+        if blame == Blame::Engine {
+            fault.help(REPORT)
+        } else {
+            fault
+        }
     }
 }
 
@@ -136,7 +152,10 @@ fn with_causes(error: &dyn Error) -> String {
 impl From<DriveError> for Fault {
     fn from(error: DriveError) -> Self {
         match error {
-            DriveError::Definitions(diagnostics) => Self { blame: Blame::User, diagnostics },
+            DriveError::Definitions(diagnostics) => Self {
+                blame: Blame::User,
+                diagnostics,
+            },
             DriveError::NoProject(_) => Self::of(Blame::User, &error)
                 .help("`-C DIR` names a project; `engine init DIR` makes one"),
             DriveError::Lock(error) => error.into(),
@@ -263,7 +282,8 @@ impl From<StoreError> for Fault {
             return fault.help("`engine gc` removes what no recent run used");
         }
         if damaged {
-            return fault.help("`engine verify --repair` sets bad files aside; a run makes them again");
+            return fault
+                .help("`engine verify --repair` sets bad files aside; a run makes them again");
         }
         match error {
             StoreError::NewerFormat { .. } => {
@@ -289,7 +309,10 @@ impl From<SvgError> for Fault {
 impl From<OutputError> for Fault {
     fn from(error: OutputError) -> Self {
         if error.is_closed() {
-            return Self { blame: Blame::Nobody, diagnostics: Vec::new() };
+            return Self {
+                blame: Blame::Nobody,
+                diagnostics: Vec::new(),
+            };
         }
         Self::of(Blame::Environment, &error)
     }
@@ -324,7 +347,9 @@ mod tests {
 
     #[test]
     fn a_reader_that_went_away_is_no_fault() {
-        let fault = Fault::from(OutputError::from(io::Error::from(io::ErrorKind::BrokenPipe)));
+        let fault = Fault::from(OutputError::from(io::Error::from(
+            io::ErrorKind::BrokenPipe,
+        )));
         assert_eq!((fault.blame, fault.diagnostics.len()), (Blame::Nobody, 0));
     }
 }

@@ -56,7 +56,11 @@ pub(super) fn run(context: &Context, args: &GraphArgs) -> Result<Ending, Fault> 
             "{nodes} nodes are too many to look at: one box per kind; an ADDRESS draws less, `--full` all"
         ));
     }
-    let text = if args.svg { report::svg(&drawing.dot)? } else { drawing.dot };
+    let text = if args.svg {
+        report::svg(&drawing.dot)?
+    } else {
+        drawing.dot
+    };
     match &args.output {
         Some(path) => fs::write(path, text).map_err(Fault::file("write", path))?,
         None => context.terminal.data(text)?,

@@ -30,18 +30,26 @@ pub(super) struct InitArgs {
 }
 
 pub(super) fn run(context: &Context, args: &InitArgs) -> Result<Ending, Fault> {
-    let files: Vec<(PathBuf, &str)> =
-        eval::demo().iter().map(|(path, text)| (args.directory.join(path), *text)).collect();
+    let files: Vec<(PathBuf, &str)> = eval::demo()
+        .iter()
+        .map(|(path, text)| (args.directory.join(path), *text))
+        .collect();
     if let Some((path, _)) = files.iter().find(|(path, _)| path.exists()) {
-        return Err(Fault::user(format!("`{}` is there already", path.display()))
-            .help("`engine init DIR` writes into another directory"));
+        return Err(
+            Fault::user(format!("`{}` is there already", path.display()))
+                .help("`engine init DIR` writes into another directory"),
+        );
     }
     for (path, text) in &files {
         write(path, text).map_err(Fault::file("write", path))?;
     }
     let (count, place) = (files.len(), args.directory.display());
-    context.terminal.say(&format!("wrote {count} files into `{place}`"));
-    context.terminal.say("next: `engine check`, `engine update` to pin packages, `engine realize`");
+    context
+        .terminal
+        .say(&format!("wrote {count} files into `{place}`"));
+    context
+        .terminal
+        .say("next: `engine check`, `engine update` to pin packages, `engine realize`");
     Ok(Ending::Good)
 }
 

@@ -29,7 +29,9 @@ pub(super) struct ManArgs {
 pub(super) fn run(context: &Context, args: &ManArgs) -> Result<Ending, Fault> {
     let Some(directory) = &args.directory else {
         let mut page = Vec::new();
-        Man::new(Cli::command()).render(&mut page).map_err(|error| Fault::engine(error.to_string()))?;
+        Man::new(Cli::command())
+            .render(&mut page)
+            .map_err(|error| Fault::engine(error.to_string()))?;
         context.terminal.data(page)?;
         return Ok(Ending::Good);
     };

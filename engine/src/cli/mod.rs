@@ -16,6 +16,7 @@ mod plan;
 mod realize;
 mod results;
 mod shell;
+mod size;
 mod start;
 mod update;
 mod verify;

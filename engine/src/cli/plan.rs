@@ -83,9 +83,16 @@ fn as_text(outlook: &Outlook, verbose: bool) -> String {
         }
     }
     let count = |wanted: fn(&Standing) -> bool| {
-        outlook.nodes.iter().filter(|node| wanted(&node.standing)).count()
+        outlook
+            .nodes
+            .iter()
+            .filter(|node| wanted(&node.standing))
+            .count()
     };
-    let (runs, may) = (count(is_run), count(|standing| *standing == Standing::MayRun));
+    let (runs, may) = (
+        count(is_run),
+        count(|standing| *standing == Standing::MayRun),
+    );
     let fresh = count(|standing| *standing == Standing::Fresh);
     text.push_str(&format!("{runs} to run, {may} may run, {fresh} fresh\n"));
     if outlook.unresolved > 0 {
@@ -106,12 +113,19 @@ fn is_run(standing: &Standing) -> bool {
 
 /// The time earlier runs took, and for how many nodes nothing is known.
 fn cost(nodes: &[Foreseen]) -> String {
-    let pending = || nodes.iter().filter(|node| matches!(node.standing, Standing::Runs | Standing::MayRun));
+    let pending = || {
+        nodes
+            .iter()
+            .filter(|node| matches!(node.standing, Standing::Runs | Standing::MayRun))
+    };
     let known: u64 = pending().filter_map(|node| node.estimate_ms).sum();
     let unknown = pending().filter(|node| node.estimate_ms.is_none()).count();
     match (pending().count() - unknown, unknown) {
         (0, _) => "cost: unknown, as nothing like it ran before\n".to_owned(),
-        (_, 0) => format!("cost: at most {}, by what earlier runs took\n", duration(known)),
+        (_, 0) => format!(
+            "cost: at most {}, by what earlier runs took\n",
+            duration(known)
+        ),
         (_, unknown) => format!(
             "cost: at most {}, by what earlier runs took, and {unknown} nodes of unknown cost\n",
             duration(known)
@@ -137,15 +151,20 @@ fn as_json(outlook: &Outlook) -> String {
             Standing::Failed(why) => ("failed", Some(why)),
             Standing::Skipped(why) => ("skipped", Some(why)),
         };
-        let reasons: Vec<String> =
-            node.reasons.iter().map(ToString::to_string).chain(why.cloned()).collect();
+        let reasons: Vec<String> = node
+            .reasons
+            .iter()
+            .map(ToString::to_string)
+            .chain(why.cloned())
+            .collect();
         let line = json!({
             "v": 1, "kind": node.kind, "name": node.name, "standing": standing,
             "reasons": reasons, "estimate_ms": node.estimate_ms,
         });
         text.push_str(&format!("{line}\n"));
     }
-    let line = json!({ "v": 1, "nodes": outlook.nodes.len(), "unresolved_builds": outlook.unresolved });
+    let line =
+        json!({ "v": 1, "nodes": outlook.nodes.len(), "unresolved_builds": outlook.unresolved });
     text.push_str(&format!("{line}\n"));
     text
 }

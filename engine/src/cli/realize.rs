@@ -14,6 +14,7 @@ use store::OutcomeVerdict;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
+use super::size::size;
 use crate::drive::RunOptions;
 use crate::drive::Session;
 use crate::graph::Kind;
@@ -81,8 +82,10 @@ impl Wanted {
     /// The options of a run for this, with results in the project unless elsewhere.
     pub(super) fn options(&self, session: &Session, results: Option<&Path>) -> RunOptions {
         let cpus = || available_parallelism().map_or(1, usize::from);
-        let arguments: Vec<String> =
-            env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+        let arguments: Vec<String> = env::args_os()
+            .skip(1)
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
         RunOptions {
             patterns: self.addresses.clone(),
             until: self.until,
@@ -101,7 +104,11 @@ pub(super) fn run(context: &Context, args: &RealizeArgs) -> Result<Ending, Fault
     let mut options = args.wanted.options(&session, args.results.as_deref());
     options.keep_going = args.keep_going;
     options.rebuild = args.rebuild;
-    let format = if args.json { Format::Json } else { Format::Text };
+    let format = if args.json {
+        Format::Json
+    } else {
+        Format::Text
+    };
     let run = session.realise(&options, &*context.terminal.observer(format))?;
     if let Some(path) = &args.junit {
         fs::write(path, report::junit(&run)?).map_err(Fault::file("write", path))?;
@@ -134,7 +141,17 @@ fn conclude(
     }
     terminal.data(report::summary(run))?;
     terminal.say(&format!("results: {}", options.results.display()));
-    terminal.say(&format!("store: {}", session.store.root().display()));
+    let held: u64 = session
+        .store
+        .disk_usage()
+        .iter()
+        .map(|(_, usage)| usage.bytes)
+        .sum();
+    terminal.say(&format!(
+        "store: {}, {}",
+        session.store.root().display(),
+        size(held)
+    ));
     Ok(())
 }
 

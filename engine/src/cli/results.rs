@@ -35,8 +35,12 @@ pub(super) fn run(context: &Context, args: &ResultsArgs) -> Result<Ending, Fault
         let lines = lines.map_err(|error| Fault::engine(error.to_string()))?;
         lines.into_iter().map(|line| line + "\n").collect()
     } else {
-        let head = ["VERDICT", "KIND", "ADDRESS", "REASON"].map(str::to_owned).to_vec();
-        let rows: Vec<Vec<String>> = std::iter::once(head).chain(lines.into_iter().map(row)).collect();
+        let head = ["VERDICT", "KIND", "ADDRESS", "REASON"]
+            .map(str::to_owned)
+            .to_vec();
+        let rows: Vec<Vec<String>> = std::iter::once(head)
+            .chain(lines.into_iter().map(row))
+            .collect();
         table(&rows)
     };
     context.terminal.data(text)?;
@@ -44,5 +48,10 @@ pub(super) fn run(context: &Context, args: &ResultsArgs) -> Result<Ending, Fault
 }
 
 fn row(line: ResultLine) -> Vec<String> {
-    vec![line.verdict.to_owned(), line.kind.to_string(), line.address, line.reason]
+    vec![
+        line.verdict.to_owned(),
+        line.kind.to_string(),
+        line.address,
+        line.reason,
+    ]
 }

@@ -33,9 +33,9 @@ pub(super) fn run(context: &Context, args: &ShellArgs) -> Result<Ending, Fault> 
     match session.shell(&args.node, &recipes)? {
         // The code of a shell's last command says nothing about the session.
         Exit::Code(_) => Ok(Ending::Good),
-        Exit::Signal(signal) => {
-            Err(Fault::environment(format!("the shell was ended by signal {signal}")))
-        }
+        Exit::Signal(signal) => Err(Fault::environment(format!(
+            "the shell was ended by signal {signal}"
+        ))),
         Exit::TimedOut | Exit::Cancelled => Ok(Ending::Undone),
     }
 }

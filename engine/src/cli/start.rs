@@ -33,7 +33,11 @@ pub fn main() -> ExitCode {
         ));
     }));
     let code = panic::catch_unwind(AssertUnwindSafe(start)).unwrap_or(ExitCode::from(ENGINE));
-    if PANICKED.load(Ordering::Relaxed) { ExitCode::from(ENGINE) } else { code }
+    if PANICKED.load(Ordering::Relaxed) {
+        ExitCode::from(ENGINE)
+    } else {
+        code
+    }
 }
 
 fn start() -> ExitCode {
@@ -61,7 +65,11 @@ fn unparsed(error: &clap::Error) -> ExitCode {
         };
     }
     let text = error.render();
-    let text = if terminal.colour() { text.ansi().to_string() } else { text.to_string() };
+    let text = if terminal.colour() {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
+    };
     terminal.say(text.trim_end());
     Fault::user("").code()
 }

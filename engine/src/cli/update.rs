@@ -29,13 +29,19 @@ pub(super) struct UpdateArgs {
 }
 
 pub(super) fn run(context: &Context, args: &UpdateArgs) -> Result<Ending, Fault> {
-    let mode = if args.if_gone { UpdateMode::OnlyGone } else { UpdateMode::Newest };
+    let mode = if args.if_gone {
+        UpdateMode::OnlyGone
+    } else {
+        UpdateMode::Newest
+    };
     let store = context.store()?;
     let note = |line: &str| context.terminal.say(line);
     let changes = drive::update(&context.project, &store, &args.names, mode, &note)?;
     for change in &changes {
         if change.lines.is_empty() {
-            context.terminal.say(&format!("`{}` is as it was", change.name));
+            context
+                .terminal
+                .say(&format!("`{}` is as it was", change.name));
             continue;
         }
         context.terminal.say(&format!("`{}` moved:", change.name));
@@ -44,7 +50,9 @@ pub(super) fn run(context: &Context, args: &UpdateArgs) -> Result<Ending, Fault>
         }
     }
     if changes.is_empty() {
-        context.terminal.say("nothing to update: every pin is usable");
+        context
+            .terminal
+            .say("nothing to update: every pin is usable");
     }
     Ok(Ending::Good)
 }

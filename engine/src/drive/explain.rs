@@ -166,9 +166,16 @@ impl Session {
         let now = progress.state(id).key();
         let before = history.iter().find(|(_, outcome)| outcome.key.is_some() && outcome.key != now);
         let Some((run, outcome)) = before else {
-            if !matches!(progress.state(id), State::Done { .. } | State::Failed { .. }) {
+            if !matches!(
+                progress.state(id),
+                State::Done { .. } | State::Failed { .. }
+            ) {
                 let never = history.is_empty();
-                found.push(if never { Reason::NeverRun { node: name } } else { Reason::Collected { node: name } });
+                found.push(if never {
+                    Reason::NeverRun { node: name }
+                } else {
+                    Reason::Collected { node: name }
+                });
             }
             return Ok(None);
         };

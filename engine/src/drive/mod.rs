@@ -12,6 +12,7 @@ mod outlook;
 mod run;
 mod session;
 mod update;
+mod upkeep;
 
 pub use error::DriveError;
 pub use explain::Explanation;
@@ -28,3 +29,4 @@ pub use session::check;
 pub use update::PinChange;
 pub use update::UpdateMode;
 pub use update::update;
+pub use upkeep::collect;

@@ -76,9 +76,19 @@ impl Session {
                 Standing::Runs => self.explain(&progress, id)?.reasons,
                 _ => Vec::new(),
             };
-            let estimate_ms = if pending { costs.of(node.kind, &node.full_name()) } else { None };
+            let estimate_ms = if pending {
+                costs.of(node.kind, &node.full_name())
+            } else {
+                None
+            };
             let name = node.name.to_string();
-            nodes.push(Foreseen { kind: node.kind, name, standing, reasons, estimate_ms });
+            nodes.push(Foreseen {
+                kind: node.kind,
+                name,
+                standing,
+                reasons,
+                estimate_ms,
+            });
         }
         Ok(Outlook { nodes, unresolved })
     }
@@ -88,11 +98,18 @@ impl Session {
         for outcome in self.store.currents()? {
             let record = outcome.key.and_then(|key| records.get(&key));
             if let Some(record) = record {
-                costs.by_kind.entry(outcome.kind).or_default().push(record.duration_ms());
+                costs
+                    .by_kind
+                    .entry(outcome.kind)
+                    .or_default()
+                    .push(record.duration_ms());
                 costs.by_name.insert(outcome.name, record.duration_ms());
             }
         }
-        costs.by_kind.values_mut().for_each(|durations| durations.sort_unstable());
+        costs
+            .by_kind
+            .values_mut()
+            .for_each(|durations| durations.sort_unstable());
         Ok(costs)
     }
 }

@@ -1,6 +1,7 @@
 //! One project on one store.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -71,7 +72,12 @@ pub fn check(project: &Path) -> Result<Checked, DriveError> {
         .collect();
     let world = World { catalog: &catalog, lock: &lock, worker_uid: worker_uid() };
     let builds = world.builds().len();
-    Ok(Checked { catalog, unpinned, builds, log: evaluated.log })
+    Ok(Checked {
+        catalog,
+        unpinned,
+        builds,
+        log: evaluated.log,
+    })
 }
 
 impl Session {
@@ -168,9 +174,8 @@ impl Session {
 /// A node by `KIND:NAME`, or by an address alone: the boot or the kernel of that address.
 pub(super) fn find_node(progress: &Progress<'_>, name: &str) -> Option<NodeId> {
     let graph = progress.graph();
-    let by_kind = |kinds: &[Kind], name: &str| {
-        kinds.iter().find_map(|kind| graph.find(*kind, name))
-    };
+    let by_kind =
+        |kinds: &[Kind], name: &str| kinds.iter().find_map(|kind| graph.find(*kind, name));
     if let Some((word, rest)) = name.split_once(':')
         && let Some(kind) = Kind::of_word(word)
     {
@@ -181,11 +186,11 @@ pub(super) fn find_node(progress: &Progress<'_>, name: &str) -> Option<NodeId> {
 
 /// The project directory: the given one, absolute.
 fn find(project: &Path) -> Result<PathBuf, DriveError> {
-    let dir = fs::canonicalize(project).map_err(file("find", project))?;
-    if dir.join("main.rhai").is_file() {
-        return Ok(dir);
+    match fs::canonicalize(project) {
+        Ok(dir) if dir.join("main.rhai").is_file() => Ok(dir),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(file("find", project)(error)),
+        _ => Err(DriveError::NoProject(project.display().to_string())),
     }
-    Err(DriveError::NoProject(project.display().to_string()))
 }
 
 /// The lock file and its bytes; a project without one has no pins.
@@ -193,7 +198,7 @@ pub(super) fn read_lock(project: &Path) -> Result<(Lock, Vec<u8>), DriveError> {
     let path = project.join(LOCK_FILE);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
         Err(error) => return Err(file("read", &path)(error)),
     };
     let lock = if text.is_empty() { Lock::default() } else { Lock::parse(&text)? };

@@ -23,9 +23,9 @@ impl Selection {
     pub fn of(patterns: &[String], until: Option<Kind>) -> Result<Self, crate::model::PatternError> {
         let mut parsed = Vec::new();
         for text in patterns {
-            let kind = text.split_once(':').and_then(|(word, rest)| {
-                Kind::of_word(word).map(|kind| (kind, rest))
-            });
+            let kind = text
+                .split_once(':')
+                .and_then(|(word, rest)| Kind::of_word(word).map(|kind| (kind, rest)));
             parsed.push(match kind {
                 Some((kind, rest)) => (Some(kind), Pattern::parse(rest)?),
                 None => (None, Pattern::parse(text)?),

@@ -22,11 +22,7 @@ pub struct Drawing {
 }
 
 /// Draws the nodes that `include` accepts, or one box per kind where they are more than `limit`.
-pub fn draw(
-    progress: &Progress<'_>,
-    include: &dyn Fn(NodeId) -> bool,
-    limit: usize,
-) -> Drawing {
+pub fn draw(progress: &Progress<'_>, include: &dyn Fn(NodeId) -> bool, limit: usize) -> Drawing {
     let graph = progress.graph();
     let nodes = graph.ids().filter(|id| include(*id)).count();
     let collapsed = nodes > limit;
@@ -34,9 +30,16 @@ pub fn draw(
         by_kind(progress, include)
     } else {
         let colour = |id| colour(progress.state(id));
-        graph.to_dot(&DotOptions { include, colour: &colour })
+        graph.to_dot(&DotOptions {
+            include,
+            colour: &colour,
+        })
     };
-    Drawing { dot, nodes, collapsed }
+    Drawing {
+        dot,
+        nodes,
+        collapsed,
+    }
 }
 
 fn colour(state: &State) -> &'static str {
@@ -62,19 +65,29 @@ fn by_kind(progress: &Progress<'_>, include: &dyn Fn(NodeId) -> bool) -> String 
         *all += 1;
         *fresh += usize::from(matches!(progress.state(id), State::Done { .. }));
         for (input, from) in graph.inputs(id).filter(|(_, from)| include(*from)) {
-            *edges.entry((graph.node(from).kind, kind, input.slot)).or_default() += 1;
+            *edges
+                .entry((graph.node(from).kind, kind, input.slot))
+                .or_default() += 1;
         }
     }
     let mut text = String::from("digraph engine {\n  rankdir=LR;\n  node [shape=box];\n");
     for (kind, [all, fresh]) in boxes {
-        let colour = if fresh == all { "palegreen" } else { "lightyellow" };
+        let colour = if fresh == all {
+            "palegreen"
+        } else {
+            "lightyellow"
+        };
         let _ = writeln!(
             text,
             "  {kind} [label=\"{kind}\\n{all} nodes, {fresh} fresh\", style=filled, fillcolor={colour}];"
         );
     }
     for ((from, to, slot), count) in edges {
-        let _ = writeln!(text, "  {from} -> {to} [label=\"{} ({count})\"];", slot.word());
+        let _ = writeln!(
+            text,
+            "  {from} -> {to} [label=\"{} ({count})\"];",
+            slot.word()
+        );
     }
     text.push_str("}\n");
     text

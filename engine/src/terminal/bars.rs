@@ -41,7 +41,11 @@ impl Bars {
             bar: ProgressBar::hidden(),
             running: BTreeMap::new(),
         };
-        Self { level, display: MultiProgress::new(), state: Mutex::new(state) }
+        Self {
+            level,
+            display: MultiProgress::new(),
+            state: Mutex::new(state),
+        }
     }
 
     /// Writes above the display.
@@ -62,7 +66,9 @@ impl Observer for Bars {
                 }
             }
             Event::NodeStarted { kind, name, .. } => {
-                let row = self.display.insert_before(&state.bar, ProgressBar::new_spinner());
+                let row = self
+                    .display
+                    .insert_before(&state.bar, ProgressBar::new_spinner());
                 row.set_style(style("{spinner} {elapsed:>4} {prefix} {msg:.dim}"));
                 row.set_prefix(format!("{kind} {name}"));
                 row.enable_steady_tick(TICK);

@@ -20,7 +20,10 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(level: Level) -> Self {
-        Self { level, tally: Mutex::default() }
+        Self {
+            level,
+            tally: Mutex::default(),
+        }
     }
 }
 
@@ -41,7 +44,11 @@ fn text(tally: &mut Tally, level: Level, event: Event<'_>) -> String {
         }
         Event::NodeStarted { kind, name, why } => {
             if level == Level::Verbose {
-                let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+                let why = if why.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {why}")
+                };
                 return format!("starts {kind} {name}{why}\n");
             }
         }
@@ -72,15 +79,28 @@ mod tests {
 
     fn run(level: Level) -> String {
         let mut tally = Tally::default();
-        let (fresh, done) =
-            (node(OutcomeVerdict::Succeeded, true), node(OutcomeVerdict::Succeeded, false));
+        let (fresh, done) = (
+            node(OutcomeVerdict::Succeeded, true),
+            node(OutcomeVerdict::Succeeded, false),
+        );
         let failed = node(OutcomeVerdict::Failed, false);
         let (kind, name) = (Kind::Fetch, "base/bookworm");
         [
-            Event::RunStarted { wanted: 12, fresh: 1 },
+            Event::RunStarted {
+                wanted: 12,
+                fresh: 1,
+            },
             Event::NodeFinished(&fresh),
-            Event::NodeStarted { kind, name, why: "" },
-            Event::NodeNote { kind, name, text: "downloads 120 packages, 93 MiB" },
+            Event::NodeStarted {
+                kind,
+                name,
+                why: "",
+            },
+            Event::NodeNote {
+                kind,
+                name,
+                text: "downloads 120 packages, 93 MiB",
+            },
             Event::NodeFinished(&done),
             Event::NodeFinished(&failed),
         ]

@@ -31,7 +31,10 @@ impl Tally {
 
 /// Whether a finished node is worth a line of its own.
 pub(super) fn is_told(node: &NodeReport, level: Level) -> bool {
-    let bad = matches!(node.verdict, OutcomeVerdict::Failed | OutcomeVerdict::Broken);
+    let bad = matches!(
+        node.verdict,
+        OutcomeVerdict::Failed | OutcomeVerdict::Broken
+    );
     match level {
         Level::Quiet => bad,
         Level::Normal => bad || (!node.cached && node.verdict == OutcomeVerdict::Succeeded),
@@ -42,7 +45,11 @@ pub(super) fn is_told(node: &NodeReport, level: Level) -> bool {
 /// `kernel linux-6.1/x86_64/tinyconfig/gcc ... succeeded in 128 s`.
 pub(super) fn line(node: &NodeReport) -> String {
     let cached = if node.cached { " (cached)" } else { "" };
-    let time = if node.cached { String::new() } else { format!(" in {}", duration(node.duration_ms)) };
+    let time = if node.cached {
+        String::new()
+    } else {
+        format!(" in {}", duration(node.duration_ms))
+    };
     let outcome = match node.verdict {
         OutcomeVerdict::Succeeded => format!("succeeded{time}{cached}"),
         OutcomeVerdict::Failed => format!("failed{time}{cached}: {}", node.reason),
@@ -54,10 +61,16 @@ pub(super) fn line(node: &NodeReport) -> String {
 
 /// The whole log of a node that failed in this run, between lines that mark it.
 pub(super) fn failed_log(node: &NodeReport) -> Option<String> {
-    let bad = matches!(node.verdict, OutcomeVerdict::Failed | OutcomeVerdict::Broken);
+    let bad = matches!(
+        node.verdict,
+        OutcomeVerdict::Failed | OutcomeVerdict::Broken
+    );
     let path = node.log.as_deref().filter(|_| bad && !node.cached)?;
     let name = format!("{} {}", node.kind, node.name);
-    Some(format!("----- log of {name} -----\n{}----- end of log of {name} -----\n", log(path)))
+    Some(format!(
+        "----- log of {name} -----\n{}----- end of log of {name} -----\n",
+        log(path)
+    ))
 }
 
 /// A log as it can be shown: what could command a terminal is left out.
@@ -67,8 +80,10 @@ fn log(path: &Path) -> String {
         Err(error) => return format!("cannot read `{}`: {error}\n", path.display()),
     };
     let text = String::from_utf8_lossy(&bytes);
-    let mut text: String =
-        text.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect();
+    let mut text: String = text
+        .chars()
+        .filter(|c| matches!(c, '\n' | '\t') || !c.is_control())
+        .collect();
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
@@ -99,7 +114,11 @@ pub(super) mod tests {
             verdict,
             cached,
             key: None,
-            reason: if bad { "a.c:3:1: error: unknown type".to_owned() } else { String::new() },
+            reason: if bad {
+                "a.c:3:1: error: unknown type".to_owned()
+            } else {
+                String::new()
+            },
             log: None,
             duration_ms: 128_400,
         }
@@ -143,7 +162,10 @@ pub(super) mod tests {
 
     #[test]
     fn a_tally_grows_with_boots() {
-        let mut tally = Tally { wanted: 12, finished: 2 };
+        let mut tally = Tally {
+            wanted: 12,
+            finished: 2,
+        };
         tally.count();
         assert_eq!(tally.mark(), "[ 3/12]");
         tally.finished = 12;

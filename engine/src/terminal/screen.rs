@@ -72,7 +72,11 @@ impl Terminal {
             Colour::Always => true,
             Colour::Never => false,
         };
-        Self { colour, level, live }
+        Self {
+            colour,
+            level,
+            live,
+        }
     }
 
     /// How much is said.

@@ -10,8 +10,11 @@ pub fn table(rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
     for row in rows {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
         text.push_str(cells.join("  ").trim_end());
         text.push('\n');
     }
@@ -25,7 +28,14 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_lines_end_without_spaces() {
         let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
-        let rows = [row(&["BUILD", "pc", "é"]), row(&["a/b/c", "match"]), row(&["", "", "x"])];
-        assert_eq!(table(&rows), "BUILD  pc     é\na/b/c  match\n              x\n");
+        let rows = [
+            row(&["BUILD", "pc", "é"]),
+            row(&["a/b/c", "match"]),
+            row(&["", "", "x"]),
+        ];
+        assert_eq!(
+            table(&rows),
+            "BUILD  pc     é\na/b/c  match\n              x\n"
+        );
     }
 }

