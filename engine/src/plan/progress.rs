@@ -157,7 +157,12 @@ impl<'a> Progress<'a> {
             ready,
             settled,
         };
-        for id in progress.graph.ids() {
+        let declared = progress.graph.ids();
+        for id in declared.clone() {
+            progress.visit(id)?;
+        }
+        // Boots were added before all that they boot was looked at.
+        for id in progress.graph.ids().skip(declared.len()) {
             progress.visit(id)?;
         }
         Ok(progress)

@@ -341,11 +341,16 @@ fn equal_configs_share_kernel_match_and_boot() {
 fn a_second_run_does_nothing_and_an_edit_runs_only_what_follows() {
     let dir = tempfile::tempdir().unwrap();
     let mut catalog = catalog();
-    run(dir.path(), &catalog, &[], &|_| ());
-    assert_eq!(
-        run(dir.path(), &catalog, &[], &|_| ()).ran,
-        Vec::<String>::new()
-    );
+    let toolchain = Toolchain { image: "a-later-image".into(), ..catalog.toolchains["gcc"].clone() };
+    catalog.rootfses.get_mut("rootfs").unwrap().toolchain = "rootfs-gcc".into();
+    catalog.toolchains.insert("rootfs-gcc".into(), toolchain);
+    let image = Image { name: "a-later-image".into(), ..catalog.images["image"].clone() };
+    catalog.images.insert(image.name.clone(), image);
+    let first = run(dir.path(), &catalog, &[], &|_| ());
+    let again = run(dir.path(), &catalog, &[], &|_| ());
+    assert_eq!(again.ran, Vec::<String>::new());
+    assert_eq!(again.lines.len(), first.lines.len());
+    assert!(again.lines.iter().all(|line| line.starts_with("Succeeded*")), "{:#?}", again.lines);
     let key = ("x86".to_owned(), "one".to_owned());
     catalog.defconfigs.get_mut(&key).unwrap().recipe = ConfigRecipe::Tiny;
     // The same bytes come out: early cutoff after the config.
