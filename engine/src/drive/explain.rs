@@ -1,7 +1,5 @@
 //! `why`: what changed since a node last had a result, followed up to the root cause.
 
-use std::fmt;
-
 use serde_json::Value;
 use store::Record;
 use store::RunId;
@@ -62,6 +60,8 @@ pub enum Reason {
     Unresolved {
         /// `KIND:NAME` of the input.
         node: String,
+        /// Where the input stands.
+        state: String,
     },
 }
 
@@ -75,19 +75,19 @@ impl Reason {
             Self::Unresolved { .. } => 3,
         }
     }
-}
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NeverRun { node } => write!(f, "`{node}` never ran"),
-            Self::Collected { node } => {
-                write!(f, "the earlier result of `{node}` is gone from the store")
-            }
-            Self::Root { node, cause } | Self::Input { node, cause } => {
-                write!(f, "`{node}`: {cause}")
-            }
-            Self::Unresolved { node } => write!(f, "waits for `{node}`"),
+    /// What differs, for a reader who looks at `node`: its own name is not repeated.
+    pub fn told_of(&self, node: &str) -> String {
+        let (whose, what) = match self {
+            Self::NeverRun { node } => (node, "never ran".to_owned()),
+            Self::Collected { node } => (node, "the earlier result is gone".to_owned()),
+            Self::Root { node, cause } | Self::Input { node, cause } => (node, cause.to_string()),
+            Self::Unresolved { node, state } => (node, state.clone()),
+        };
+        if whose == node {
+            what
+        } else {
+            format!("{whose}: {what}")
         }
     }
 }
@@ -117,7 +117,12 @@ impl Session {
         }
         let reasons = kept;
         let state = describe(progress.state(id));
-        Ok(Explanation { node, state, since, reasons })
+        Ok(Explanation {
+            node,
+            state,
+            since,
+            reasons,
+        })
     }
 
     /// Where a node stands, and its record if it has one.
@@ -131,7 +136,10 @@ impl Session {
                 return Ok(record);
             }
         }
-        Err(DriveError::NotYet { node: full, state: describe(progress.state(id)) })
+        Err(DriveError::NotYet {
+            node: full,
+            state: describe(progress.state(id)),
+        })
     }
 
     /// A progress in which the named node is wanted, and its id.
@@ -155,16 +163,27 @@ impl Session {
         let name = node.full_name();
         let Some(inputs) = progress.key_inputs(id) else {
             for (_, input) in progress.graph().inputs(id) {
-                if !matches!(progress.state(input), State::Done { .. }) {
-                    self.reasons(progress, input, found)?;
-                    found.push(Reason::Unresolved { node: progress.graph().node(input).full_name() });
+                let state = progress.state(input);
+                if matches!(state, State::Done { .. }) {
+                    continue;
+                }
+                let before = found.len();
+                self.reasons(progress, input, found)?;
+                if found.len() == before {
+                    let node = progress.graph().node(input).full_name();
+                    found.push(Reason::Unresolved {
+                        node,
+                        state: describe(state),
+                    });
                 }
             }
             return Ok(None);
         };
         let history = self.store.history(&name)?;
         let now = progress.state(id).key();
-        let before = history.iter().find(|(_, outcome)| outcome.key.is_some() && outcome.key != now);
+        let before = history
+            .iter()
+            .find(|(_, outcome)| outcome.key.is_some() && outcome.key != now);
         let Some((run, outcome)) = before else {
             if !matches!(
                 progress.state(id),
@@ -179,7 +198,9 @@ impl Session {
             }
             return Ok(None);
         };
-        let record = outcome.key.and_then(|key| self.store.record(&key).ok().flatten());
+        let record = outcome
+            .key
+            .and_then(|key| self.store.record(&key).ok().flatten());
         let Some(old) = record.and_then(|record| self.manifest(&record)) else {
             found.push(Reason::Collected { node: name });
             return Ok(Some(*run));
@@ -187,16 +208,25 @@ impl Session {
         let params = params(progress.world(), node.kind, &node.name).unwrap_or_default();
         for cause in causes(&old, &manifest(node.kind, &params, &inputs)) {
             let Cause::Input { slot, .. } = &cause else {
-                found.push(Reason::Root { node: name.clone(), cause });
+                found.push(Reason::Root {
+                    node: name.clone(),
+                    cause,
+                });
                 continue;
             };
             let before = found.len();
-            let upstream = progress.graph().inputs(id).find(|(i, _)| i.slot.word() == slot);
+            let upstream = progress
+                .graph()
+                .inputs(id)
+                .find(|(i, _)| i.slot.word() == slot);
             if let Some((_, upstream)) = upstream {
                 self.reasons(progress, upstream, found)?;
             }
             if found.len() == before {
-                found.push(Reason::Input { node: name.clone(), cause });
+                found.push(Reason::Input {
+                    node: name.clone(),
+                    cause,
+                });
             }
         }
         Ok(Some(*run))
