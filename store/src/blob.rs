@@ -88,6 +88,7 @@ impl Store {
     /// Stores a file by moving it where it can be moved, else by copying; the file is gone after.
     ///
     /// The caller owns the file: nobody may write to it any more.
+    #[expect(clippy::needless_pass_by_value, reason = "the file is given away")]
     pub fn take_file(&self, path: PathBuf) -> Result<Digest, StoreError> {
         let hard_links = open_regular(&path)?
             .metadata()
@@ -172,15 +173,15 @@ impl Store {
         with_sha256: bool,
     ) -> Result<Hashes, StoreError> {
         let mut aside = self.aside()?;
-        let mut hasher = ContentHasher::new(with_sha256);
+        let mut content = ContentHasher::new(with_sha256);
         for_each_block(reader, |block| {
-            hasher.update(block);
+            content.update(block);
             self.fs
                 .write(&aside.file, &aside.path, block)
                 .map_err(Failed::Write)
         })
         .map_err(|failed| failed.reading(from))?;
-        let hashes = hasher.finish();
+        let hashes = content.finish();
         if self.freshen(&hashes.digest, hashes.size)? {
             return Ok(hashes);
         }

@@ -97,7 +97,9 @@ mod tests {
     fn trimming_keeps_the_newest() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
-        let keys: Vec<_> = (0..KEPT as u8 + 4).map(|n| Digest::of(&[n])).collect();
+        let keys: Vec<_> = (0..KEPT + 4)
+            .map(|n| Digest::of(&n.to_le_bytes()))
+            .collect();
         for key in &keys {
             store.cache_put("graph", key, b"x").unwrap();
         }

@@ -257,10 +257,10 @@ mod tests {
         let empty = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
         assert_eq!(Digest::of(b"").to_string(), empty);
         assert_eq!(Digest::of(b"").short(), "af1349b9f5f9");
-        let mut hasher = ContentHasher::new(true);
-        hasher.update(b"a");
-        hasher.update(b"bc");
-        let hashes = hasher.finish();
+        let mut content = ContentHasher::new(true);
+        content.update(b"a");
+        content.update(b"bc");
+        let hashes = content.finish();
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(hashes.sha256.as_deref(), Some(abc));
         assert_eq!((hashes.digest, hashes.size), (Digest::of(b"abc"), 3));

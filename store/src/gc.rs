@@ -26,7 +26,7 @@ use crate::store::Store;
 
 /// How much older than a live handle a blob may look and still be its own: the clock of the file
 /// system may be set back while the handle lives.
-const CLOCK_SLACK: Duration = Duration::from_secs(3600);
+const CLOCK_SLACK: Duration = Duration::from_hours(1);
 
 /// What a collection is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -314,12 +314,12 @@ impl Store {
 
     fn empty_trash(&self, remover: Remover<'_>, report: &mut GcReport) -> Result<(), StoreError> {
         for (_, path) in list(&self.layout.dir("trash"))? {
-            let removed = match path.symlink_metadata() {
+            let done = match path.symlink_metadata() {
                 Ok(metadata) if metadata.is_dir() => self.fs.remove_tree(&path, remover),
                 Ok(_) => self.fs.remove_file(&path),
                 Err(_) => continue, // another collection was faster
             };
-            match removed {
+            match done {
                 Err(StoreError::Io { source, path, .. }) => {
                     report.stuck.push((path, source.to_string()));
                 }

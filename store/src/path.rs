@@ -39,14 +39,10 @@ pub fn check_relative(path: &Path) -> Result<(), NameError> {
 
 /// Compares paths so that a directory comes directly before what it holds.
 pub(crate) fn order(a: &Path, b: &Path) -> std::cmp::Ordering {
-    let names = |path: &Path| -> Vec<Vec<u8>> {
-        path.as_os_str()
-            .as_bytes()
-            .split(|&b| b == b'/')
-            .map(<[u8]>::to_vec)
-            .collect()
-    };
-    names(a).cmp(&names(b))
+    fn names(path: &Path) -> impl Iterator<Item = &[u8]> {
+        path.as_os_str().as_bytes().split(|&b| b == b'/')
+    }
+    names(a).cmp(names(b))
 }
 
 #[cfg(test)]

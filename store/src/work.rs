@@ -105,13 +105,13 @@ impl Store {
 
     /// Removes the work directories whose owner is dead by `remover`, and returns how many went.
     pub fn sweep_work(&self, remover: Remover<'_>) -> Result<usize, StoreError> {
-        let mut removed = 0;
+        let mut count = 0;
         self.each_stale(|outer| {
             self.fs.remove_tree(outer, remover)?;
-            removed += 1;
+            count += 1;
             Ok(())
         })?;
-        Ok(removed)
+        Ok(count)
     }
 
     /// Visits dead work directories, each while its lock is held.

@@ -1,5 +1,7 @@
 //! A fault at every change of a standard scenario: the store is correct afterwards.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop anywhere")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! Two engines on one store: every key is built once, and a collection beside them takes nothing.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop anywhere")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::fs::OpenOptions;

@@ -130,7 +130,10 @@ impl Session {
         let (progress, id) = self.locate(name)?;
         let full = progress.graph().node(id).full_name();
         let key = progress.state(id).key();
-        let last = self.store.current(&full)?.and_then(|outcome| outcome.key);
+        let last = self
+            .store
+            .current(&self.history_name(&full))?
+            .and_then(|outcome| outcome.key);
         for key in key.into_iter().chain(last) {
             if let Some(record) = self.store.record(&key)? {
                 return Ok(record);
@@ -179,7 +182,7 @@ impl Session {
             }
             return Ok(None);
         };
-        let history = self.store.history(&name)?;
+        let history = self.store.history(&self.history_name(&name))?;
         let now = progress.state(id).key();
         let before = history
             .iter()

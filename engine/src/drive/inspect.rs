@@ -62,7 +62,7 @@ impl Session {
                 State::Done { .. } => ("succeeded", String::new(), true),
                 State::Failed { message, .. } => ("failed", message.to_string(), true),
                 State::Skipped { reason } => ("skipped", reason.to_string(), false),
-                other => match self.store.current(&node.full_name())? {
+                other => match self.store.current(&self.history_name(&node.full_name()))? {
                     Some(last)
                         if last.verdict == OutcomeVerdict::Broken && last.key == other.key() =>
                     {

@@ -77,7 +77,7 @@ impl Session {
                 _ => Vec::new(),
             };
             let estimate_ms = if pending {
-                costs.of(node.kind, &node.full_name())
+                costs.of(node.kind, &self.history_name(&node.full_name()))
             } else {
                 None
             };
@@ -122,8 +122,8 @@ struct Costs {
 }
 
 impl Costs {
-    fn of(&self, kind: Kind, full_name: &str) -> Option<u64> {
-        let own = self.by_name.get(full_name).copied();
+    fn of(&self, kind: Kind, history_name: &str) -> Option<u64> {
+        let own = self.by_name.get(history_name).copied();
         own.or_else(|| {
             let durations = self.by_kind.get(kind.word())?;
             durations.get(durations.len() / 2).copied()

@@ -1,5 +1,6 @@
 //! Realising what is wanted, and keeping what came of it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use store::OutcomeVerdict;
 
 use super::DriveError;
 use super::Session;
+use super::session::history_project;
 use crate::apt::Apt;
 use crate::graph::Kind;
 use crate::graph::NodeId;
@@ -63,6 +65,21 @@ impl Session {
     ) -> Result<RunReport, DriveError> {
         let selection = Selection::of(&options.patterns, options.until)?;
         let mut progress = self.progress(selection.clone(), options.retry_failed)?;
+        // What is relied on must outlive a collection beside this run; a no-op relies on nothing.
+        let lease = if progress.has_ready() || options.rebuild {
+            let keys: Vec<Digest> = progress
+                .wanted()
+                .filter_map(|id| progress.state(id).key())
+                .collect();
+            Some(self.store.lease(&keys)?)
+        } else {
+            None
+        };
+        let records;
+        if lease.is_some() {
+            records = self.store.load_records()?;
+            progress = self.progress_on(&records, selection.clone(), options.retry_failed)?;
+        }
         if options.rebuild {
             let named: Vec<NodeId> = progress
                 .wanted()
@@ -124,7 +141,7 @@ impl Session {
             .nodes
             .iter()
             .map(|node| Outcome {
-                name: format!("{}:{}", node.kind, node.name),
+                name: self.history_name(&format!("{}:{}", node.kind, node.name)),
                 kind: node.kind.word().to_owned(),
                 key: node.key,
                 verdict: node.verdict,
@@ -134,6 +151,19 @@ impl Session {
             .collect();
         let run = self.store.begin_run(&options.command, started_ms)?;
         self.store.finish_run(run, now_ms(), &outcomes)?;
+        if options.patterns.is_empty() && options.until.is_none() {
+            let names: BTreeSet<&str> = outcomes.iter().map(|outcome| &*outcome.name).collect();
+            let declared: BTreeSet<String> = progress
+                .graph()
+                .ids()
+                .map(|id| self.history_name(&progress.graph().node(id).full_name()))
+                .collect();
+            self.store.retire(run, |name| {
+                history_project(name) != self.project
+                    || names.contains(name)
+                    || declared.contains(name)
+            })?;
+        }
         results::link(&self.store, progress, &options.results)
             .map_err(super::error::file("write", &options.results))?;
         let complete = report.nodes.iter().all(|node| {
@@ -193,7 +223,7 @@ impl Execute for Nothing {
     clippy::disallowed_methods,
     reason = "the time of a run is recorded, never an input"
 )]
-fn now_ms() -> u64 {
+pub(super) fn now_ms() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

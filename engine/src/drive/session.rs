@@ -139,6 +139,16 @@ impl Session {
         selection: Selection,
         retry_failed: bool,
     ) -> Result<Progress<'_>, DriveError> {
+        self.progress_on(&self.records, selection, retry_failed)
+    }
+
+    /// The same on records read later than the session was opened.
+    pub(super) fn progress_on<'a>(
+        &'a self,
+        records: &'a Records,
+        selection: Selection,
+        retry_failed: bool,
+    ) -> Result<Progress<'a>, DriveError> {
         let nodes: Vec<&Node> = if selection.is_all() {
             Vec::new()
         } else {
@@ -158,7 +168,7 @@ impl Session {
             world,
             graph,
             selection,
-            &self.records,
+            records,
             retry_failed,
         )?)
     }
@@ -166,6 +176,11 @@ impl Session {
     /// The graph known before any .config is resolved.
     pub fn graph(&self) -> &Graph {
         &self.graph
+    }
+
+    /// The name of a node in the store's history: projects that share a store do not mix.
+    pub(super) fn history_name(&self, node: &str) -> String {
+        history_name(&self.project, node)
     }
 
     /// Digest of everything the session was made from.
@@ -203,6 +218,16 @@ pub(super) fn find_node(progress: &Progress<'_>, name: &str) -> Option<NodeId> {
         return graph.find(kind, rest);
     }
     by_kind(&[Kind::Boot, Kind::Kernel], name)
+}
+
+/// `PROJECT NODE`; a node's name has no blank, a project's path may.
+fn history_name(project: &Path, node: &str) -> String {
+    format!("{} {node}", project.display())
+}
+
+/// The project of a name in the history.
+pub(super) fn history_project(name: &str) -> &Path {
+    Path::new(name.rsplit_once(' ').map_or("", |(project, _)| project))
 }
 
 /// The project directory: the given one, absolute.

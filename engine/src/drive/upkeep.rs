@@ -9,6 +9,8 @@ use store::Store;
 use store::remove_own_tree;
 
 use super::DriveError;
+use super::run::now_ms;
+use super::session::history_project;
 use crate::sandbox::Sandbox;
 
 /// Collects garbage. Trees of mapped ids are removed through a sandbox, where there can be one.
@@ -22,5 +24,20 @@ pub fn collect(store: &Store, options: GcOptions) -> Result<GcReport, DriveError
         Some(sandbox) => sandbox.remove(dir),
         None => remove_own_tree(dir),
     };
+    if !options.dry_run {
+        retire_lost_projects(store)?;
+    }
     Ok(store.gc(options, &remover)?)
+}
+
+/// A project whose directory is gone wants nothing any more.
+fn retire_lost_projects(store: &Store) -> Result<(), DriveError> {
+    let lives = |name: &str| history_project(name).join("main.rhai").is_file();
+    if store.currents()?.iter().all(|outcome| lives(&outcome.name)) {
+        return Ok(());
+    }
+    let run = store.begin_run("gc", now_ms())?;
+    store.retire(run, lives)?;
+    store.finish_run(run, now_ms(), &[])?;
+    Ok(())
 }

@@ -52,14 +52,14 @@ struct Step {
 /// The diagnostic of an error that ended the evaluation of `main`.
 pub(super) fn diagnostic(scripts: &Scripts, main: &str, error: &EvalAltResult) -> Diagnostic {
     let (error, mut chain) = unwind(main, error);
-    if let EvalAltResult::ErrorRuntime(value, _) = error {
-        if let Some(mistake) = value.clone().try_cast::<Mistake>() {
-            // An operator does not know its place; the interpreter has added it.
-            if !mistake.site.position.is_none() {
-                chain[0].site = mistake.site.clone();
-            }
-            return of_mistake(scripts, &mistake, chain);
+    if let EvalAltResult::ErrorRuntime(value, _) = error
+        && let Some(mistake) = value.clone().try_cast::<Mistake>()
+    {
+        // An operator does not know its place; the interpreter has added it.
+        if !mistake.site.position.is_none() {
+            chain[0].site = mistake.site.clone();
         }
+        return of_mistake(scripts, &mistake, chain);
     }
     let words = words(scripts, &chain[0].site.source, error);
     finish(scripts, words, chain, None)
@@ -132,7 +132,7 @@ fn of_mistake(scripts: &Scripts, mistake: &Mistake, mut chain: Vec<Step>) -> Dia
             None => chain[0].place = nearest_parent(scripts, mistake, &chain[0].site),
         },
     }
-    let earlier = mistake.earlier.as_ref().and_then(|(site, path, text)| {
+    let earlier = mistake.earlier.as_deref().and_then(|(site, path, text)| {
         let index = scripts.get(&site.source)?;
         let place = index
             .value_in_call(site.position, path)

@@ -33,7 +33,7 @@ pub(super) struct Mistake {
     /// What of the call is wrong; empty for the call as a whole.
     pub path: ValuePath,
     /// An earlier place that has to do with it.
-    pub earlier: Option<(Site, ValuePath, String)>,
+    pub earlier: Option<Box<(Site, ValuePath, String)>>,
 }
 
 impl Site {
@@ -91,6 +91,10 @@ impl Mistake {
     }
 
     /// The mistake as the interpreter carries it outwards.
+    #[expect(
+        clippy::unnecessary_box_returns,
+        reason = "the interpreter's errors are boxed"
+    )]
     pub fn thrown(self, site: Site) -> Box<EvalAltResult> {
         let position = site.position;
         Box::new(EvalAltResult::ErrorRuntime(

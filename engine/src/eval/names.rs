@@ -1,6 +1,6 @@
 //! Messages on names nobody declared: variables, functions, methods, members of modules.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::explain::Scripts;
@@ -20,7 +20,7 @@ pub(super) fn undefined_name(script: Option<&Arc<FileIndex>>, name: &str) -> Wor
         .unwrap_or_default();
     let help = if functions().any(|function| function.name == name) {
         Some(format!("`{name}` is a function: call it, `{name}(…)`"))
-    } else if declared.contains(&name) {
+    } else if declared.contains(name) {
         Some(
             "functions do not see the variables of their file; hand it in, \
              or make it a `const` and write `global::NAME`"
@@ -41,19 +41,19 @@ pub(super) fn unknown_variable(
     script: Option<&Arc<FileIndex>>,
     name: &str,
 ) -> Words {
-    if let Some((alias, member)) = name.rsplit_once("::") {
-        if let Some((file, module)) = module_of(scripts, script, alias) {
-            let names = declared_names(&module.text.text);
-            let help = if names.contains(&member) {
-                Some(format!("write `export const {member} = …` in `{file}`"))
-            } else {
-                near(member, names)
-            };
-            return Words {
-                message: format!("`{file}` exports no `{member}`"),
-                help,
-            };
-        }
+    if let Some((alias, member)) = name.rsplit_once("::")
+        && let Some((file, module)) = module_of(scripts, script, alias)
+    {
+        let names = declared_names(&module.text.text);
+        let help = if names.contains(member) {
+            Some(format!("write `export const {member} = …` in `{file}`"))
+        } else {
+            near(member, names)
+        };
+        return Words {
+            message: format!("`{file}` exports no `{member}`"),
+            help,
+        };
     }
     undefined_name(script, name)
 }
@@ -66,10 +66,10 @@ pub(super) fn unknown_function(
 ) -> Words {
     let (name, arguments) = signature.split_once(" (").unwrap_or((signature, ""));
     let arguments = split_types(arguments.trim_end_matches(')'));
-    if let Some((alias, member)) = name.rsplit_once("::") {
-        if let Some((file, module)) = module_of(scripts, script, alias) {
-            return unknown_member(file, module, member, arguments.len());
-        }
+    if let Some((alias, member)) = name.rsplit_once("::")
+        && let Some((file, module)) = module_of(scripts, script, alias)
+    {
+        return unknown_member(file, module, member, arguments.len());
     }
     if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
         return unknown_operator(name, &arguments);
@@ -206,20 +206,17 @@ fn module_of<'a>(
     scripts.get_key_value(file)
 }
 
-/// The words after `const`, `let`, `as`, `for` and `fn` in a text: what it may have meant.
-fn declared_names(text: &str) -> Vec<&str> {
-    let mut names = BTreeMap::new();
-    let mut words = text
-        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
-        .filter(|w| !w.is_empty());
+/// The words after `const`, `let`, `as` and `for` in a text: what it may have meant.
+fn declared_names(text: &str) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    let mut words = words.filter(|word| !word.is_empty());
     while let Some(word) = words.next() {
         if matches!(word, "const" | "let" | "as" | "for") {
-            if let Some(name) = words.next() {
-                names.insert(name, ());
-            }
+            names.extend(words.next());
         }
     }
-    names.into_keys().collect()
+    names
 }
 
 /// Functions of the language that definitions use most, for "did you mean".

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use rhai::Engine;
 use rhai::FnAccess;
 
 use super::files::embedded;
+use super::limits::bounded_engine;
 use super::names::signature_of;
 use super::schema::Need;
 use super::schema::Record;
@@ -43,7 +43,8 @@ pub fn reference() -> String {
 fn host_function(out: &mut String, function: &Function) {
     let _ = writeln!(out, "\n### `{}`\n", signature_of(function));
     let _ = writeln!(out, "{} Gives {}.", function.doc, function.gives);
-    for param in function.params.iter().skip(usize::from(function.method)) {
+    let params = &function.params[usize::from(function.method)..];
+    for param in params {
         match param.shape {
             Shape::Record(record) => fields(out, record, ""),
             shape => {
@@ -51,7 +52,9 @@ fn host_function(out: &mut String, function: &Function) {
             }
         }
     }
-    out.push('\n');
+    if !params.is_empty() {
+        out.push('\n');
+    }
 }
 
 /// One line per field, the fields of a field below it as `outer.inner`.
@@ -89,18 +92,15 @@ fn sentence(doc: &str) -> String {
 
 fn standard_module(out: &mut String, module: &str, text: &str) {
     let _ = writeln!(out, "\n### `import \"{module}\" as …`\n");
-    // The names a module uses do not matter for its comments.
-    let mut engine = Engine::new_raw();
-    engine.set_strict_variables(false);
-    let Ok(ast) = engine.compile(text) else {
+    let Ok(ast) = bounded_engine().compile(text) else {
         return;
     };
-    for line in ast.doc().lines() {
+    for line in text.lines().take_while(|line| line.starts_with("//!")) {
         let _ = writeln!(out, "{}", line.trim_start_matches("//!").trim());
     }
     let mut functions: Vec<_> = ast
         .iter_functions()
-        .filter(|function| function.access == FnAccess::Public)
+        .filter(|function| function.access == FnAccess::Public && !function.name.contains('$'))
         .collect();
     functions.sort_by(|a, b| a.name.cmp(b.name));
     for function in functions {
@@ -127,6 +127,8 @@ mod tests {
             "### `board(name, #{ … })`",
             "- `qemu.memory_mb`: a whole number",
             "#### `enable(symbols)`",
+            "#### `linux(version, suite)`",
+            "#### `pc()`",
         ] {
             assert!(text.contains(expected), "{expected} is missing in\n{text}");
         }

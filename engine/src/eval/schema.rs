@@ -307,110 +307,96 @@ fn list_strings(words: &[&str]) -> String {
 impl Shape {
     /// Checks a value that stands at `path`.
     pub fn check(&self, value: &Dynamic, path: &mut ValuePath) -> Result<Checked, Mistake> {
-        let wrong = |path: &ValuePath| {
-            let message = format!("{} must be {self}, not {}", place(path), describe(value));
-            Mistake::at(path, message)
-        };
-        match self {
+        let checked = match self {
             Self::Name | Self::Text | Self::Word | Self::OneOf(_) | Self::Sha256 | Self::Url => {
-                let text = cast::<ImmutableString>(value).ok_or_else(|| wrong(path))?;
-                self.check_text(&text, path, wrong)
+                match cast::<ImmutableString>(value) {
+                    Some(text) => return self.check_text(&text, path),
+                    None => None,
+                }
             }
-            Self::Symbol => {
-                let text = cast::<ImmutableString>(value).ok_or_else(|| wrong(path))?;
-                check_symbol(&text, path)?;
-                Ok(Checked::Text(text.to_string()))
-            }
-            Self::Bool => cast(value).map(Checked::Bool).ok_or_else(|| wrong(path)),
-            Self::Whole(least, most) => cast::<i64>(value)
+            Self::Symbol => match cast::<ImmutableString>(value) {
+                Some(text) => {
+                    check_symbol(&text, path)?;
+                    Some(Checked::Text(text.to_string()))
+                }
+                None => None,
+            },
+            Self::Bool => cast(value).map(Checked::Bool),
+            Self::Whole(least, most) => cast(value)
                 .filter(|number| (*least..=*most).contains(number))
-                .map(Checked::Whole)
-                .ok_or_else(|| wrong(path)),
+                .map(Checked::Whole),
             Self::Handle(kind) => cast::<Handle>(value)
                 .filter(|handle| handle.kind == *kind)
-                .map(|handle| Checked::Text(handle.name.to_string()))
-                .ok_or_else(|| match value.is_string() {
-                    true => wrong(path).help(format!(
-                        "give the value that `{}(…)` returned, not its name",
-                        kind.word()
-                    )),
-                    false => wrong(path),
-                }),
-            Self::File => cast(value)
-                .map(Checked::File)
-                .ok_or_else(|| match value.is_string() {
-                    true => wrong(path).help("write `file(\"path\")`"),
-                    false => wrong(path),
-                }),
-            Self::Predicate => {
-                cast(value)
-                    .map(Checked::Predicate)
-                    .ok_or_else(|| match value.is_string() {
-                        true => wrong(path).help("write `cfg(\"SYMBOL\")`"),
-                        false => wrong(path),
-                    })
-            }
-            Self::Fixup => cast(value)
-                .map(Checked::Fixup)
-                .ok_or_else(|| match value.is_map() {
-                    true => wrong(path).help("say how hard it is meant: `must(#{ … })`"),
-                    false => wrong(path),
-                }),
-            Self::Recipe => cast(value).map(Checked::Recipe).ok_or_else(|| wrong(path)),
-            Self::Value => check_value(value, path).map(Checked::Value),
-            Self::Symbols => {
-                let map = cast::<Map>(value).ok_or_else(|| wrong(path))?;
-                let mut symbols = BTreeMap::new();
-                for (key, value) in &map {
-                    path.push(key.to_string());
-                    check_symbol(key, path)?;
-                    symbols.insert(key.to_string(), check_value(value, path)?);
-                    path.pop();
+                .map(|handle| Checked::Text(handle.name.to_string())),
+            Self::File => cast(value).map(Checked::File),
+            Self::Predicate => cast(value).map(Checked::Predicate),
+            Self::Fixup => cast(value).map(Checked::Fixup),
+            Self::Recipe => cast(value).map(Checked::Recipe),
+            Self::Value => Some(Checked::Value(check_value(value, path)?)),
+            Self::Symbols | Self::Variables | Self::Record(_) | Self::Map => {
+                match cast::<Map>(value) {
+                    Some(map) => return self.check_map(map, path),
+                    None => None,
                 }
-                Ok(Checked::Symbols(symbols))
             }
-            Self::Variables => {
-                let map = cast::<Map>(value).ok_or_else(|| wrong(path))?;
-                let mut variables = BTreeMap::new();
-                for (key, value) in &map {
-                    path.push(key.to_string());
-                    check_variable(key, path)?;
-                    let checked = Self::Text.check(value, path)?;
-                    variables.insert(
-                        key.to_string(),
-                        String::from_checked(checked).unwrap_or_default(),
-                    );
-                    path.pop();
-                }
-                Ok(Checked::Variables(variables))
+            Self::List(inner) => match cast::<Array>(value) {
+                Some(items) => Some(Checked::List(each(
+                    items.iter().enumerate(),
+                    path,
+                    |item, path| inner.check(item, path),
+                )?)),
+                None => None,
+            },
+        };
+        checked.ok_or_else(|| self.mismatch(value, path))
+    }
+
+    /// The mistake of a value that is something else, with a hint where it is a common one.
+    fn mismatch(&self, value: &Dynamic, path: &[String]) -> Mistake {
+        let message = format!("{} must be {self}, not {}", place(path), describe(value));
+        let mistake = Mistake::at(path, message);
+        match self {
+            Self::Handle(kind) if value.is_string() => {
+                let word = kind.word();
+                mistake.help(format!(
+                    "give the value that `{word}(…)` returned, not its name"
+                ))
             }
-            Self::List(inner) => {
-                let items = cast::<Array>(value).ok_or_else(|| wrong(path))?;
-                let mut checked = Vec::with_capacity(items.len());
-                for (index, item) in items.iter().enumerate() {
-                    path.push(index.to_string());
-                    checked.push(inner.check(item, path)?);
-                    path.pop();
-                }
-                Ok(Checked::List(checked))
+            Self::File if value.is_string() => mistake.help("write `file(\"path\")`"),
+            Self::Predicate if value.is_string() => mistake.help("write `cfg(\"SYMBOL\")`"),
+            Self::Fixup if value.is_map() => {
+                mistake.help("say how hard it is meant: `must(#{ … })`")
             }
-            Self::Record(record) => {
-                let map = cast::<Map>(value).ok_or_else(|| wrong(path))?;
-                record.check(&map, path).map(Checked::Record)
-            }
-            Self::Map => {
-                let map = cast::<Map>(value).ok_or_else(|| wrong(path))?;
-                Ok(Checked::Raw(Dynamic::from_map(map)))
-            }
+            _ => mistake,
         }
     }
 
-    fn check_text(
-        &self,
-        text: &str,
-        path: &ValuePath,
-        wrong: impl Fn(&ValuePath) -> Mistake,
-    ) -> Result<Checked, Mistake> {
+    fn check_map(&self, map: Map, path: &mut ValuePath) -> Result<Checked, Mistake> {
+        match self {
+            Self::Symbols => {
+                let symbols = each(map.iter(), path, |value, path| {
+                    let symbol = path.last().cloned().unwrap_or_default();
+                    check_symbol(&symbol, path)?;
+                    Ok((symbol, check_value(value, path)?))
+                })?;
+                Ok(Checked::Symbols(symbols.into_iter().collect()))
+            }
+            Self::Variables => {
+                let variables = each(map.iter(), path, |value, path| {
+                    let name = path.last().cloned().unwrap_or_default();
+                    check_variable(&name, path)?;
+                    let text = Self::Text.check(value, path)?;
+                    Ok((name, String::from_checked(text).unwrap_or_default()))
+                })?;
+                Ok(Checked::Variables(variables.into_iter().collect()))
+            }
+            Self::Record(record) => record.check(&map, path).map(Checked::Record),
+            _ => Ok(Checked::Raw(Dynamic::from_map(map))),
+        }
+    }
+
+    fn check_text(&self, text: &str, path: &[String]) -> Result<Checked, Mistake> {
+        let wrong = || self.mismatch(&Dynamic::from(text.to_owned()), path);
         if text.chars().any(char::is_control) {
             return Err(
                 Mistake::at(path, format!("{} must be one line", place(path)))
@@ -430,7 +416,7 @@ impl Shape {
             }
             Self::OneOf(words) if !words.contains(&text) => {
                 return Err(
-                    wrong(path).suggest(did_you_mean(text, words.iter().copied()), || {
+                    wrong().suggest(did_you_mean(text, words.iter().copied()), || {
                         format!("choose {}", list_strings(words))
                     }),
                 );
@@ -439,15 +425,30 @@ impl Shape {
                 if text.len() != 64
                     || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) =>
             {
-                return Err(wrong(path).help("`sha256sum FILE` prints it"));
+                return Err(wrong().help("`sha256sum FILE` prints it"));
             }
             Self::Url if !(text.starts_with("https://") || text.starts_with("http://")) => {
-                return Err(wrong(path));
+                return Err(wrong());
             }
             _ => {}
         }
         Ok(Checked::Text(text.to_owned()))
     }
+}
+
+/// Checks each value of a list or map with its index or key on the path.
+fn each<'a, K: ToString, T>(
+    values: impl Iterator<Item = (K, &'a Dynamic)>,
+    path: &mut ValuePath,
+    mut check: impl FnMut(&Dynamic, &mut ValuePath) -> Result<T, Mistake>,
+) -> Result<Vec<T>, Mistake> {
+    let mut checked = Vec::new();
+    for (step, value) in values {
+        path.push(step.to_string());
+        checked.push(check(value, path)?);
+        path.pop();
+    }
+    Ok(checked)
 }
 
 /// A typed copy of a value, also out of a variable that a closure shares.
@@ -456,7 +457,7 @@ fn cast<T: Clone + Send + Sync + 'static>(value: &Dynamic) -> Option<T> {
 }
 
 /// How a message names the value at `path`.
-fn place(path: &ValuePath) -> String {
+fn place(path: &[String]) -> String {
     let mut name = String::new();
     for step in path.iter().skip(1) {
         if step.bytes().all(|b| b.is_ascii_digit()) {
@@ -487,7 +488,7 @@ fn is_name(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "_.+-".contains(c))
 }
 
-fn check_variable(name: &str, path: &ValuePath) -> Result<(), Mistake> {
+fn check_variable(name: &str, path: &[String]) -> Result<(), Mistake> {
     if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
         return Ok(());
     }
@@ -497,7 +498,7 @@ fn check_variable(name: &str, path: &ValuePath) -> Result<(), Mistake> {
     )
 }
 
-fn check_symbol(name: &str, path: &ValuePath) -> Result<(), Mistake> {
+fn check_symbol(name: &str, path: &[String]) -> Result<(), Mistake> {
     let mistake = |help: String| {
         Err(Mistake::at(path, format!("`{name}` is not a Kconfig symbol")).help(help))
     };
@@ -510,7 +511,7 @@ fn check_symbol(name: &str, path: &ValuePath) -> Result<(), Mistake> {
     Ok(())
 }
 
-fn check_value(value: &Dynamic, path: &ValuePath) -> Result<kconfig::Value, Mistake> {
+fn check_value(value: &Dynamic, path: &[String]) -> Result<kconfig::Value, Mistake> {
     if let Some(value) = cast::<kconfig::Value>(value) {
         return Ok(value);
     }
@@ -563,7 +564,7 @@ pub(super) fn is_hex(text: &str) -> bool {
 }
 
 /// A string value; Kconfig strings are one line.
-pub(super) fn kconfig_text(text: &str, path: &ValuePath) -> Result<kconfig::Value, Mistake> {
+pub(super) fn kconfig_text(text: &str, path: &[String]) -> Result<kconfig::Value, Mistake> {
     if text.chars().any(char::is_control) {
         return Err(Mistake::at(
             path,

@@ -73,17 +73,13 @@ impl FileIndex {
             .collect();
         ast.walk(&mut |path: &[ASTNode]| {
             match path.last() {
-                Some(ASTNode::Expr(
-                    Expr::FnCall(call, position) | Expr::MethodCall(call, position),
-                )) => {
-                    index.record_call(call, *position);
-                }
+                Some(
+                    ASTNode::Expr(Expr::FnCall(call, position) | Expr::MethodCall(call, position))
+                    | ASTNode::Stmt(Stmt::FnCall(call, position)),
+                ) => index.record_call(call, *position),
                 Some(ASTNode::Expr(Expr::Map(map, _))) => {
                     let keys = map.0.iter().map(|(key, _)| (key.name.to_string(), key.pos));
                     index.keys.extend(keys);
-                }
-                Some(ASTNode::Stmt(Stmt::FnCall(call, position))) => {
-                    index.record_call(call, *position);
                 }
                 Some(ASTNode::Stmt(Stmt::Import(import, _))) => {
                     if let (Expr::StringConstant(path, _), alias) = &**import {

@@ -18,10 +18,10 @@ use super::super::schema::Record;
 use super::super::schema::Shape;
 use super::super::schema::is_hex;
 use super::super::schema::kconfig_text;
-use super::Arguments;
-use super::Call;
-use super::Function;
-use super::Param;
+use super::function::Arguments;
+use super::function::Call;
+use super::function::Function;
+use super::function::Param;
 
 /// The functions of this family.
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -187,7 +187,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         gives: "a Kconfig value",
         doc: "The value of a symbol of type string, also where it looks like another: `text(\"y\")`.",
         run: |_, mut arguments| {
-            kconfig_text(&arguments.next::<String>(), &vec!["0".to_owned()]).map(Dynamic::from)
+            kconfig_text(&arguments.next::<String>(), &["0".to_owned()]).map(Dynamic::from)
         },
     },
 ];

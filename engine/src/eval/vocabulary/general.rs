@@ -5,10 +5,10 @@ use rhai::Map;
 
 use super::super::mistake::Mistake;
 use super::super::schema::Shape;
-use super::Arguments;
-use super::Call;
-use super::Function;
-use super::Param;
+use super::function::Arguments;
+use super::function::Call;
+use super::function::Function;
+use super::function::Param;
 
 /// The functions of this family.
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -58,9 +58,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         gives: "nothing",
         doc: "Ends the evaluation with a message unless the condition holds.",
-        run: |_, mut arguments| match arguments.next::<bool>() {
-            true => Ok(Dynamic::UNIT),
-            false => Err(Mistake::at(&[], arguments.next::<String>())),
+        run: |_, mut arguments| {
+            let holds: bool = arguments.next();
+            let message: String = arguments.next();
+            if holds {
+                Ok(Dynamic::UNIT)
+            } else {
+                Err(Mistake::at(&[], message))
+            }
         },
     },
 ];
