@@ -29,6 +29,6 @@ mod tests {
     #[test]
     fn units_grow_with_the_amount() {
         let shown = [0, 1023, 1024, 3_600_000, 1_300_000_000, u64::MAX].map(size);
-        insta::assert_snapshot!(shown.join(", "), @"");
+        insta::assert_snapshot!(shown.join(", "), @"0 B, 1023 B, 1.0 KiB, 3.4 MiB, 1.2 GiB, 16777215.9 TiB");
     }
 }
