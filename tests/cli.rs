@@ -726,6 +726,17 @@ fn log_and_why_before_anything_ran() {
 }
 
 #[test]
+fn a_shell_needs_a_terminal() {
+    let world = pinned();
+    let mut command = world.command(&["shell", "image:kbuild"]);
+    insta::assert_snapshot!(world.run(command.stdin(Stdio::null())), @"
+    exit code: 2
+    --- stderr
+    error: a shell needs a terminal to talk to
+    ");
+}
+
+#[test]
 fn boards_before_configs_are_resolved() {
     let world = pinned();
     insta::assert_snapshot!(world.engine("boards"), @"
@@ -1026,7 +1037,7 @@ fn a_run_with_nothing_to_do_is_one_line() {
             event["event"].as_str().unwrap().to_owned()
         })
         .collect();
-    let finished = vec!["node_finished"; 8];
+    let finished = ["node_finished"; 8];
     assert_eq!(
         words,
         [&["run_started"], &finished[..], &["run_finished"]].concat()
