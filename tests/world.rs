@@ -4,13 +4,25 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 
+use engine::drive::Session;
 use engine::eval::evaluate;
+use engine::graph::Kind;
+use engine::graph::Node;
+use engine::graph::NodeId;
+use engine::graph::manifest;
+use engine::graph::params;
 use engine::lock::LOCK_FILE;
 use engine::lock::Lock;
 use engine::lock::Pin;
 use engine::lock::PinnedFile;
 use engine::lock::requests;
+use engine::plan::Progress;
+use engine::plan::Selection;
+use store::Record;
+use store::Store;
+use store::Verdict;
 use tempfile::TempDir;
 
 /// A project in a temporary directory, with a store beside it; gone when dropped.
@@ -87,6 +99,25 @@ impl World {
         self.write(LOCK_FILE, &lock.to_text());
     }
 
+    /// Makes results up for everything that is wanted, as if it had run for ten seconds each.
+    /// Kernels whose address contains `failing` failed; boards match as `.config`s of one line say.
+    pub fn make_up(&self, failing: &str) {
+        let store = Arc::new(Store::open(&self.path("store")).unwrap());
+        let session = Session::open(&self.path("project"), Arc::clone(&store)).unwrap();
+        let mut progress = session.progress(Selection::all(None), false).unwrap();
+        loop {
+            let ready = progress.take_ready();
+            if ready.is_empty() {
+                break;
+            }
+            for id in ready {
+                let record = made_up(&store, &progress, id, failing);
+                store.commit(&record).unwrap();
+                progress.finished(id, &record, false).unwrap();
+            }
+        }
+    }
+
     /// Runs the engine in the project, arguments separated by spaces.
     pub fn engine(&self, arguments: &str) -> Ended {
         let words: Vec<&str> = arguments.split_whitespace().collect();
@@ -134,5 +165,54 @@ impl fmt::Display for Ended {
             }
         }
         Ok(())
+    }
+}
+
+fn made_up(store: &Store, progress: &Progress<'_>, id: NodeId, failing: &str) -> Record {
+    let Node { kind, name, .. } = progress.graph().node(id).clone();
+    let pci = name.contains("/tiny/");
+    let failed = kind == Kind::Kernel && !failing.is_empty() && name.contains(failing);
+    let outputs: &[(&str, &str)] = match kind {
+        Kind::Fetch => &[("files", "files")],
+        Kind::Source | Kind::Base | Kind::Image => &[("tar", "tar")],
+        Kind::Config if pci => &[("config", "CONFIG_PCI=y\n")],
+        Kind::Config => &[("config", "# CONFIG_PCI is not set\n")],
+        Kind::Kernel if failed => &[],
+        Kind::Kernel => &[("image", "image")],
+        Kind::Match => &[],
+        Kind::Rootfs => &[("initrd", "initrd")],
+        Kind::Boot => &[("console.log", "Linux version\n"), ("results.json", "{}")],
+    };
+    let put = |text: &str| store.put_bytes(text.as_bytes()).unwrap();
+    let params = params(progress.world(), kind, &name).unwrap();
+    let manifest = manifest(kind, &params, &progress.key_inputs(id).unwrap());
+    Record {
+        version: Record::VERSION,
+        key: progress.state(id).key().unwrap(),
+        kind: kind.word().to_owned(),
+        name: name.to_string(),
+        verdict: if failed {
+            Verdict::Failed
+        } else {
+            Verdict::Succeeded
+        },
+        outputs: outputs
+            .iter()
+            .map(|(output, text)| ((*output).to_owned(), put(text)))
+            .collect(),
+        facts: match kind {
+            Kind::Match if pci => r#"{"boards":["pc"]}"#.to_owned(),
+            Kind::Match => r#"{"boards":[]}"#.to_owned(),
+            _ => String::new(),
+        },
+        manifest: put(&manifest.to_string()),
+        log: Some(put(&format!("the log of {name}\n"))),
+        message: if failed {
+            "a.c:3:1: error: unknown type".to_owned()
+        } else {
+            String::new()
+        },
+        started_ms: 0,
+        duration_ms: 10_000,
     }
 }

@@ -41,8 +41,8 @@ pub(super) fn run(context: &Context, args: &BoardsArgs) -> Result<Ending, Fault>
                 .help(format!("declared are: {}", known.join(", "))));
         }
         let found = session.boards(std::slice::from_ref(build))?;
-        let text: String = found.iter().map(|build| why(build, board)).collect();
-        context.terminal.data(text)?;
+        let lines: Vec<String> = found.iter().flat_map(|build| why(build, board)).collect();
+        context.terminal.lines(&lines)?;
         return Ok(Ending::Good);
     }
     let builds = session.boards(&args.addresses)?;
@@ -71,25 +71,26 @@ fn row(build: &BoardWhy, boards: &[&String]) -> Vec<String> {
     std::iter::once(build.build.clone()).chain(cells).collect()
 }
 
-fn why(build: &BoardWhy, board: &str) -> String {
+fn why(build: &BoardWhy, board: &str) -> Vec<String> {
     let name = &build.build;
     let verdicts = match &build.boards {
-        Err(state) => return format!("{name} on {board}: the .config is not known: {state}\n"),
+        Err(state) => {
+            return vec![format!(
+                "{name} on {board}: the .config is not known: {state}"
+            )];
+        }
         Ok(verdicts) => verdicts,
     };
-    match find(verdicts, board) {
-        Some(verdict) if verdict.matched => format!("{name} on {board}: match\n"),
-        verdict => {
-            let reasons = verdict
-                .map(|verdict| &verdict.reasons[..])
-                .unwrap_or_default();
-            let reasons: String = reasons
-                .iter()
-                .map(|reason| format!("  {reason}\n"))
-                .collect();
-            format!("{name} on {board}: no match\n{reasons}")
-        }
-    }
+    let verdict = find(verdicts, board);
+    let word = if verdict.is_some_and(|verdict| verdict.matched) {
+        "match"
+    } else {
+        "no match"
+    };
+    let reasons = verdict.iter().flat_map(|verdict| &verdict.reasons);
+    std::iter::once(format!("{name} on {board}: {word}"))
+        .chain(reasons.map(|reason| format!("  {reason}")))
+        .collect()
 }
 
 fn find<'v>(verdicts: &'v [BoardVerdict], board: &str) -> Option<&'v BoardVerdict> {

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::amounts::counted;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
@@ -51,8 +52,4 @@ pub(super) fn run(context: &Context, _: &CheckArgs) -> Result<Ending, Fault> {
             .say("next: `engine update` asks the mirror and pins");
     }
     Ok(Ending::Good)
-}
-
-fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -10,6 +10,7 @@ use clap::Args;
 use clap::ValueEnum;
 use store::Store;
 
+use super::amounts::counted;
 use super::fault::Fault;
 use crate::drive::Session;
 use crate::terminal::Colour;
@@ -26,7 +27,7 @@ pub(super) struct Global {
     /// Where results are kept [default: `$ENGINE_STORE`, else `engine` in the user's cache]
     #[arg(long, value_name = "DIR", global = true)]
     store: Option<PathBuf>,
-    /// When to use colours
+    /// When to use colours; `auto` means on a terminal, unless `$NO_COLOR` is set
     #[arg(
         long,
         value_enum,
@@ -46,11 +47,8 @@ pub(super) struct Global {
 /// The words of `--color`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum When {
-    /// On a terminal, unless `$NO_COLOR` is set
     Auto,
-    /// Always
     Always,
-    /// Never
     Never,
 }
 
@@ -95,8 +93,9 @@ impl Context {
         let store = Store::open(root)?;
         if let Some(rebuilt) = store.recovered() {
             self.terminal.say(&format!(
-                "the database of the store was made again, as {}: {} records are back",
-                rebuilt.because, rebuilt.records
+                "the database of the store was made again ({}): {} back",
+                rebuilt.because,
+                counted(rebuilt.records, "record", "records")
             ));
             for (path, why) in &rebuilt.skipped {
                 self.terminal

@@ -335,14 +335,20 @@ mod tests {
         };
         let fault = Fault::from(DriveError::Realise(RealiseError::Store(error)));
         assert_eq!(fault.blame, Blame::Environment);
-        insta::assert_snapshot!(shown(&fault), @"");
+        insta::assert_snapshot!(shown(&fault), @"
+        error: cannot write `/store/blobs/ab`: no storage space
+          = help: `engine gc` removes what no recent run used
+        ");
     }
 
     #[test]
     fn a_fault_of_the_engine_asks_for_a_report() {
         let fault = Fault::from(Broken::Unresolved("kernel:a".to_owned()));
         assert_eq!(fault.blame, Blame::Engine);
-        insta::assert_snapshot!(shown(&fault), @"");
+        insta::assert_snapshot!(shown(&fault), @"
+        error: `kernel:a` does not resolve in the catalog
+          = help: this is a fault of the engine: please report it with this message and the definitions
+        ");
     }
 
     #[test]

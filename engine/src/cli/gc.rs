@@ -4,10 +4,11 @@ use clap::Args;
 use store::GcOptions;
 use store::GcReport;
 
+use super::amounts::counted;
+use super::amounts::size;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
-use super::size::size;
 use crate::drive;
 
 const AFTER: &str = "\
@@ -36,7 +37,7 @@ pub(super) fn run(context: &Context, args: &GcArgs) -> Result<Ending, Fault> {
         dry_run: args.dry_run,
     };
     let report = drive::collect(&store, options)?;
-    context.terminal.data(told(&report, args.dry_run))?;
+    context.terminal.lines(&told(&report, args.dry_run))?;
     let held: u64 = store
         .disk_usage()
         .iter()
@@ -54,25 +55,31 @@ pub(super) fn run(context: &Context, args: &GcArgs) -> Result<Ending, Fault> {
     })
 }
 
-fn told(report: &GcReport, dry_run: bool) -> String {
-    let mut text = format!(
-        "{}: {} records, {} blobs of {}, {} unpacked trees\nkept: {} records, {} blobs\n",
-        if dry_run { "would remove" } else { "removed" },
-        report.records,
-        report.blobs,
-        size(report.bytes),
-        report.unpacked,
-        report.kept_records,
-        report.kept_blobs,
-    );
+fn told(report: &GcReport, dry_run: bool) -> Vec<String> {
+    let records = |count| counted(count, "record", "records");
+    let blobs = |count| counted(count, "blob", "blobs");
+    let mut lines = vec![
+        format!(
+            "{}: {}, {} of {}, {}",
+            if dry_run { "would remove" } else { "removed" },
+            records(report.records),
+            blobs(report.blobs),
+            size(report.bytes),
+            counted(report.unpacked, "unpacked tree", "unpacked trees"),
+        ),
+        format!(
+            "kept: {}, {}",
+            records(report.kept_records),
+            blobs(report.kept_blobs)
+        ),
+    ];
     if report.kept_young > 0 {
-        text.push_str(&format!(
-            "{} of the kept blobs are new and a running engine may want them\n",
-            report.kept_young
+        let young = blobs(report.kept_young);
+        lines.push(format!(
+            "{young} of these are new, and a running engine may want them"
         ));
     }
-    for (path, why) in &report.stuck {
-        text.push_str(&format!("cannot remove `{}`: {why}\n", path.display()));
-    }
-    text
+    let stuck = report.stuck.iter();
+    lines.extend(stuck.map(|(path, why)| format!("cannot remove `{}`: {why}", path.display())));
+    lines
 }

@@ -1,5 +1,6 @@
 //! The command line: one file per command, thin; [`main`] is all the binary calls.
 
+mod amounts;
 mod boards;
 mod check;
 mod command;
@@ -16,7 +17,6 @@ mod plan;
 mod realize;
 mod results;
 mod shell;
-mod size;
 mod start;
 mod update;
 mod verify;

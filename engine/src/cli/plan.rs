@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use super::amounts::counted;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
@@ -50,12 +51,12 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<Ending, Fault> {
     }
     let session = context.session()?;
     let outlook = foresee(&session, args)?;
-    let text = if args.json {
+    let lines = if args.json {
         as_json(&outlook)
     } else {
         as_text(&outlook, context.terminal.level() == Level::Verbose)
     };
-    context.terminal.data(text)?;
+    context.terminal.lines(&lines)?;
     Ok(ending)
 }
 
@@ -64,51 +65,66 @@ fn foresee(session: &Session, args: &PlanArgs) -> Result<Outlook, Fault> {
     Ok(session.outlook(&wanted.addresses, wanted.until, wanted.retry_failed)?)
 }
 
-fn as_text(outlook: &Outlook, verbose: bool) -> String {
-    let mut text = String::new();
-    for node in &outlook.nodes {
-        let name = format!("{} {}", node.kind, node.name);
-        match &node.standing {
-            Standing::Fresh if verbose => text.push_str(&format!("fresh    {name}\n")),
-            Standing::Fresh => {}
-            Standing::Runs => {
-                text.push_str(&format!("run      {name}\n"));
-                for reason in &node.reasons {
-                    text.push_str(&format!("           {reason}\n"));
-                }
-            }
-            Standing::MayRun => text.push_str(&format!("may run  {name}\n")),
-            Standing::Failed(why) => text.push_str(&format!("failed   {name}: {why}\n")),
-            Standing::Skipped(why) => text.push_str(&format!("skipped  {name}: {why}\n")),
-        }
-    }
-    let count = |wanted: fn(&Standing) -> bool| {
+fn as_text(outlook: &Outlook, verbose: bool) -> Vec<String> {
+    let shown = outlook
+        .nodes
+        .iter()
+        .filter(|node| verbose || node.standing != Standing::Fresh);
+    let mut lines: Vec<String> = shown.flat_map(told).collect();
+    let count = |standing| {
         outlook
             .nodes
             .iter()
-            .filter(|node| wanted(&node.standing))
+            .filter(|node| node.standing == standing)
             .count()
     };
-    let (runs, may) = (
-        count(is_run),
-        count(|standing| *standing == Standing::MayRun),
-    );
-    let fresh = count(|standing| *standing == Standing::Fresh);
-    text.push_str(&format!("{runs} to run, {may} may run, {fresh} fresh\n"));
+    let (runs, may) = (count(Standing::Runs), count(Standing::MayRun));
+    lines.push(format!(
+        "{runs} to run, {may} may run, {} fresh",
+        count(Standing::Fresh)
+    ));
     if outlook.unresolved > 0 {
-        text.push_str(&format!(
-            "boots of {} builds: unknown until their configs are resolved\n",
-            outlook.unresolved
+        let builds = counted(outlook.unresolved, "build", "builds");
+        lines.push(format!(
+            "boots of {builds}: unknown until their configs are resolved"
         ));
     }
     if runs + may > 0 {
-        text.push_str(&cost(&outlook.nodes));
+        lines.push(cost(&outlook.nodes));
     }
-    text
+    lines
 }
 
-fn is_run(standing: &Standing) -> bool {
-    *standing == Standing::Runs
+/// A node and why: one reason beside it, several below it.
+fn told(node: &Foreseen) -> Vec<String> {
+    let word = match &node.standing {
+        Standing::Fresh => "fresh",
+        Standing::Runs => "run",
+        Standing::MayRun => "may run",
+        Standing::Failed(_) => "failed",
+        Standing::Skipped(_) => "skipped",
+    };
+    let reasons = reasons(node);
+    let node = format!("{word:<7}  {} {}", node.kind, node.name);
+    match &reasons[..] {
+        [reason] => vec![format!("{node}: {reason}")],
+        reasons => {
+            let below = reasons.iter().map(|reason| format!("           {reason}"));
+            std::iter::once(node).chain(below).collect()
+        }
+    }
+}
+
+fn reasons(node: &Foreseen) -> Vec<String> {
+    let own = format!("{}:{}", node.kind, node.name);
+    match &node.standing {
+        Standing::Failed(why) | Standing::Skipped(why) => vec![why.clone()],
+        _ => node
+            .reasons
+            .iter()
+            .map(|reason| reason.told_of(&own))
+            .collect(),
+    }
 }
 
 /// The time earlier runs took, and for how many nodes nothing is known.
@@ -121,14 +137,15 @@ fn cost(nodes: &[Foreseen]) -> String {
     let known: u64 = pending().filter_map(|node| node.estimate_ms).sum();
     let unknown = pending().filter(|node| node.estimate_ms.is_none()).count();
     match (pending().count() - unknown, unknown) {
-        (0, _) => "cost: unknown, as nothing like it ran before\n".to_owned(),
+        (0, _) => "cost: unknown, as nothing like it ran before".to_owned(),
         (_, 0) => format!(
-            "cost: at most {}, by what earlier runs took\n",
+            "cost: at most {}, by what earlier runs took",
             duration(known)
         ),
         (_, unknown) => format!(
-            "cost: at most {}, by what earlier runs took, and {unknown} nodes of unknown cost\n",
-            duration(known)
+            "cost: at most {}, by what earlier runs took, and {} of unknown cost",
+            duration(known),
+            counted(unknown, "node", "nodes")
         ),
     }
 }
@@ -141,30 +158,27 @@ fn duration(ms: u64) -> String {
     }
 }
 
-fn as_json(outlook: &Outlook) -> String {
-    let mut text = String::new();
-    for node in &outlook.nodes {
-        let (standing, why) = match &node.standing {
-            Standing::Fresh => ("fresh", None),
-            Standing::Runs => ("run", None),
-            Standing::MayRun => ("may_run", None),
-            Standing::Failed(why) => ("failed", Some(why)),
-            Standing::Skipped(why) => ("skipped", Some(why)),
+fn as_json(outlook: &Outlook) -> Vec<String> {
+    let line = |node: &Foreseen| {
+        let standing = match &node.standing {
+            Standing::Fresh => "fresh",
+            Standing::Runs => "run",
+            Standing::MayRun => "may_run",
+            Standing::Failed(_) => "failed",
+            Standing::Skipped(_) => "skipped",
         };
-        let reasons: Vec<String> = node
-            .reasons
-            .iter()
-            .map(ToString::to_string)
-            .chain(why.cloned())
-            .collect();
-        let line = json!({
+        json!({
             "v": 1, "kind": node.kind, "name": node.name, "standing": standing,
-            "reasons": reasons, "estimate_ms": node.estimate_ms,
-        });
-        text.push_str(&format!("{line}\n"));
-    }
-    let line =
+            "reasons": reasons(node), "estimate_ms": node.estimate_ms,
+        })
+    };
+    let last =
         json!({ "v": 1, "nodes": outlook.nodes.len(), "unresolved_builds": outlook.unresolved });
-    text.push_str(&format!("{line}\n"));
-    text
+    outlook
+        .nodes
+        .iter()
+        .map(line)
+        .chain([last])
+        .map(|line| line.to_string())
+        .collect()
 }

@@ -11,10 +11,11 @@ use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser as _;
 use store::OutcomeVerdict;
 
+use super::amounts::counted;
+use super::amounts::size;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
-use super::size::size;
 use crate::drive::RunOptions;
 use crate::drive::Session;
 use crate::graph::Kind;
@@ -132,7 +133,8 @@ fn conclude(
     let idle = run.nodes.iter().all(|node| node.cached);
     if ending == Ending::Good {
         if idle {
-            terminal.say(&format!("nothing to do: {} nodes fresh", run.nodes.len()));
+            let nodes = counted(run.nodes.len(), "node", "nodes");
+            terminal.say(&format!("nothing to do: {nodes} fresh"));
             return Ok(());
         }
         if terminal.level() == Level::Quiet {

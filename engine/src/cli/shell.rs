@@ -1,5 +1,7 @@
 //! `engine shell`: look around where a node is built.
 
+use std::io;
+use std::io::IsTerminal as _;
 use std::thread::available_parallelism;
 
 use clap::Args;
@@ -27,6 +29,9 @@ pub(super) struct ShellArgs {
 }
 
 pub(super) fn run(context: &Context, args: &ShellArgs) -> Result<Ending, Fault> {
+    if !io::stdin().is_terminal() {
+        return Err(Fault::user("a shell needs a terminal to talk to"));
+    }
     let session = context.session()?;
     let jobs = available_parallelism().map_or(1, usize::from);
     let recipes = session.recipes(jobs)?;

@@ -2,11 +2,13 @@
 
 use clap::Args;
 
+use super::amounts::counted;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
 use crate::drive;
 use crate::drive::UpdateMode;
+use crate::terminal::Level;
 
 const AFTER: &str = "\
 Examples:
@@ -38,15 +40,17 @@ pub(super) fn run(context: &Context, args: &UpdateArgs) -> Result<Ending, Fault>
     let note = |line: &str| context.terminal.say(line);
     let changes = drive::update(&context.project, &store, &args.names, mode, &note)?;
     for change in &changes {
-        if change.lines.is_empty() {
-            context
-                .terminal
-                .say(&format!("`{}` is as it was", change.name));
-            continue;
-        }
-        context.terminal.say(&format!("`{}` moved:", change.name));
-        for line in &change.lines {
-            context.terminal.say(&format!("  {line}"));
+        let name = &change.name;
+        let new = change.lines.iter().all(|line| line.starts_with('+'));
+        context.terminal.say(&match change.lines.len() {
+            0 => format!("`{name}` is as it was"),
+            count if new => format!("`{name}` pinned: {}", counted(count, "package", "packages")),
+            _ => format!("`{name}` moved:"),
+        });
+        if !new || context.terminal.level() == Level::Verbose {
+            for line in &change.lines {
+                context.terminal.say(&format!("  {line}"));
+            }
         }
     }
     if changes.is_empty() {

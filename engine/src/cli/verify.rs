@@ -4,10 +4,11 @@ use clap::Args;
 use store::VerifyOptions;
 use store::VerifyReport;
 
+use super::amounts::counted;
+use super::amounts::size;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
-use super::size::size;
 
 const AFTER: &str = "\
 Without --repair nothing is changed, and damage ends in exit code 3. With it, damaged files are set
@@ -30,7 +31,7 @@ pub(super) fn run(context: &Context, args: &VerifyArgs) -> Result<Ending, Fault>
     let report = context.store()?.verify(VerifyOptions {
         repair: args.repair,
     })?;
-    context.terminal.data(told(&report))?;
+    context.terminal.lines(&told(&report))?;
     if report.is_clean() || report.repaired {
         return Ok(Ending::Good);
     }
@@ -40,37 +41,35 @@ pub(super) fn run(context: &Context, args: &VerifyArgs) -> Result<Ending, Fault>
     Ok(Ending::Undone)
 }
 
-fn told(report: &VerifyReport) -> String {
-    let mut text = String::new();
-    for (digest, what) in &report.bad {
-        text.push_str(&format!("damaged: blob `{digest}`: {what}\n"));
-    }
-    for record in &report.broken {
-        text.push_str(&format!(
-            "damaged: `{}` needs blob `{}`\n",
-            record.name, record.blob
-        ));
-    }
-    for key in &report.unwritten {
-        text.push_str(&format!("damaged: the record file of key `{key}`\n"));
-    }
-    for what in &report.database {
-        text.push_str(&format!("damaged: the database: {what}\n"));
-    }
-    for path in &report.strays {
-        text.push_str(&format!(
-            "left over by a killed engine, harmless: `{}`\n",
-            path.display()
-        ));
-    }
+fn told(report: &VerifyReport) -> Vec<String> {
+    let bad = report.bad.iter();
+    let mut lines: Vec<String> = bad
+        .map(|(digest, what)| format!("damaged: blob `{digest}`: {what}"))
+        .collect();
+    let broken = report.broken.iter();
+    lines.extend(
+        broken.map(|record| format!("damaged: `{}` needs blob `{}`", record.name, record.blob)),
+    );
+    let unwritten = report.unwritten.iter();
+    lines.extend(unwritten.map(|key| format!("damaged: the record file of key `{key}`")));
+    lines.extend(
+        report
+            .database
+            .iter()
+            .map(|what| format!("damaged: the database: {what}")),
+    );
+    let strays = report.strays.iter().map(|path| path.display());
+    lines.extend(strays.map(|path| format!("left over by a killed engine, harmless: `{path}`")));
     let ending = match (report.is_clean(), report.repaired) {
         (true, _) => "all is well",
         (false, true) => "repaired; the next run makes again what is missing",
         (false, false) => "damaged",
     };
-    let (blobs, size, records) = (report.blobs, size(report.bytes), report.records);
-    text.push_str(&format!(
-        "verified {blobs} blobs of {size} and {records} records: {ending}\n"
+    let blobs = counted(report.blobs, "blob", "blobs");
+    let records = counted(report.records, "record", "records");
+    let size = size(report.bytes);
+    lines.push(format!(
+        "verified {blobs} of {size} and {records}: {ending}"
     ));
-    text
+    lines
 }

@@ -22,16 +22,15 @@ pub(super) struct WhyArgs {
 
 pub(super) fn run(context: &Context, args: &WhyArgs) -> Result<Ending, Fault> {
     let explanation = context.session()?.why(&args.node)?;
-    let mut text = format!("{}: {}\n", explanation.node, explanation.state);
+    let mut lines = vec![format!("{}: {}", explanation.node, explanation.state)];
     if let Some(run) = explanation.since {
-        text.push_str(&format!("compared with run {run}:\n"));
+        lines.push(format!("compared with run {run}:"));
     }
-    for reason in &explanation.reasons {
-        text.push_str(&format!("  {reason}\n"));
-    }
+    let reasons = explanation.reasons.iter();
+    lines.extend(reasons.map(|reason| format!("  {}", reason.told_of(&explanation.node))));
     if explanation.reasons.is_empty() {
-        text.push_str("  nothing changed\n");
+        lines.push("  nothing changed".to_owned());
     }
-    context.terminal.data(text)?;
+    context.terminal.lines(&lines)?;
     Ok(Ending::Good)
 }

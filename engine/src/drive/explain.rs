@@ -1,8 +1,9 @@
 //! `why`: what changed since a node last had a result, followed up to the root cause.
 
-use std::fmt;
-
 use serde_json::Value;
+use store::Digest;
+use store::Outcome;
+use store::OutcomeVerdict;
 use store::Record;
 use store::RunId;
 
@@ -44,6 +45,18 @@ pub enum Reason {
         /// `KIND:NAME`.
         node: String,
     },
+    /// There is a result, and it is to be made again.
+    Again {
+        /// `KIND:NAME`.
+        node: String,
+    },
+    /// The machine failed it the last time, so that there is no result.
+    Broken {
+        /// `KIND:NAME`.
+        node: String,
+        /// What was wrong.
+        why: String,
+    },
     /// A difference in a node's own definition or recipe.
     Root {
         /// `KIND:NAME` of the node whose definition changed.
@@ -62,6 +75,8 @@ pub enum Reason {
     Unresolved {
         /// `KIND:NAME` of the input.
         node: String,
+        /// Where the input stands.
+        state: String,
     },
 }
 
@@ -70,24 +85,29 @@ impl Reason {
     fn rank(&self) -> u8 {
         match self {
             Self::Root { .. } => 0,
-            Self::NeverRun { .. } | Self::Collected { .. } => 1,
+            Self::NeverRun { .. }
+            | Self::Collected { .. }
+            | Self::Again { .. }
+            | Self::Broken { .. } => 1,
             Self::Input { .. } => 2,
             Self::Unresolved { .. } => 3,
         }
     }
-}
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NeverRun { node } => write!(f, "`{node}` never ran"),
-            Self::Collected { node } => {
-                write!(f, "the earlier result of `{node}` is gone from the store")
-            }
-            Self::Root { node, cause } | Self::Input { node, cause } => {
-                write!(f, "`{node}`: {cause}")
-            }
-            Self::Unresolved { node } => write!(f, "waits for `{node}`"),
+    /// What differs, for a reader who looks at `node`: its own name is not repeated.
+    pub fn told_of(&self, node: &str) -> String {
+        let (whose, what) = match self {
+            Self::NeverRun { node } => (node, "never ran".to_owned()),
+            Self::Collected { node } => (node, "the earlier result is gone".to_owned()),
+            Self::Again { node } => (node, "asked to run again".to_owned()),
+            Self::Broken { node, why } => (node, format!("was broken: {why}")),
+            Self::Root { node, cause } | Self::Input { node, cause } => (node, cause.to_string()),
+            Self::Unresolved { node, state } => (node, state.clone()),
+        };
+        if whose == node {
+            what
+        } else {
+            format!("{whose}: {what}")
         }
     }
 }
@@ -166,10 +186,17 @@ impl Session {
         let name = node.full_name();
         let Some(inputs) = progress.key_inputs(id) else {
             for (_, input) in progress.graph().inputs(id) {
-                if !matches!(progress.state(input), State::Done { .. }) {
-                    self.reasons(progress, input, found)?;
+                let state = progress.state(input);
+                if matches!(state, State::Done { .. }) {
+                    continue;
+                }
+                let before = found.len();
+                self.reasons(progress, input, found)?;
+                if found.len() == before {
+                    let node = progress.graph().node(input).full_name();
                     found.push(Reason::Unresolved {
-                        node: progress.graph().node(input).full_name(),
+                        node,
+                        state: describe(state),
                     });
                 }
             }
@@ -177,20 +204,16 @@ impl Session {
         };
         let history = self.store.history(&self.history_name(&name))?;
         let now = progress.state(id).key();
+        let made = |verdict| matches!(verdict, OutcomeVerdict::Succeeded | OutcomeVerdict::Failed);
         let before = history
             .iter()
-            .find(|(_, outcome)| outcome.key.is_some() && outcome.key != now);
+            .find(|(_, outcome)| made(outcome.verdict) && outcome.key != now);
         let Some((run, outcome)) = before else {
             if !matches!(
                 progress.state(id),
                 State::Done { .. } | State::Failed { .. }
             ) {
-                let never = history.is_empty();
-                found.push(if never {
-                    Reason::NeverRun { node: name }
-                } else {
-                    Reason::Collected { node: name }
-                });
+                found.push(self.without_other_key(name, &history, now)?);
             }
             return Ok(None);
         };
@@ -226,6 +249,28 @@ impl Session {
             }
         }
         Ok(Some(*run))
+    }
+
+    /// Why a node has no result, where no result of another key is there to compare with.
+    fn without_other_key(
+        &self,
+        node: String,
+        history: &[(RunId, Outcome)],
+        now: Option<Digest>,
+    ) -> Result<Reason, DriveError> {
+        if let Some(key) = now
+            && self.store.record(&key)?.is_some()
+        {
+            return Ok(Reason::Again { node });
+        }
+        Ok(match history.first().map(|(_, outcome)| outcome) {
+            Some(last) if last.verdict == OutcomeVerdict::Broken => Reason::Broken {
+                node,
+                why: last.reason.clone(),
+            },
+            Some(last) if last.verdict != OutcomeVerdict::Skipped => Reason::Collected { node },
+            _ => Reason::NeverRun { node },
+        })
     }
 
     fn manifest(&self, record: &Record) -> Option<Value> {

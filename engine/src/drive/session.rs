@@ -190,12 +190,13 @@ impl Session {
 
     /// The name most like a mistyped one.
     fn similar(&self, pattern: &str) -> Option<String> {
+        let word = pattern.split_once(':').map_or("", |(word, _)| word);
+        let with_kind = Kind::of_word(word).is_some();
         let names = self.graph.ids().map(|id| {
             let node = self.graph.node(id);
-            if node.kind >= Kind::Config {
-                node.name.to_string()
-            } else {
-                node.full_name()
+            match node.kind {
+                Kind::Kernel if !with_kind => node.name.to_string(),
+                _ => node.full_name(),
             }
         });
         names

@@ -91,7 +91,10 @@ impl Selection {
         self.patterns
             .iter()
             .filter(|(kind, pattern)| !nodes.iter().any(|node| covers(*kind, pattern, node)))
-            .map(|(_, pattern)| pattern.to_string())
+            .map(|(kind, pattern)| match kind {
+                Some(kind) => format!("{kind}:{pattern}"),
+                None => pattern.to_string(),
+            })
             .collect()
     }
 }

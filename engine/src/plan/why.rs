@@ -127,7 +127,10 @@ mod tests {
         ]
         "#);
         let lines: Vec<String> = causes(&old, &new).iter().map(Cause::to_string).collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @"
+        `fixups.0.PCI` is `n`, was `y`
+        its image is `cc`, was `bb`
+        ");
         assert!(causes(&new, &new).is_empty());
     }
 }

@@ -106,7 +106,10 @@ impl Work {
         }
         let work = store.work_dir("log").map_err(fail)?;
         let log_path = work.path().join("log");
-        let log = File::create(&log_path).map_err(|error| {
+        // A recipe reads it too, to tell a fault of the machine from one of the input.
+        let mut options = File::options();
+        options.read(true).append(true).create_new(true);
+        let log = options.open(&log_path).map_err(|error| {
             (
                 StoreOr::Message(format!("cannot write its log: {error}")),
                 None,

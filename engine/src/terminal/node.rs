@@ -134,7 +134,14 @@ pub(super) mod tests {
             line(&node(OutcomeVerdict::Broken, false)),
             line(&node(OutcomeVerdict::Skipped, false)),
         ];
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @"
+        kernel linux-6.1/x86_64/tinyconfig/gcc ... succeeded in 128 s
+        kernel linux-6.1/x86_64/tinyconfig/gcc ... succeeded (cached)
+        kernel linux-6.1/x86_64/tinyconfig/gcc ... failed in 128 s: a.c:3:1: error: unknown type
+        kernel linux-6.1/x86_64/tinyconfig/gcc ... failed (cached): a.c:3:1: error: unknown type
+        kernel linux-6.1/x86_64/tinyconfig/gcc ... broken: a.c:3:1: error: unknown type
+        kernel linux-6.1/x86_64/tinyconfig/gcc ... skipped: a.c:3:1: error: unknown type
+        ");
     }
 
     #[test]
@@ -155,7 +162,12 @@ pub(super) mod tests {
         fs::write(&path, b"one\r\n\x1b[31mtwo\xff").unwrap();
         let mut failed = node(OutcomeVerdict::Failed, false);
         failed.log = Some(path);
-        insta::assert_snapshot!(failed_log(&failed).unwrap(), @"");
+        insta::assert_snapshot!(failed_log(&failed).unwrap(), @"
+        ----- log of kernel linux-6.1/x86_64/tinyconfig/gcc -----
+        one
+        [31mtwo�
+        ----- end of log of kernel linux-6.1/x86_64/tinyconfig/gcc -----
+        ");
         failed.cached = true;
         assert_eq!(failed_log(&failed), None);
     }

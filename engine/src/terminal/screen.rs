@@ -96,6 +96,16 @@ impl Terminal {
         Ok(stdout.flush()?)
     }
 
+    /// Writes lines of data to standard output.
+    pub fn lines(&self, lines: &[String]) -> Result<(), OutputError> {
+        self.data(
+            lines
+                .iter()
+                .flat_map(|line| [line, "\n"])
+                .collect::<String>(),
+        )
+    }
+
     /// Says a line on standard error, unless silence is wanted.
     pub fn say(&self, line: &str) {
         if self.level > Level::Quiet {

@@ -1,4 +1,4 @@
-//! Amounts of disk for people.
+//! Amounts for people.
 
 /// `512 B`, `3.4 MiB`, `1.2 GiB`.
 pub(super) fn size(bytes: u64) -> String {
@@ -16,6 +16,12 @@ pub(super) fn size(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
+/// `1 build`, `3 builds`.
+pub(super) fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -23,17 +29,6 @@ mod tests {
     #[test]
     fn units_grow_with_the_amount() {
         let shown = [0, 1023, 1024, 3_600_000, 1_300_000_000, u64::MAX].map(size);
-        let wanted = [
-            "0 B",
-            "1023 B",
-            "1.0 KiB",
-            "3.4 MiB",
-            "1.2 GiB",
-            "16777216.0 TiB",
-        ];
-        assert_eq!(
-            shown.map(|size| size.replace("16777215.9", "16777216.0")),
-            wanted.map(str::to_owned)
-        );
+        insta::assert_snapshot!(shown.join(", "), @"0 B, 1023 B, 1.0 KiB, 3.4 MiB, 1.2 GiB, 16777215.9 TiB");
     }
 }
