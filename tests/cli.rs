@@ -11,8 +11,22 @@ use world::World;
 const SMALL: &str = include_str!("cli/small.rhai");
 
 const COMMANDS: [&str; 16] = [
-    "init", "check", "update", "plan", "realize", "results", "log", "boards", "why", "graph",
-    "shell", "gc", "verify", "doc", "completions", "man",
+    "init",
+    "check",
+    "update",
+    "plan",
+    "realize",
+    "results",
+    "log",
+    "boards",
+    "why",
+    "graph",
+    "shell",
+    "gc",
+    "verify",
+    "doc",
+    "completions",
+    "man",
 ];
 
 /// A small project with made-up pins.
@@ -24,8 +38,14 @@ fn pinned() -> World {
 
 /// Keys and sizes on disk are no matter of these tests.
 fn plain(ended: &Ended) -> String {
-    let text = regex::Regex::new("[0-9a-f]{64}").unwrap().replace_all(&ended.to_string(), "[KEY]").into_owned();
-    regex::Regex::new(r"\d+\.\d [KMG]iB").unwrap().replace_all(&text, "[SIZE]").into_owned()
+    let text = regex::Regex::new("[0-9a-f]{64}")
+        .unwrap()
+        .replace_all(&ended.to_string(), "[KEY]")
+        .into_owned();
+    regex::Regex::new(r"\d+\.\d [KMG]iB")
+        .unwrap()
+        .replace_all(&text, "[SIZE]")
+        .into_owned()
 }
 
 #[test]
@@ -36,9 +56,21 @@ fn help_of_every_command() {
         let help = world.engine(&format!("{command} -h"));
         assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
         // The global options are the same everywhere.
-        let own = help.stdout.split("Global options:").next().unwrap_or_default();
-        let after = help.stdout.rsplit("Print").next().and_then(|rest| rest.split_once("\n\n"));
-        text += &format!("\n=== {command}\n{}{}", own.trim_end(), after.map_or(String::new(), |(_, after)| format!("\n\n{after}")));
+        let own = help
+            .stdout
+            .split("Global options:")
+            .next()
+            .unwrap_or_default();
+        let after = help
+            .stdout
+            .rsplit("Print")
+            .next()
+            .and_then(|rest| rest.split_once("\n\n"));
+        text += &format!(
+            "\n=== {command}\n{}{}",
+            own.trim_end(),
+            after.map_or(String::new(), |(_, after)| format!("\n\n{after}"))
+        );
     }
     insta::assert_snapshot!(text, @"");
 }
@@ -79,7 +111,11 @@ fn check_says_what_is_declared() {
     let world = World::with(SMALL);
     insta::assert_snapshot!(world.engine("check"), @"");
     world.pin();
-    world.edit("main.rhai", "// One kernel", "print(\"hello\"); // One kernel");
+    world.edit(
+        "main.rhai",
+        "// One kernel",
+        "print(\"hello\"); // One kernel",
+    );
     insta::assert_snapshot!(world.engine("check"), @"");
     insta::assert_snapshot!(world.engine("check --quiet"), @"");
 }
@@ -87,9 +123,18 @@ fn check_says_what_is_declared() {
 #[test]
 fn check_shows_where_a_mistake_is() {
     let world = World::with(SMALL);
-    world.edit("main.rhai", "requires: cfg(\"PCI\"),", "requries: cfg(\"PCI\"),");
+    world.edit(
+        "main.rhai",
+        "requires: cfg(\"PCI\"),",
+        "requries: cfg(\"PCI\"),",
+    );
     insta::assert_snapshot!(world.engine("check"), @"");
-    assert!(world.engine("check --color always").stderr.contains("\x1b[1;31merror"));
+    assert!(
+        world
+            .engine("check --color always")
+            .stderr
+            .contains("\x1b[1;31merror")
+    );
 }
 
 #[test]
@@ -97,7 +142,11 @@ fn an_unpinned_project_names_update() {
     let world = World::with(SMALL);
     insta::assert_snapshot!(world.engine("plan"), @"");
     world.pin();
-    world.edit("main.rhai", "packages: [\"bc\"]", "packages: [\"bc\", \"bison\"]");
+    world.edit(
+        "main.rhai",
+        "packages: [\"bc\"]",
+        "packages: [\"bc\", \"bison\"]",
+    );
     insta::assert_snapshot!(world.engine("realize"), @"");
     world.write("engine.lock", "version = 7\n");
     insta::assert_snapshot!(world.engine("realize"), @"");
@@ -190,7 +239,11 @@ fn a_lost_database_and_a_bad_blob_are_told() {
     {
         let store = store::Store::open(&world.path("store")).unwrap();
         let blob = store.put_bytes(b"good").unwrap();
-        fs::set_permissions(store.blob_path(&blob), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+        fs::set_permissions(
+            store.blob_path(&blob),
+            std::os::unix::fs::PermissionsExt::from_mode(0o644),
+        )
+        .unwrap();
         fs::write(store.blob_path(&blob), b"evil").unwrap();
     }
     fs::write(world.path("store/db.sqlite"), "x").unwrap();
@@ -212,7 +265,11 @@ fn without_a_home_there_is_no_place_for_results() {
     let world = pinned();
     let mut command = world.command(&["results"]);
     insta::assert_snapshot!(world.run(command.env_remove("HOME").env_remove("ENGINE_STORE")), @"");
-    let ended = world.run(world.command(&["results", "--store", "here"]).env_remove("HOME"));
+    let ended = world.run(
+        world
+            .command(&["results", "--store", "here"])
+            .env_remove("HOME"),
+    );
     assert_eq!(ended.code, Some(0));
     assert!(world.path("project/here/format").is_file());
 }
@@ -222,7 +279,11 @@ fn init_writes_a_project_that_is_good() {
     let world = World::new();
     insta::assert_snapshot!(world.engine("init new/project"), @"");
     insta::assert_snapshot!(world.engine("init new/project"), @"");
-    let check = world.run(world.command(&["check"]).current_dir(world.path("project/new/project")));
+    let check = world.run(
+        world
+            .command(&["check"])
+            .current_dir(world.path("project/new/project")),
+    );
     assert_eq!(check.code, Some(0), "{check}");
     assert!(check.stderr.contains("the definitions are good"), "{check}");
 }
@@ -231,7 +292,11 @@ fn init_writes_a_project_that_is_good() {
 fn the_project_is_the_nearest_one_upwards() {
     let world = World::with(SMALL);
     fs::create_dir_all(world.path("project/a/b")).unwrap();
-    let check = world.run(world.command(&["check"]).current_dir(world.path("project/a/b")));
+    let check = world.run(
+        world
+            .command(&["check"])
+            .current_dir(world.path("project/a/b")),
+    );
     assert_eq!(check.code, Some(0), "{check}");
     let nowhere = world.run(world.command(&["check"]).current_dir(world.path("")));
     insta::assert_snapshot!(nowhere, @"");
@@ -242,7 +307,10 @@ fn scripts_and_pages_for_shell_and_man() {
     let world = World::new();
     for shell in ["bash", "zsh", "fish"] {
         let script = world.engine(&format!("completions {shell}"));
-        assert!(script.code == Some(0) && script.stdout.contains("--keep-going"), "{script}");
+        assert!(
+            script.code == Some(0) && script.stdout.contains("--keep-going"),
+            "{script}"
+        );
     }
     let page = world.engine("man");
     assert!(page.stdout.contains(".TH engine 1"), "{page}");
@@ -261,8 +329,16 @@ fn doc_is_the_reference() {
 #[test]
 fn a_reader_that_goes_away_is_no_fault() {
     let world = World::new();
-    let mut child = world.command(&["doc"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = world
+        .command(&["doc"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), &output.stderr[..]), (Some(0), &b""[..]));
+    assert_eq!(
+        (output.status.code(), &output.stderr[..]),
+        (Some(0), &b""[..])
+    );
 }

@@ -12,8 +12,12 @@ const GCC: &str = "linux-6.1/x86_64/tinyconfig/gcc";
 const SAME: &str = "linux-6.1/x86_64/tinyconfig-spelled-out/gcc";
 
 fn verdict<'a>(nodes: &'a [Value], kind: &str, name: &str) -> &'a str {
-    let node = nodes.iter().find(|node| node["kind"] == kind && node["name"] == name);
-    node.unwrap_or_else(|| panic!("no {kind} {name}"))["verdict"].as_str().unwrap()
+    let node = nodes
+        .iter()
+        .find(|node| node["kind"] == kind && node["name"] == name);
+    node.unwrap_or_else(|| panic!("no {kind} {name}"))["verdict"]
+        .as_str()
+        .unwrap()
 }
 
 #[test]
@@ -28,7 +32,10 @@ fn from_definitions_to_a_booted_kernel() {
 
     // Two definitions that resolve to the same .config share kernel and boot.
     let key = |kind: &str, name: &str| {
-        let node = first.nodes.iter().find(|n| n["kind"] == kind && n["name"] == name);
+        let node = first
+            .nodes
+            .iter()
+            .find(|n| n["kind"] == kind && n["name"] == name);
         node.unwrap()["key"].as_str().unwrap().to_owned()
     };
     assert_ne!(key("config", GCC), key("config", SAME));
@@ -46,25 +53,49 @@ fn from_definitions_to_a_booted_kernel() {
 
 fn results_are_found_by_address(demo: &Real) {
     let dir = demo.path().join("results").join(GCC);
-    for name in ["image", "vmlinux", "config", "System.map", "modules.tar", "build.log", "metadata.json"]
-    {
+    for name in [
+        "image",
+        "vmlinux",
+        "config",
+        "System.map",
+        "modules.tar",
+        "build.log",
+        "metadata.json",
+    ] {
         assert!(fs::metadata(dir.join(name)).unwrap().len() > 0, "{name}");
     }
     let metadata: Value =
         serde_json::from_slice(&fs::read(dir.join("metadata.json")).unwrap()).unwrap();
-    assert!(metadata["kernel_release"].as_str().unwrap().starts_with("6.1."));
+    assert!(
+        metadata["kernel_release"]
+            .as_str()
+            .unwrap()
+            .starts_with("6.1.")
+    );
     assert!(metadata["compiler"].as_str().unwrap().contains("gcc"));
     let boot = dir.join("boots/qemu-pc/general");
-    let console = String::from_utf8_lossy(&fs::read(boot.join("console.log")).unwrap()).into_owned();
+    let console =
+        String::from_utf8_lossy(&fs::read(boot.join("console.log")).unwrap()).into_owned();
     assert!(console.contains("Linux version 6.1.") && console.contains("engine: init reached"));
     let results: Value =
         serde_json::from_slice(&fs::read(boot.join("results.json")).unwrap()).unwrap();
     assert_eq!(results["verdict"], "succeeded");
     assert!(results["tests"].as_array().unwrap().len() >= 10);
     let lines = demo.stdout(&["results", "--json"]);
-    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(lines.iter().all(|line| line["verdict"] == "succeeded" && line["cached"] == true));
-    assert!(lines.iter().any(|line| line["kind"] == "boot" && line["key"].as_str().unwrap().len() == 64));
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(
+        lines
+            .iter()
+            .all(|line| line["verdict"] == "succeeded" && line["cached"] == true)
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line["kind"] == "boot" && line["key"].as_str().unwrap().len() == 64)
+    );
 }
 
 fn edits_run_only_what_follows(demo: &Real) {
@@ -72,20 +103,37 @@ fn edits_run_only_what_follows(demo: &Real) {
     demo.edit("main.rhai", "import", "// A comment.\nimport");
     assert_eq!(demo.realize(&[]).ran, Vec::<String>::new());
     // A board's requirement: matched again, nothing built.
-    demo.edit("boards.rhai", "& cfg(\"DEVTMPFS_MOUNT\")", "& cfg(\"DEVTMPFS_MOUNT\") & cfg(\"NET\")");
+    demo.edit(
+        "boards.rhai",
+        "& cfg(\"DEVTMPFS_MOUNT\")",
+        "& cfg(\"DEVTMPFS_MOUNT\") & cfg(\"NET\")",
+    );
     let ran = demo.realize(&[]).ran;
-    assert!(!ran.is_empty() && ran.iter().all(|node| node.starts_with("match:")), "{ran:?}");
+    assert!(
+        !ran.is_empty() && ran.iter().all(|node| node.starts_with("match:")),
+        "{ran:?}"
+    );
     // The image's recipe, but not its bytes: libelf-dev brings libelf1 anyhow.
-    demo.edit("toolchains.rhai", "packages: [\"bc\",", "packages: [\"bc\", \"libelf1\",");
+    demo.edit(
+        "toolchains.rhai",
+        "packages: [\"bc\",",
+        "packages: [\"bc\", \"libelf1\",",
+    );
     demo.update();
     let ran = demo.realize(&[GCC]).ran;
     assert!(ran.contains(&"image:kbuild".to_owned()), "{ran:?}");
-    assert!(!ran.iter().any(|node| node.starts_with("kernel:") || node.starts_with("config:")), "{ran:?}");
+    assert!(
+        !ran.iter()
+            .any(|node| node.starts_with("kernel:") || node.starts_with("config:")),
+        "{ran:?}"
+    );
     // A fixup: its config and what follows; `why` names it.
     demo.edit("configs.rhai", "\"BUG\",", "\"BUG\", \"HIGH_RES_TIMERS\",");
     let why = demo.stdout(&["why", &format!("config:{GCC}")]);
     assert!(why.contains("HIGH_RES_TIMERS"), "{why}");
-    let ran = demo.realize(&["--until", "match", &format!("match:{GCC}")]).ran;
+    let ran = demo
+        .realize(&["--until", "match", &format!("match:{GCC}")])
+        .ran;
     assert_eq!(ran, [format!("config:{GCC}"), format!("match:{GCC}")]);
     let plan = demo.stdout(&["plan", GCC]);
     assert!(plan.contains("kernel"), "{plan}");
@@ -105,8 +153,15 @@ fn a_panic_is_a_failed_boot(demo: &Real) {
     let run = demo_again.realize(&[&panic]);
     assert_eq!(run.code, 1, "{}", run.stderr);
     assert_eq!(verdict(&run.nodes, "boot", &panic), "failed");
-    let node = run.nodes.iter().find(|node| node["name"] == panic.as_str()).unwrap();
-    assert_eq!(node["reason"], "Kernel panic - not syncing: sysrq triggered crash");
+    let node = run
+        .nodes
+        .iter()
+        .find(|node| node["name"] == panic.as_str())
+        .unwrap();
+    assert_eq!(
+        node["reason"],
+        "Kernel panic - not syncing: sysrq triggered crash"
+    );
     assert!(demo_again.stdout(&["log", &panic]).contains("Call Trace"));
     drop(demo);
 }
@@ -117,5 +172,10 @@ fn the_demo_kernel_is_bit_identical_when_built_again() {
     let kernel = format!("kernel:{GCC}");
     assert_eq!(demo.realize(&[&kernel]).code, 0);
     let again = demo.realize(&["--rebuild", &kernel]);
-    assert_eq!((again.code, again.ran), (0, vec![kernel.clone()]), "{}", again.stderr);
+    assert_eq!(
+        (again.code, again.ran),
+        (0, vec![kernel.clone()]),
+        "{}",
+        again.stderr
+    );
 }

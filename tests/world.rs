@@ -62,7 +62,9 @@ impl World {
     /// Pins everything that is declared to made-up files: one per package, at version 1.
     pub fn pin(&self) {
         let project = self.path("project");
-        let catalog = evaluate(&project).expect("the definitions are good").catalog;
+        let catalog = evaluate(&project)
+            .expect("the definitions are good")
+            .catalog;
         let pin = |(name, request): (String, engine::lock::Request)| {
             let file = |package: &String| PinnedFile {
                 package: package.clone(),
@@ -72,10 +74,16 @@ impl World {
                 url: format!("http://mirror.invalid/{package}_1_all.deb"),
             };
             let files = request.packages.iter().map(file).collect();
-            let pin = Pin { name: name.clone(), request, files };
+            let pin = Pin {
+                name: name.clone(),
+                request,
+                files,
+            };
             (name, pin)
         };
-        let lock = Lock { pins: requests(&catalog).into_iter().map(pin).collect() };
+        let lock = Lock {
+            pins: requests(&catalog).into_iter().map(pin).collect(),
+        };
         self.write(LOCK_FILE, &lock.to_text());
     }
 

@@ -35,7 +35,10 @@ impl Real {
         let store = std::env::var_os("ENGINE_TEST_STORE")
             .map_or_else(|| root.join("target/test-store"), PathBuf::from);
         fs::create_dir_all(&store).unwrap();
-        let real = Self { project: tempfile::tempdir().unwrap(), store };
+        let real = Self {
+            project: tempfile::tempdir().unwrap(),
+            store,
+        };
         for entry in fs::read_dir(root.join("definitions/demo")).unwrap() {
             let path = entry.unwrap().path();
             if path.is_file() {
@@ -49,7 +52,11 @@ impl Real {
     /// Moves the pins that are gone, as `make demo` does.
     pub fn update(&self) {
         let output = self.engine(&["update", "--if-gone"]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     /// The project's directory.
@@ -73,7 +80,11 @@ impl Real {
     /// A command on this project and store.
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
-        command.arg("--project").arg(self.path()).arg("--store").arg(&self.store);
+        command
+            .arg("--project")
+            .arg(self.path())
+            .arg("--store")
+            .arg(&self.store);
         command
     }
 
@@ -86,7 +97,11 @@ impl Real {
     pub fn stdout(&self, args: &[&str]) -> String {
         let output = self.engine(args);
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "engine {args:?}: {}\n{stderr}", output.status);
+        assert!(
+            output.status.success(),
+            "engine {args:?}: {}\n{stderr}",
+            output.status
+        );
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -96,20 +111,31 @@ impl Real {
         all.extend(args);
         let output = self.engine(&all);
         let stdout = String::from_utf8(output.stdout).unwrap();
-        let events: Vec<Value> =
-            stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let events: Vec<Value> = stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
         let named = |event: &Value, what: &str| {
             (event["event"] == what).then(|| {
-                format!("{}:{}", event["kind"].as_str().unwrap(), event["name"].as_str().unwrap())
+                format!(
+                    "{}:{}",
+                    event["kind"].as_str().unwrap(),
+                    event["name"].as_str().unwrap()
+                )
             })
         };
-        let mut ran: Vec<String> =
-            events.iter().filter_map(|event| named(event, "node_started")).collect();
+        let mut ran: Vec<String> = events
+            .iter()
+            .filter_map(|event| named(event, "node_started"))
+            .collect();
         ran.sort();
         Realized {
             code: output.status.code().unwrap(),
             ran,
-            nodes: events.into_iter().filter(|event| event["event"] == "node_finished").collect(),
+            nodes: events
+                .into_iter()
+                .filter(|event| event["event"] == "node_finished")
+                .collect(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }

@@ -117,7 +117,12 @@ impl Session {
         }
         let reasons = kept;
         let state = describe(progress.state(id));
-        Ok(Explanation { node, state, since, reasons })
+        Ok(Explanation {
+            node,
+            state,
+            since,
+            reasons,
+        })
     }
 
     /// Where a node stands, and its record if it has one.
@@ -125,13 +130,19 @@ impl Session {
         let (progress, id) = self.locate(name)?;
         let full = progress.graph().node(id).full_name();
         let key = progress.state(id).key();
-        let last = self.store.current(&self.history_name(&full))?.and_then(|outcome| outcome.key);
+        let last = self
+            .store
+            .current(&self.history_name(&full))?
+            .and_then(|outcome| outcome.key);
         for key in key.into_iter().chain(last) {
             if let Some(record) = self.store.record(&key)? {
                 return Ok(record);
             }
         }
-        Err(DriveError::NotYet { node: full, state: describe(progress.state(id)) })
+        Err(DriveError::NotYet {
+            node: full,
+            state: describe(progress.state(id)),
+        })
     }
 
     /// A progress in which the named node is wanted, and its id.
@@ -157,14 +168,18 @@ impl Session {
             for (_, input) in progress.graph().inputs(id) {
                 if !matches!(progress.state(input), State::Done { .. }) {
                     self.reasons(progress, input, found)?;
-                    found.push(Reason::Unresolved { node: progress.graph().node(input).full_name() });
+                    found.push(Reason::Unresolved {
+                        node: progress.graph().node(input).full_name(),
+                    });
                 }
             }
             return Ok(None);
         };
         let history = self.store.history(&self.history_name(&name))?;
         let now = progress.state(id).key();
-        let before = history.iter().find(|(_, outcome)| outcome.key.is_some() && outcome.key != now);
+        let before = history
+            .iter()
+            .find(|(_, outcome)| outcome.key.is_some() && outcome.key != now);
         let Some((run, outcome)) = before else {
             if !matches!(
                 progress.state(id),
@@ -179,7 +194,9 @@ impl Session {
             }
             return Ok(None);
         };
-        let record = outcome.key.and_then(|key| self.store.record(&key).ok().flatten());
+        let record = outcome
+            .key
+            .and_then(|key| self.store.record(&key).ok().flatten());
         let Some(old) = record.and_then(|record| self.manifest(&record)) else {
             found.push(Reason::Collected { node: name });
             return Ok(Some(*run));
@@ -187,16 +204,25 @@ impl Session {
         let params = params(progress.world(), node.kind, &node.name).unwrap_or_default();
         for cause in causes(&old, &manifest(node.kind, &params, &inputs)) {
             let Cause::Input { slot, .. } = &cause else {
-                found.push(Reason::Root { node: name.clone(), cause });
+                found.push(Reason::Root {
+                    node: name.clone(),
+                    cause,
+                });
                 continue;
             };
             let before = found.len();
-            let upstream = progress.graph().inputs(id).find(|(i, _)| i.slot.word() == slot);
+            let upstream = progress
+                .graph()
+                .inputs(id)
+                .find(|(i, _)| i.slot.word() == slot);
             if let Some((_, upstream)) = upstream {
                 self.reasons(progress, upstream, found)?;
             }
             if found.len() == before {
-                found.push(Reason::Input { node: name.clone(), cause });
+                found.push(Reason::Input {
+                    node: name.clone(),
+                    cause,
+                });
             }
         }
         Ok(Some(*run))

@@ -67,8 +67,10 @@ impl Session {
         let mut progress = self.progress(selection.clone(), options.retry_failed)?;
         // What is relied on must outlive a collection beside this run; a no-op relies on nothing.
         let lease = if progress.has_ready() || options.rebuild {
-            let keys: Vec<Digest> =
-                progress.wanted().filter_map(|id| progress.state(id).key()).collect();
+            let keys: Vec<Digest> = progress
+                .wanted()
+                .filter_map(|id| progress.state(id).key())
+                .collect();
             Some(self.store.lease(&keys)?)
         } else {
             None

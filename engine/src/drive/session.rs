@@ -70,7 +70,11 @@ pub fn check(project: &Path) -> Result<Checked, DriveError> {
         .filter(|(name, request)| lock.pin(name, request).is_err())
         .map(|(name, _)| name)
         .collect();
-    let world = World { catalog: &catalog, lock: &lock, worker_uid: worker_uid() };
+    let world = World {
+        catalog: &catalog,
+        lock: &lock,
+        worker_uid: worker_uid(),
+    };
     let builds = world.builds().len();
     Ok(Checked {
         catalog,
@@ -91,12 +95,18 @@ impl Session {
             Some(entry) => (entry, true),
             None => {
                 let evaluated = eval::evaluate(&project).map_err(DriveError::Definitions)?;
-                let world = World { catalog: &evaluated.catalog, lock: &lock, worker_uid };
+                let world = World {
+                    catalog: &evaluated.catalog,
+                    lock: &lock,
+                    worker_uid,
+                };
                 let graph = Graph::new(&world)?;
                 let files = evaluated.files.into_iter();
                 let files = files.map(|(path, text)| (path, Digest::of(text.as_bytes())));
                 let entry = cache::Entry {
-                    files: files.filter(|(path, _)| !path.starts_with("std/")).collect(),
+                    files: files
+                        .filter(|(path, _)| !path.starts_with("std/"))
+                        .collect(),
                     lock: lock_digest,
                     catalog: evaluated.catalog,
                     graph,
@@ -154,7 +164,13 @@ impl Session {
             worker_uid: self.worker_uid,
         };
         let graph = self.graph.clone();
-        Ok(Progress::new(world, graph, selection, records, retry_failed)?)
+        Ok(Progress::new(
+            world,
+            graph,
+            selection,
+            records,
+            retry_failed,
+        )?)
     }
 
     /// The graph known before any .config is resolved.
@@ -176,7 +192,11 @@ impl Session {
     fn similar(&self, pattern: &str) -> Option<String> {
         let names = self.graph.ids().map(|id| {
             let node = self.graph.node(id);
-            if node.kind >= Kind::Config { node.name.to_string() } else { node.full_name() }
+            if node.kind >= Kind::Config {
+                node.name.to_string()
+            } else {
+                node.full_name()
+            }
         });
         names
             .map(|name| (strsim::jaro_winkler(&name, pattern), name))
@@ -226,7 +246,11 @@ pub(super) fn read_lock(project: &Path) -> Result<(Lock, Vec<u8>), DriveError> {
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
         Err(error) => return Err(file("read", &path)(error)),
     };
-    let lock = if text.is_empty() { Lock::default() } else { Lock::parse(&text)? };
+    let lock = if text.is_empty() {
+        Lock::default()
+    } else {
+        Lock::parse(&text)?
+    };
     Ok((lock, text.into_bytes()))
 }
 

@@ -15,12 +15,18 @@ pub struct Selection {
 impl Selection {
     /// Everything that runs by default, up to a kind.
     pub fn all(until: Option<Kind>) -> Self {
-        Self { patterns: Vec::new(), until }
+        Self {
+            patterns: Vec::new(),
+            until,
+        }
     }
 
     /// What patterns such as `linux-6.1/*/*/clang` or `image:kbuild` name. Without a `KIND:` in
     /// front, a pattern names builds and the boots below them.
-    pub fn of(patterns: &[String], until: Option<Kind>) -> Result<Self, crate::model::PatternError> {
+    pub fn of(
+        patterns: &[String],
+        until: Option<Kind>,
+    ) -> Result<Self, crate::model::PatternError> {
         let mut parsed = Vec::new();
         for text in patterns {
             let kind = text
@@ -31,7 +37,10 @@ impl Selection {
                 None => (None, Pattern::parse(text)?),
             });
         }
-        Ok(Self { patterns: parsed, until })
+        Ok(Self {
+            patterns: parsed,
+            until,
+        })
     }
 
     /// Whether nothing was named, so that everything is meant.

@@ -217,10 +217,21 @@ mod tests {
                     }
                 }
                 let rest = &content[from.unwrap_or(0)..];
-                let status = if from.is_some() { "206 Partial Content" } else { "200 OK" };
-                let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", rest.len());
+                let status = if from.is_some() {
+                    "206 Partial Content"
+                } else {
+                    "200 OK"
+                };
+                let head = format!(
+                    "HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n",
+                    rest.len()
+                );
                 stream.write_all(head.as_bytes()).unwrap();
-                let sent = if answer == 0 { rest.len() / 2 } else { rest.len() };
+                let sent = if answer == 0 {
+                    rest.len() / 2
+                } else {
+                    rest.len()
+                };
                 stream.write_all(&rest[..sent]).unwrap();
             }
         });
@@ -241,7 +252,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("linux.tar");
         let error = download("http://127.0.0.1:1/linux.tar", &path, &Cancel::new()).unwrap_err();
-        assert!(error.message().starts_with("cannot fetch `http://127.0.0.1:1/linux.tar`: "));
+        assert!(
+            error
+                .message()
+                .starts_with("cannot fetch `http://127.0.0.1:1/linux.tar`: ")
+        );
         insta::assert_snapshot!(
             check("http://m/x", "aa", "bb").unwrap_err(),
             @"cannot fetch `http://m/x`: its SHA-256 is `aa`, the definition or lock file says `bb`"

@@ -48,7 +48,10 @@ impl Recipes {
             script: SCRIPT,
             env: BTreeMap::from([
                 ("WORKER".to_owned(), tools.sandbox.worker_uid().to_string()),
-                ("WORKER_GROUP".to_owned(), tools.sandbox.worker_gid().to_string()),
+                (
+                    "WORKER_GROUP".to_owned(),
+                    tools.sandbox.worker_gid().to_string(),
+                ),
             ]),
             user: User::Root,
             binds: vec![bind(&packages, FILES, true)],

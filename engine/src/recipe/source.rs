@@ -226,6 +226,9 @@ mod tests {
             .unwrap()
             .map(|entry| entry.unwrap().path().unwrap().display().to_string())
             .collect();
-        assert_eq!(names, ["linux/Makefile", "linux/link", "linux/scripts/b.sh"]);
+        assert_eq!(
+            names,
+            ["linux/Makefile", "linux/link", "linux/scripts/b.sh"]
+        );
     }
 }

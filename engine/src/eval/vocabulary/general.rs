@@ -5,10 +5,10 @@ use rhai::Map;
 
 use super::super::mistake::Mistake;
 use super::super::schema::Shape;
-use super::Arguments;
-use super::Call;
-use super::Function;
-use super::Param;
+use super::function::Arguments;
+use super::function::Call;
+use super::function::Function;
+use super::function::Param;
 
 /// The functions of this family.
 pub(super) const FUNCTIONS: &[Function] = &[

@@ -9,9 +9,9 @@ use crate::kconfig::Predicate;
 use super::super::mistake::Mistake;
 use super::super::mistake::Site;
 use super::super::schema::Shape;
-use super::Arguments;
-use super::Function;
-use super::Param;
+use super::function::Arguments;
+use super::function::Function;
+use super::function::Param;
 
 /// The functions of this family.
 pub(super) const FUNCTIONS: &[Function] = &[

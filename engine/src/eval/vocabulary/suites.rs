@@ -12,10 +12,10 @@ use super::super::schema::Fields;
 use super::super::schema::Need;
 use super::super::schema::Record;
 use super::super::schema::Shape;
-use super::Arguments;
-use super::Call;
-use super::Function;
-use super::Param;
+use super::function::Arguments;
+use super::function::Call;
+use super::function::Function;
+use super::function::Param;
 
 /// The functions of this family.
 pub(super) const FUNCTIONS: &[Function] = &[

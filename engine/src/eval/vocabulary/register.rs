@@ -1,0 +1,135 @@
+//! The table of all host functions, and its way into an engine.
+
+use std::any::TypeId;
+
+use rhai::Dynamic;
+use rhai::Engine;
+use rhai::EvalAltResult;
+use rhai::ImmutableString;
+use rhai::NativeCallContext;
+
+use super::arches;
+use super::boards;
+use super::function::Arguments;
+use super::function::Call;
+use super::function::Chapter;
+use super::function::Function;
+use super::function::Param;
+use super::general;
+use super::predicates;
+use super::sources;
+use super::suites;
+use super::toolchains;
+use crate::eval::handle::Handle;
+use crate::eval::mistake::Site;
+use crate::eval::schema::Shape;
+use crate::eval::state::Shared;
+use crate::kconfig;
+use crate::model::ConfigRecipe;
+use crate::model::Fixup;
+use crate::model::ProjectFile;
+
+/// Every host function, in the order of the reference.
+pub(in crate::eval) const CHAPTERS: &[Chapter] = &[
+    Chapter {
+        title: "Sources, bases and images",
+        functions: sources::FUNCTIONS,
+    },
+    Chapter {
+        title: "Toolchains",
+        functions: toolchains::FUNCTIONS,
+    },
+    Chapter {
+        title: "Arches and configurations",
+        functions: arches::FUNCTIONS,
+    },
+    Chapter {
+        title: "Predicates",
+        functions: predicates::FUNCTIONS,
+    },
+    Chapter {
+        title: "Root filesystems and suites",
+        functions: suites::FUNCTIONS,
+    },
+    Chapter {
+        title: "Boards and labs",
+        functions: boards::FUNCTIONS,
+    },
+    Chapter {
+        title: "General",
+        functions: general::FUNCTIONS,
+    },
+];
+
+/// Every host function.
+pub(in crate::eval) fn functions() -> impl Iterator<Item = &'static Function> + Clone {
+    CHAPTERS.iter().flat_map(|chapter| chapter.functions)
+}
+
+/// Gives an engine the host functions and the types they exchange.
+pub(in crate::eval) fn register(engine: &mut Engine, shared: &Shared) {
+    engine
+        .register_type_with_name::<Handle>("handle")
+        .register_type_with_name::<kconfig::Predicate>("predicate")
+        .register_type_with_name::<kconfig::Value>("kconfig value")
+        .register_type_with_name::<Fixup>("fixup")
+        .register_type_with_name::<ConfigRecipe>("recipe")
+        .register_type_with_name::<ProjectFile>("project file")
+        .register_get("name", |handle: &mut Handle| handle.name.clone())
+        .register_get("path", |file: &mut ProjectFile| {
+            ImmutableString::from(file.path.as_str())
+        })
+        .register_fn("to_string", |handle: &mut Handle| handle.name.clone())
+        .register_fn("==", |left: Handle, right: Handle| left == right)
+        .register_fn("!=", |left: Handle, right: Handle| left != right);
+    for function in functions() {
+        let most = function.params.len();
+        let least = match function.params.last() {
+            Some(Param {
+                shape: Shape::Record(record),
+                ..
+            }) if record.is_optional() => most - 1,
+            _ => most,
+        };
+        for count in least..=most {
+            let shared = shared.clone();
+            let types = vec![TypeId::of::<Dynamic>(); count];
+            engine.register_raw_fn(function.name, types, move |context, arguments| {
+                call(function, &shared, &context, arguments)
+            });
+        }
+    }
+    predicates::register_operators(engine);
+    let log = shared.clone();
+    engine.on_print(move |line| log.lock().print(line));
+}
+
+fn call(
+    function: &Function,
+    shared: &Shared,
+    context: &NativeCallContext<'_>,
+    arguments: &mut [&mut Dynamic],
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    let site = Site {
+        source: context.call_source().unwrap_or_default().to_owned(),
+        position: context.call_position(),
+    };
+    let mut checked = Vec::with_capacity(arguments.len());
+    // In `value.name(…)` the written arguments begin after the value.
+    let before = usize::from(function.method);
+    for (index, (param, value)) in function.params.iter().zip(arguments.iter()).enumerate() {
+        let mut path = match index.checked_sub(before) {
+            Some(index) => vec![index.to_string()],
+            None => Vec::new(),
+        };
+        let value = param.shape.check(value, &mut path);
+        checked.push(value.map_err(|mistake| mistake.thrown(site.clone()))?);
+    }
+    let mut state = shared.lock();
+    let mut call = Call {
+        state: &mut state,
+        site: site.clone(),
+    };
+    (function.run)(&mut call, Arguments(checked.into_iter()))
+        .map_err(|mistake| mistake.thrown(site))
+}
