@@ -1,0 +1,40 @@
+# What people and CI run. `make help` lists it.
+
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+
+.PHONY: help setup demo test test-crash bench docs clean
+
+help: ## Show this
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+setup: ## Install the host packages and Rust, where missing
+	@tools/setup.sh build
+
+demo: setup ## Build the engine, then build and boot the demo's kernels
+	cargo build --release --locked
+	@tools/demo.sh
+
+test: ## Everything a change must pass, kernel builds and boots included
+	@tools/setup.sh test
+	cargo fmt --check
+	cargo deny --locked check bans licenses sources
+	@if cargo deny fetch db 2>/dev/null; then cargo deny --locked check advisories; \
+	    else echo 'cargo deny check advisories: skipped, their database cannot be fetched'; fi
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo nextest run --locked --workspace
+
+test-crash: ## Only the tests that kill the engine or make its disk fail
+	@tools/setup.sh test
+	cargo nextest run --locked --workspace -E 'binary(crash)'
+
+bench: ## Measure beside ninja, nix-build and bare make; one line each
+	@tools/setup.sh bench
+	cargo bench --locked
+
+docs: ## Write docs/src/reference.md, and docs/book with mdbook where it is installed
+	cargo run --quiet --locked -- doc > docs/src/reference.md
+	@if command -v mdbook >/dev/null; then mdbook build docs; \
+	    else echo 'docs: mdbook is not installed; read docs/src/ as it is'; fi
+
+clean: ## Remove target/, with the store of the tests
+	rm -rf target 2>/dev/null || unshare --map-root-user --map-auto rm -rf target

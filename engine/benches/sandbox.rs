@@ -1,0 +1,196 @@
+//! What a sandbox costs: part of a kernel built in it beside bare make, and the time to a first command.
+//!
+//! Works on the store of the demo (`$ENGINE_STORE`, else the default one), so run `make demo` first.
+//! Bare make uses the host's compiler, which must be the image's own for the numbers to mean anything.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::fs::File;
+use std::os::unix::fs::chown;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::ExitCode;
+use std::process::Stdio as ProcessStdio;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+use std::time::Instant;
+
+use engine::drive::Session;
+use engine::kconfig::Config;
+use engine::recipe::Recipes;
+use engine::sandbox::Bind;
+use engine::sandbox::Cancel;
+use engine::sandbox::Exit;
+use engine::sandbox::Limits;
+use engine::sandbox::Spec;
+use engine::sandbox::Stdio;
+use engine::sandbox::User;
+use store::Store;
+use store::Unpacked;
+
+type Done<T = ()> = Result<T, Box<dyn Error>>;
+
+const BUILD: &str = "linux-6.1/x86_64/tinyconfig/gcc";
+const SUBSET: [&str; 3] = ["kernel/", "mm/", "lib/"];
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Builds of each kind, in turns; the first pair fills caches and is not counted.
+const ROUNDS: usize = 4;
+const STARTS: usize = 21;
+
+fn main() -> ExitCode {
+    // The recipes start this program again as the sandbox's helper.
+    if env::args().nth(1).is_some_and(|argument| argument == "sandbox-init") {
+        return engine::sandbox::init_main();
+    }
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sandbox: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The demo's results that the measurements work on.
+struct World {
+    recipes: Recipes,
+    image: Unpacked,
+    source: Unpacked,
+    config: Vec<u8>,
+}
+
+fn run() -> Done {
+    let Some(world) = World::open()? else {
+        println!("kernel_subset skipped=needs-make-demo");
+        println!("image_ready skipped=needs-make-demo");
+        return Ok(());
+    };
+    let mut starts: Vec<f64> = Vec::new();
+    for _ in 0..STARTS {
+        let build = world.recipes.tools.store.work_dir("bench")?;
+        starts.push(world.inside(build.path(), &["/bin/true"])?.as_secs_f64() * 1000.0);
+    }
+    starts.sort_by(f64::total_cmp);
+    println!("image_ready image_ready_ms={:.1} best_ms={:.1}", starts[STARTS / 2], starts[0]);
+
+    let (ours, theirs) = (host_compiler()?, world.compiler()?);
+    if ours != theirs {
+        println!("kernel_subset skipped=host-compiler-differs host={ours:?} image={theirs:?}");
+        return Ok(());
+    }
+    let (mut boxed, mut bare) = (f64::INFINITY, f64::INFINITY);
+    for round in 0..ROUNDS {
+        let now = [world.subset(true)?, world.subset(false)?];
+        if round > 0 {
+            boxed = boxed.min(now[0].as_secs_f64());
+            bare = bare.min(now[1].as_secs_f64());
+        }
+    }
+    println!("kernel_subset sandbox_s={boxed:.2} bare_s={bare:.2} ratio={:.3}", boxed / bare);
+    Ok(())
+}
+
+impl World {
+    fn open() -> Done<Option<Self>> {
+        let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../definitions/demo");
+        let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".cache/engine"));
+        let root = env::var_os("ENGINE_STORE").map(PathBuf::from).or_else(home);
+        let Some(root) = root.filter(|root| root.join("format").is_file()) else { return Ok(None) };
+        let session = Session::open(&project, Arc::new(Store::open(&root)?))?;
+        let output = |node: &str, name: &str| {
+            session.record(node).ok().and_then(|record| record.outputs.get(name).copied())
+        };
+        let (Some(image), Some(source), Some(config)) = (
+            output("image:kbuild", "tar"),
+            output("source:linux-6.1", "tar"),
+            output(&format!("config:{BUILD}"), "config"),
+        ) else {
+            return Ok(None);
+        };
+        let recipes = session.recipes(jobs())?;
+        let image = recipes.tools.unpacked(&image, false, &|| {})?;
+        let source = recipes.tools.unpacked(&source, true, &|| {})?;
+        let config = session.store.read(&config)?;
+        Ok(Some(Self { recipes, image, source, config }))
+    }
+
+    fn compiler(&self) -> Done<String> {
+        let config = Config::parse(&String::from_utf8(self.config.clone())?)?;
+        Ok(config.cc_version_text().unwrap_or_default().to_owned())
+    }
+
+    /// Builds the subset from nothing.
+    fn subset(&self, boxed: bool) -> Done<Duration> {
+        let work = self.recipes.tools.store.work_dir("bench")?;
+        let build = work.path();
+        fs::write(build.join(".config"), &self.config)?;
+        let jobs = format!("-j{}", jobs());
+        let place = |inside: &str, outside: &Path| {
+            if boxed { inside.to_owned() } else { outside.display().to_string() }
+        };
+        let source = place("/src", self.source.path());
+        let output = format!("O={}", place("/build", build));
+        let mut argv = vec!["make", "-s", "-C", &source, &output, "ARCH=x86_64", &jobs];
+        argv.extend(SUBSET);
+        if boxed {
+            return self.inside(build, &argv);
+        }
+        let start = Instant::now();
+        let status = Command::new(argv[0])
+            .args(&argv[1..])
+            .env_clear()
+            .env("PATH", PATH)
+            .env("LC_ALL", "C")
+            .stdin(ProcessStdio::null())
+            .stdout(ProcessStdio::null())
+            .status()?;
+        if status.success() { Ok(start.elapsed()) } else { Err(format!("make: {status}").into()) }
+    }
+
+    /// Runs a command as builds are run, and gives its wall time with that of its sandbox.
+    fn inside(&self, build: &Path, argv: &[&str]) -> Done<Duration> {
+        let sandbox = &self.recipes.tools.sandbox;
+        let (uid, gid) = (sandbox.worker_uid(), sandbox.worker_gid());
+        chown(build, Some(uid), Some(gid))?;
+        let bind = |source: &Path, target: &str, read_only| Bind {
+            source: source.to_owned(),
+            target: PathBuf::from(target),
+            read_only,
+        };
+        let log = File::options().read(true).append(true).create(true).open(build.join("log"))?;
+        let spec = Spec {
+            root: self.image.path().to_owned(),
+            binds: vec![bind(self.source.path(), "/src", true), bind(build, "/build", false)],
+            argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+            env: BTreeMap::from([("PATH", PATH), ("LC_ALL", "C")].map(|(n, v)| (n.into(), v.into()))),
+            cwd: PathBuf::from("/build"),
+            user: User::Worker,
+            limits: Limits::default(),
+            hostname: "engine".to_owned(),
+            tmp_size: 8 << 30,
+        };
+        let start = Instant::now();
+        let exit = sandbox.run(&spec, Stdio::Log(log), &Cancel::new())?;
+        let took = start.elapsed();
+        if exit == Exit::Code(0) {
+            return Ok(took);
+        }
+        let said = fs::read_to_string(build.join("log")).unwrap_or_default();
+        Err(format!("{argv:?} ended with {exit:?}: {said}").into())
+    }
+}
+
+fn jobs() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
+
+/// The first line of `gcc --version`, as the kernel writes it into a .config.
+fn host_compiler() -> Done<String> {
+    let output = Command::new("gcc").arg("--version").output()?;
+    let text = String::from_utf8(output.stdout)?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}

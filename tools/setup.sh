@@ -1,0 +1,63 @@
+#!/bin/sh
+# Brings a machine to where `make` can build, test and measure the engine. Safe to repeat: what is
+# there is left alone. Usage: tools/setup.sh build|test|bench
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf 'setup: %s\n' "$*"; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        say "this needs root, and there is no sudo. As root, run: $*"
+        exit 1
+    fi
+}
+
+# Host programs by Debian package; README.md has other distributions' names.
+packages='ca-certificates curl gcc libc6-dev make patch mmdebstrap apt-utils qemu-system-x86 uidmap'
+programs='curl gcc make patch mmdebstrap apt-ftparchive qemu-system-x86_64 newuidmap'
+if [ "$1" = bench ]; then
+    packages="$packages ninja-build flex bison bc cpio libelf-dev libssl-dev"
+    programs="$programs ninja flex bison bc"
+fi
+if command -v apt-get >/dev/null; then
+    missing=
+    for package in $packages; do
+        status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+        [ "$status" = installed ] || missing="$missing $package"
+    done
+    if [ -n "$missing" ]; then
+        say "installs with apt:$missing"
+        as_root apt-get update -qq
+        # shellcheck disable=SC2086 # one word per package
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing
+    fi
+else
+    for program in $programs; do
+        command -v "$program" >/dev/null || say "\`$program\` is missing: see the table in README.md"
+    done
+fi
+
+# The oldest Rust that compiles the engine.
+need=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+have=$(cd / && cargo --version 2>/dev/null | cut -d' ' -f2 || true)
+if [ "$(printf '%s\n%s\n' "$need" "${have:-0}" | sort -V | head -n1)" != "$need" ]; then
+    say "installs Rust by rustup from https://sh.rustup.rs (needs $need, found ${have:-none})"
+    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
+        sh -s -- -y --quiet --no-modify-path --profile minimal --component clippy --component rustfmt
+    PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+    export PATH
+fi
+
+if [ "$1" = test ]; then
+    for tool in cargo-nextest cargo-deny; do
+        command -v "$tool" >/dev/null && continue
+        # Unoptimised: it compiles in a third of the time, and is fast enough for this.
+        say "compiles $tool with cargo (one to five minutes)"
+        CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug "$tool"
+    done
+fi
