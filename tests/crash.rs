@@ -60,10 +60,17 @@ fn ten_kills_in_a_kernel_build_leave_a_sound_store() {
 
     let last = demo.realize(&["--until", "kernel", BUILD]);
     assert_eq!(last.code, 0, "{}", last.stderr);
-    assert!(last.ran.contains(&format!("kernel:{BUILD}")), "{:?}", last.ran);
+    assert!(
+        last.ran.contains(&format!("kernel:{BUILD}")),
+        "{:?}",
+        last.ran
+    );
     let verified = demo.stdout(&["verify"]);
     assert!(verified.contains("all is well"), "{verified}");
-    assert_eq!(demo.realize(&["--until", "kernel", BUILD]).ran, Vec::<String>::new());
+    assert_eq!(
+        demo.realize(&["--until", "kernel", BUILD]).ran,
+        Vec::<String>::new()
+    );
 }
 
 /// Starts the build and kills the engine that long into it; `false` if the build ended first.
@@ -76,7 +83,9 @@ fn kill_after(demo: &Real, moment: Duration) -> bool {
         .spawn()
         .unwrap();
     let pid = engine.id();
-    let events = BufReader::new(engine.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let events = BufReader::new(engine.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
     let started = r#""event":"node_started","kind":"kernel""#;
     let mut events = events.skip_while(|line| !line.contains(started));
     assert!(events.next().is_some(), "the engine never began the kernel");
@@ -90,7 +99,10 @@ fn kill_after(demo: &Real, moment: Duration) -> bool {
         if left.is_empty() {
             return running;
         }
-        assert!(Instant::now() < deadline, "still there after the kill: {left:?}");
+        assert!(
+            Instant::now() < deadline,
+            "still there after the kill: {left:?}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -50,7 +50,7 @@ fn from_definitions_to_a_booted_kernel() {
     results_are_found_by_address(&demo);
     edits_run_only_what_follows(&demo);
     boards_say_what_they_lack(&demo);
-    a_panic_is_a_failed_boot(&demo);
+    a_panic_is_a_failed_boot();
 }
 
 fn results_are_found_by_address(demo: &Real) {
@@ -149,7 +149,7 @@ fn boards_say_what_they_lack(demo: &Real) {
     }
 }
 
-fn a_panic_is_a_failed_boot(demo: &Real) {
+fn a_panic_is_a_failed_boot() {
     let demo_again = Real::demo();
     let panic = format!("{GCC}/qemu-pc/panic");
     let run = demo_again.realize(&[&panic]);
@@ -164,8 +164,11 @@ fn a_panic_is_a_failed_boot(demo: &Real) {
         node["reason"],
         "Kernel panic - not syncing: sysrq triggered crash"
     );
-    assert!(demo_again.stdout(&["log", &panic]).contains("Kernel panic - not syncing: sysrq triggered crash"));
-    drop(demo);
+    assert!(
+        demo_again
+            .stdout(&["log", &panic])
+            .contains("Kernel panic - not syncing: sysrq triggered crash")
+    );
 }
 
 #[test]

@@ -51,11 +51,11 @@ mk olddefconfig
 
 // The kernel's own tinyconfig takes no fragment in newer versions, so its fragments are put together
 // here; what nobody asked for stays off.
-const TINY: &str = r#"
+const TINY: &str = r"
 cat /src/kernel/configs/tiny-base.config /src/kernel/configs/tiny.config \
     /src/arch/$srcarch/configs/tiny.config fixups.config > all.config 2>/dev/null || true
 KCONFIG_ALLCONFIG=/build/all.config mk allnoconfig
-"#;
+";
 
 const RANDCONFIG: &str = "
 KCONFIG_ALLCONFIG=/build/fixups.config mk randconfig
@@ -114,7 +114,7 @@ impl Recipes {
             user: User::Worker,
             binds,
         };
-        if let End::Failure(message) = tools.step(job, image.path(), build, step)? {
+        if let End::Failure(message) = tools.step(job, image.path(), build, &step)? {
             return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
         }
         let path = build.join(".config");

@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_broken_transfer_is_taken_up_where_it_broke() {
-        let content: &[u8] = &[7; 100_000];
+        let content: &[u8] = &[7; 10_000];
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("linux.tar");
         download(&server(content, 2), &path, &Cancel::new()).unwrap();
