@@ -99,8 +99,7 @@ impl Apt {
             &["-qq".to_owned(), "update".to_owned()],
         )?;
         if !request.closure {
-            return Ok(self
-                .describe(&root, arch, &request.packages)?
+            return Ok(Self::describe(&root, arch, &request.packages)?
                 .into_values()
                 .collect());
         }
