@@ -6,9 +6,10 @@
 mod real;
 
 use std::fs;
-use std::io::BufRead as _;
-use std::io::BufReader;
+use std::fs::File;
 use std::path::Path;
+use std::process::Child;
+use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
@@ -73,22 +74,60 @@ fn ten_kills_in_a_kernel_build_leave_a_sound_store() {
     );
 }
 
-/// Starts the build and kills the engine that long into it; `false` if the build ended first.
-fn kill_after(demo: &Real, moment: Duration) -> bool {
+#[test]
+fn a_signal_ends_a_kernel_build_within_seconds_and_leaves_nothing() {
+    let demo = Real::demo();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    declare(&demo, &format!("signal-{}", now.as_nanos()));
+    for signal in ["-INT", "-TERM"] {
+        let mut engine = begin_kernel(&demo);
+        std::thread::sleep(Duration::from_secs(2));
+        let pid = engine.id();
+        let begin = Instant::now();
+        assert!(
+            Command::new("kill")
+                .args([signal, &pid.to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(engine.wait().unwrap().code(), Some(3), "{signal}");
+        assert!(
+            begin.elapsed() < GONE_WITHIN,
+            "{signal} took {:?}",
+            begin.elapsed()
+        );
+        assert_eq!(left_over(pid), Vec::<String>::new(), "{signal}");
+    }
+    let verified = demo.stdout(&["verify"]);
+    assert!(verified.contains("all is well"), "{verified}");
+}
+
+/// Starts the build and waits until the kernel's make is about to run.
+fn begin_kernel(demo: &Real) -> Child {
+    let path = demo.path().join("events.jsonl");
     let mut engine = demo
         .command()
         .args(["realize", "--json", "--until", "kernel", BUILD])
-        .stdout(Stdio::piped())
+        .stdout(File::create(&path).unwrap())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let pid = engine.id();
-    let events = BufReader::new(engine.stdout.take().unwrap())
-        .lines()
-        .map_while(Result::ok);
     let started = r#""event":"node_started","kind":"kernel""#;
-    let mut events = events.skip_while(|line| !line.contains(started));
-    assert!(events.next().is_some(), "the engine never began the kernel");
+    while !fs::read_to_string(&path).unwrap().contains(started) {
+        assert!(
+            engine.try_wait().unwrap().is_none(),
+            "the engine never began the kernel"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    engine
+}
+
+/// Starts the build and kills the engine that long into it; `false` if the build ended first.
+fn kill_after(demo: &Real, moment: Duration) -> bool {
+    let mut engine = begin_kernel(demo);
+    let pid = engine.id();
     std::thread::sleep(moment);
     let running = engine.try_wait().unwrap().is_none();
     engine.kill().unwrap();

@@ -24,7 +24,6 @@ use crate::kconfig::check;
 use crate::kconfig::fragment;
 use crate::kconfig::symbols_defined;
 use crate::model::ConfigRecipe;
-use crate::model::Defconfig;
 use crate::model::Strength;
 use crate::sandbox::User;
 
@@ -78,7 +77,7 @@ impl Recipes {
         let source = tools.tree(job, Slot::Source, true)?;
         let work = tools.build_dir("config")?;
         let build = work.path();
-        let wanted = wanted(defconfig);
+        let wanted = defconfig.effective_fixups();
         let fixups = fragment(wanted.iter().map(|(symbol, (_, value))| (*symbol, *value)));
         tools.write(&build.join("fixups.config"), fixups)?;
         let mut env = BTreeMap::from([
@@ -148,17 +147,6 @@ impl Recipes {
             Finished::failure(format!("must-fixups not met: {failed}"), outputs, facts)
         })
     }
-}
-
-/// The last word on every symbol.
-fn wanted(defconfig: &Defconfig) -> BTreeMap<&str, (Strength, &Value)> {
-    let symbols = defconfig.fixups.iter().flat_map(|fixup| {
-        fixup
-            .symbols
-            .iter()
-            .map(|(symbol, value)| (symbol.as_str(), (fixup.strength, value)))
-    });
-    symbols.collect()
 }
 
 fn outcomes(

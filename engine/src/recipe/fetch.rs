@@ -55,7 +55,8 @@ impl Recipes {
         let bytes: u64 = missing.iter().map(|file| file.size).sum();
         if !missing.is_empty() {
             let (count, mib) = (missing.len(), bytes.div_ceil(1 << 20));
-            (job.note)(&format!("downloads {count} packages, {mib} MiB"));
+            let packages = if count == 1 { "package" } else { "packages" };
+            (job.note)(&format!("downloads {count} {packages}, {mib} MiB"));
         }
         let downloads = dest.with_file_name("downloads");
         self.tools
