@@ -3,6 +3,12 @@
 //! Works on the store of the demo (`$ENGINE_STORE`, else the default one), so run `make demo` first.
 //! Bare make uses the host's compiler, which must be the image's own for the numbers to mean anything.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what a benchmark measures is its output"
+)]
+
 use std::collections::BTreeMap;
 use std::env;
 use std::error::Error;
