@@ -1,6 +1,13 @@
 //! The engine killed with SIGKILL in the middle of a kernel build, ten times: nothing is left
 //! running, nothing half-made is believed, and the next run completes.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, tells its seed, and takes it from the clock"
+)]
+
 #[expect(dead_code, reason = "this test needs few of the world's verbs")]
 #[path = "world/real.rs"]
 mod real;

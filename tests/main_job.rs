@@ -1,5 +1,7 @@
 //! The main job on real input: Debian's kernel source, its gcc and clang, QEMU.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "world/real.rs"]
 mod real;
 

@@ -6,6 +6,13 @@
 //! for a disk. Nix needs a quarter of an hour to build 10,000 trivial derivations, so it is asked
 //! for larger graphs only if `$ENGINE_BENCH_FULL` is set.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "what a benchmark measures is its output, and it is told how much by the environment"
+)]
+
 mod measure;
 mod peers;
 mod project;

@@ -46,13 +46,14 @@ pub fn ninja(dir: &Path, graph: &Graph) -> Peer {
     best(&command).map(Ok)
 }
 
+/// A variable of a builder holds 128 KiB at most, so what collects the nodes comes in shards.
+const SHARD: usize = 500;
+
 /// The same by derivations, in a Nix store of its own.
 pub fn nix(dir: &Path, graph: &Graph) -> Peer {
     if Command::new("nix-build").arg("--version").output().is_err() {
         return Ok(Err(MISSING));
     }
-    // A variable of a builder holds 128 KiB at most, so what collects the nodes comes in shards.
-    const SHARD: usize = 500;
     let mut text = String::from(
         "let mk = name: deps: derivation { inherit name deps; system = builtins.currentSystem;\n  \
          builder = \"/bin/sh\"; args = [ \"-c\" \"echo $name > $out\" ]; };\nin rec {\n",
