@@ -144,8 +144,7 @@ fn edits_run_only_what_follows(demo: &Real) {
 }
 
 fn boards_say_what_they_lack(demo: &Real) {
-    let build = format!("{GCC}");
-    let why = demo.stdout(&["boards", "--why", &build, "qemu-pc-disk"]);
+    let why = demo.stdout(&["boards", "--why", GCC, "qemu-pc-disk"]);
     for symbol in ["ATA_PIIX", "BLK_DEV_SD", "EXT4_FS", "DEVTMPFS_MOUNT"] {
         assert!(why.contains(symbol), "{why}");
     }
