@@ -1,5 +1,7 @@
 //! The documents against the program: the reference is what `engine doc` prints, links lead somewhere.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop anywhere")]
+
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
@@ -143,7 +145,11 @@ fn every_command_and_option_is_documented() {
             continue;
         };
         let own = help(&[name, "--help"]);
-        let own = own.split("Global options:").next().unwrap_or(&own).to_owned();
+        let own = own
+            .split("Global options:")
+            .next()
+            .unwrap_or(&own)
+            .to_owned();
         for found in option.captures_iter(&own) {
             let option = &found[1];
             if option != "--help" && !part.contains(option) {
@@ -151,7 +157,11 @@ fn every_command_and_option_is_documented() {
             }
         }
     }
-    assert!(missing.is_empty(), "commands.md lacks {}", missing.join(", "));
+    assert!(
+        missing.is_empty(),
+        "commands.md lacks {}",
+        missing.join(", ")
+    );
 }
 
 /// The text below the heading `## engine NAME …`.
