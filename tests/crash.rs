@@ -1,14 +1,21 @@
 //! The engine killed with SIGKILL in the middle of a kernel build, ten times: nothing is left
 //! running, nothing half-made is believed, and the next run completes.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, tells its seed, and takes it from the clock"
+)]
+
 #[expect(dead_code, reason = "this test needs few of the world's verbs")]
 #[path = "world/real.rs"]
 mod real;
 
 use std::fs;
-use std::io::BufRead as _;
-use std::io::BufReader;
+use std::fs::File;
 use std::path::Path;
+use std::process::Child;
+use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
@@ -60,26 +67,73 @@ fn ten_kills_in_a_kernel_build_leave_a_sound_store() {
 
     let last = demo.realize(&["--until", "kernel", BUILD]);
     assert_eq!(last.code, 0, "{}", last.stderr);
-    assert!(last.ran.contains(&format!("kernel:{BUILD}")), "{:?}", last.ran);
+    assert!(
+        last.ran.contains(&format!("kernel:{BUILD}")),
+        "{:?}",
+        last.ran
+    );
     let verified = demo.stdout(&["verify"]);
     assert!(verified.contains("all is well"), "{verified}");
-    assert_eq!(demo.realize(&["--until", "kernel", BUILD]).ran, Vec::<String>::new());
+    assert_eq!(
+        demo.realize(&["--until", "kernel", BUILD]).ran,
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn a_signal_ends_a_kernel_build_within_seconds_and_leaves_nothing() {
+    let demo = Real::demo();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    declare(&demo, &format!("signal-{}", now.as_nanos()));
+    for signal in ["-INT", "-TERM"] {
+        let mut engine = begin_kernel(&demo);
+        std::thread::sleep(Duration::from_secs(2));
+        let pid = engine.id();
+        let begin = Instant::now();
+        assert!(
+            Command::new("kill")
+                .args([signal, &pid.to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(engine.wait().unwrap().code(), Some(3), "{signal}");
+        assert!(
+            begin.elapsed() < GONE_WITHIN,
+            "{signal} took {:?}",
+            begin.elapsed()
+        );
+        assert_eq!(left_over(pid), Vec::<String>::new(), "{signal}");
+    }
+    let verified = demo.stdout(&["verify"]);
+    assert!(verified.contains("all is well"), "{verified}");
+}
+
+/// Starts the build and waits until the kernel's make is about to run.
+fn begin_kernel(demo: &Real) -> Child {
+    let path = demo.path().join("events.jsonl");
+    let mut engine = demo
+        .command()
+        .args(["realize", "--json", "--until", "kernel", BUILD])
+        .stdout(File::create(&path).unwrap())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let started = r#""event":"node_started","kind":"kernel""#;
+    while !fs::read_to_string(&path).unwrap().contains(started) {
+        assert!(
+            engine.try_wait().unwrap().is_none(),
+            "the engine never began the kernel"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    engine
 }
 
 /// Starts the build and kills the engine that long into it; `false` if the build ended first.
 fn kill_after(demo: &Real, moment: Duration) -> bool {
-    let mut engine = demo
-        .command()
-        .args(["realize", "--json", "--until", "kernel", BUILD])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut engine = begin_kernel(demo);
     let pid = engine.id();
-    let events = BufReader::new(engine.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let started = r#""event":"node_started","kind":"kernel""#;
-    let mut events = events.skip_while(|line| !line.contains(started));
-    assert!(events.next().is_some(), "the engine never began the kernel");
     std::thread::sleep(moment);
     let running = engine.try_wait().unwrap().is_none();
     engine.kill().unwrap();
@@ -90,7 +144,10 @@ fn kill_after(demo: &Real, moment: Duration) -> bool {
         if left.is_empty() {
             return running;
         }
-        assert!(Instant::now() < deadline, "still there after the kill: {left:?}");
+        assert!(
+            Instant::now() < deadline,
+            "still there after the kill: {left:?}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -1,5 +1,7 @@
 //! The main job on real input: Debian's kernel source, its gcc and clang, QEMU.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "world/real.rs"]
 mod real;
 
@@ -50,7 +52,7 @@ fn from_definitions_to_a_booted_kernel() {
     results_are_found_by_address(&demo);
     edits_run_only_what_follows(&demo);
     boards_say_what_they_lack(&demo);
-    a_panic_is_a_failed_boot(&demo);
+    a_panic_is_a_failed_boot();
 }
 
 fn results_are_found_by_address(demo: &Real) {
@@ -142,14 +144,13 @@ fn edits_run_only_what_follows(demo: &Real) {
 }
 
 fn boards_say_what_they_lack(demo: &Real) {
-    let build = format!("{GCC}");
-    let why = demo.stdout(&["boards", "--why", &build, "qemu-pc-disk"]);
+    let why = demo.stdout(&["boards", "--why", GCC, "qemu-pc-disk"]);
     for symbol in ["ATA_PIIX", "BLK_DEV_SD", "EXT4_FS", "DEVTMPFS_MOUNT"] {
         assert!(why.contains(symbol), "{why}");
     }
 }
 
-fn a_panic_is_a_failed_boot(demo: &Real) {
+fn a_panic_is_a_failed_boot() {
     let demo_again = Real::demo();
     let panic = format!("{GCC}/qemu-pc/panic");
     let run = demo_again.realize(&[&panic]);
@@ -164,8 +165,11 @@ fn a_panic_is_a_failed_boot(demo: &Real) {
         node["reason"],
         "Kernel panic - not syncing: sysrq triggered crash"
     );
-    assert!(demo_again.stdout(&["log", &panic]).contains("Kernel panic - not syncing: sysrq triggered crash"));
-    drop(demo);
+    assert!(
+        demo_again
+            .stdout(&["log", &panic])
+            .contains("Kernel panic - not syncing: sysrq triggered crash")
+    );
 }
 
 #[test]

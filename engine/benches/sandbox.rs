@@ -3,6 +3,12 @@
 //! Works on the store of the demo (`$ENGINE_STORE`, else the default one), so run `make demo` first.
 //! Bare make uses the host's compiler, which must be the image's own for the numbers to mean anything.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what a benchmark measures is its output"
+)]
+
 use std::collections::BTreeMap;
 use std::env;
 use std::error::Error;
@@ -43,7 +49,10 @@ const STARTS: usize = 21;
 
 fn main() -> ExitCode {
     // The recipes start this program again as the sandbox's helper.
-    if env::args().nth(1).is_some_and(|argument| argument == "sandbox-init") {
+    if env::args()
+        .nth(1)
+        .is_some_and(|argument| argument == "sandbox-init")
+    {
         return engine::sandbox::init_main();
     }
     match run() {
@@ -75,7 +84,11 @@ fn run() -> Done {
         starts.push(world.inside(build.path(), &["/bin/true"])?.as_secs_f64() * 1000.0);
     }
     starts.sort_by(f64::total_cmp);
-    println!("image_ready image_ready_ms={:.1} best_ms={:.1}", starts[STARTS / 2], starts[0]);
+    println!(
+        "image_ready image_ready_ms={:.1} best_ms={:.1}",
+        starts[STARTS / 2],
+        starts[0]
+    );
 
     let (ours, theirs) = (host_compiler()?, world.compiler()?);
     if ours != theirs {
@@ -90,7 +103,10 @@ fn run() -> Done {
             bare = bare.min(now[1].as_secs_f64());
         }
     }
-    println!("kernel_subset sandbox_s={boxed:.2} bare_s={bare:.2} ratio={:.3}", boxed / bare);
+    println!(
+        "kernel_subset sandbox_s={boxed:.2} bare_s={bare:.2} ratio={:.3}",
+        boxed / bare
+    );
     Ok(())
 }
 
@@ -99,10 +115,15 @@ impl World {
         let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../definitions/demo");
         let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".cache/engine"));
         let root = env::var_os("ENGINE_STORE").map(PathBuf::from).or_else(home);
-        let Some(root) = root.filter(|root| root.join("format").is_file()) else { return Ok(None) };
+        let Some(root) = root.filter(|root| root.join("format").is_file()) else {
+            return Ok(None);
+        };
         let session = Session::open(&project, Arc::new(Store::open(&root)?))?;
         let output = |node: &str, name: &str| {
-            session.record(node).ok().and_then(|record| record.outputs.get(name).copied())
+            session
+                .record(node)
+                .ok()
+                .and_then(|record| record.outputs.get(name).copied())
         };
         let (Some(image), Some(source), Some(config)) = (
             output("image:kbuild", "tar"),
@@ -115,7 +136,12 @@ impl World {
         let image = recipes.tools.unpacked(&image, false, &|| {})?;
         let source = recipes.tools.unpacked(&source, true, &|| {})?;
         let config = session.store.read(&config)?;
-        Ok(Some(Self { recipes, image, source, config }))
+        Ok(Some(Self {
+            recipes,
+            image,
+            source,
+            config,
+        }))
     }
 
     fn compiler(&self) -> Done<String> {
@@ -130,7 +156,11 @@ impl World {
         fs::write(build.join(".config"), &self.config)?;
         let jobs = format!("-j{}", jobs());
         let place = |inside: &str, outside: &Path| {
-            if boxed { inside.to_owned() } else { outside.display().to_string() }
+            if boxed {
+                inside.to_owned()
+            } else {
+                outside.display().to_string()
+            }
         };
         let source = place("/src", self.source.path());
         let output = format!("O={}", place("/build", build));
@@ -148,7 +178,11 @@ impl World {
             .stdin(ProcessStdio::null())
             .stdout(ProcessStdio::null())
             .status()?;
-        if status.success() { Ok(start.elapsed()) } else { Err(format!("make: {status}").into()) }
+        if status.success() {
+            Ok(start.elapsed())
+        } else {
+            Err(format!("make: {status}").into())
+        }
     }
 
     /// Runs a command as builds are run, and gives its wall time with that of its sandbox.
@@ -161,12 +195,21 @@ impl World {
             target: PathBuf::from(target),
             read_only,
         };
-        let log = File::options().read(true).append(true).create(true).open(build.join("log"))?;
+        let log = File::options()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(build.join("log"))?;
         let spec = Spec {
             root: self.image.path().to_owned(),
-            binds: vec![bind(self.source.path(), "/src", true), bind(build, "/build", false)],
+            binds: vec![
+                bind(self.source.path(), "/src", true),
+                bind(build, "/build", false),
+            ],
             argv: argv.iter().map(|word| (*word).to_owned()).collect(),
-            env: BTreeMap::from([("PATH", PATH), ("LC_ALL", "C")].map(|(n, v)| (n.into(), v.into()))),
+            env: BTreeMap::from(
+                [("PATH", PATH), ("LC_ALL", "C")].map(|(n, v)| (n.into(), v.into())),
+            ),
             cwd: PathBuf::from("/build"),
             user: User::Worker,
             limits: Limits::default(),

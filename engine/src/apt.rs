@@ -92,15 +92,14 @@ impl Apt {
             &request.arch
         };
         let root = self.prepare(&request.suite, arch)?;
-        self.output(
+        Self::output(
             &root,
             arch,
             "apt-get",
             &["-qq".to_owned(), "update".to_owned()],
         )?;
         if !request.closure {
-            return Ok(self
-                .describe(&root, arch, &request.packages)?
+            return Ok(Self::describe(&root, arch, &request.packages)?
                 .into_values()
                 .collect());
         }
@@ -109,10 +108,10 @@ impl Apt {
         let below = if request.beyond.is_empty() {
             BTreeMap::new()
         } else {
-            self.closure(&root, arch, &names)?
+            Self::closure(&root, arch, &names)?
         };
         names.extend(request.packages.iter().cloned());
-        let mut files = self.closure(&root, arch, &names)?;
+        let mut files = Self::closure(&root, arch, &names)?;
         files.retain(|package, _| !below.contains_key(package));
         Ok(files.into_values().collect())
     }
@@ -191,7 +190,6 @@ impl Apt {
 
     /// What installing packages on an empty system takes, by package.
     fn closure(
-        &self,
         root: &Path,
         arch: &str,
         names: &[String],
@@ -202,7 +200,7 @@ impl Apt {
             "--print-uris".to_owned(),
         ];
         args.extend(names.iter().cloned());
-        let text = self.output(root, arch, "apt-get", &args)?;
+        let text = Self::output(root, arch, "apt-get", &args)?;
         let mut files = BTreeMap::new();
         for line in text.lines().filter(|line| line.starts_with('\'')) {
             let file = printed_uri(line).ok_or_else(|| AptError::Incomplete {
@@ -216,7 +214,6 @@ impl Apt {
 
     /// The newest version of each package, without dependencies.
     fn describe(
-        &self,
         root: &Path,
         arch: &str,
         packages: &[String],
@@ -226,7 +223,7 @@ impl Apt {
             let args = ["-qq", "download", "--print-uris", package.as_str()]
                 .map(str::to_owned)
                 .to_vec();
-            let text = self.output(root, arch, "apt-get", &args)?;
+            let text = Self::output(root, arch, "apt-get", &args)?;
             let file = text
                 .lines()
                 .find_map(printed_uri)
@@ -240,7 +237,6 @@ impl Apt {
     }
 
     fn output(
-        &self,
         root: &Path,
         arch: &str,
         program: &'static str,

@@ -6,6 +6,13 @@
 //! for a disk. Nix needs a quarter of an hour to build 10,000 trivial derivations, so it is asked
 //! for larger graphs only if `$ENGINE_BENCH_FULL` is set.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "what a benchmark measures is its output, and it is told how much by the environment"
+)]
+
 mod measure;
 mod peers;
 mod project;
@@ -37,10 +44,20 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Done {
-    let asked: Vec<usize> = env::args().filter_map(|argument| argument.parse().ok()).collect();
-    let sizes = if asked.is_empty() { SIZES.to_vec() } else { asked };
+    let asked: Vec<usize> = env::args()
+        .filter_map(|argument| argument.parse().ok())
+        .collect();
+    let sizes = if asked.is_empty() {
+        SIZES.to_vec()
+    } else {
+        asked
+    };
     let memory = Path::new("/dev/shm");
-    let dir = if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
+    let dir = if memory.is_dir() {
+        tempfile::tempdir_in(memory)?
+    } else {
+        tempfile::tempdir()?
+    };
     let full = env::var_os("ENGINE_BENCH_FULL").is_some();
     for size in sizes {
         let dir = dir.path().join(size.to_string());
@@ -53,7 +70,10 @@ fn run() -> Done {
             Err("needs-ENGINE_BENCH_FULL")
         };
         let seconds = |peer: Result<Cost, &'static str>| match peer {
-            Ok(cost) => (format!("{:.3}", cost.seconds), format!("{:.2}", engine.seconds / cost.seconds)),
+            Ok(cost) => (
+                format!("{:.3}", cost.seconds),
+                format!("{:.2}", engine.seconds / cost.seconds),
+            ),
             Err(why) => (why.to_owned(), "-".to_owned()),
         };
         let (ninja_s, ratio_ninja) = seconds(ninja);

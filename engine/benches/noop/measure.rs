@@ -29,7 +29,10 @@ pub fn best(command: &Command) -> Done<Cost> {
     let mut best: Option<Cost> = None;
     for _ in 0..REPEATS {
         let mut between = Command::new(env::current_exe()?);
-        between.arg(ROLE).arg(command.get_program()).args(command.get_args());
+        between
+            .arg(ROLE)
+            .arg(command.get_program())
+            .args(command.get_args());
         between.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
         for (name, value) in command.get_envs() {
             between.env(name, value.unwrap_or_default());
@@ -40,7 +43,10 @@ pub fn best(command: &Command) -> Done<Cost> {
         }
         let text = String::from_utf8(output.stdout)?;
         let (seconds, kib) = text.trim().split_once(' ').ok_or("no measurement")?;
-        let cost = Cost { seconds: seconds.parse()?, mib: kib.parse::<f64>()? / 1024.0 };
+        let cost = Cost {
+            seconds: seconds.parse()?,
+            mib: kib.parse::<f64>()? / 1024.0,
+        };
         if best.is_none_or(|best| cost.seconds < best.seconds) {
             best = Some(cost);
         }
@@ -55,7 +61,10 @@ pub fn measured() -> Option<ExitCode> {
         return None;
     }
     let mut command = Command::new(arguments.next()?);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
     let start = Instant::now();
     let status = command.status();
     let seconds = start.elapsed().as_secs_f64();

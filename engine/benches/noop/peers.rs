@@ -46,20 +46,29 @@ pub fn ninja(dir: &Path, graph: &Graph) -> Peer {
     best(&command).map(Ok)
 }
 
+/// A variable of a builder holds 128 KiB at most, so what collects the nodes comes in shards.
+const SHARD: usize = 500;
+
 /// The same by derivations, in a Nix store of its own.
 pub fn nix(dir: &Path, graph: &Graph) -> Peer {
     if Command::new("nix-build").arg("--version").output().is_err() {
         return Ok(Err(MISSING));
     }
-    // A variable of a builder holds 128 KiB at most, so what collects the nodes comes in shards.
-    const SHARD: usize = 500;
     let mut text = String::from(
         "let mk = name: deps: derivation { inherit name deps; system = builtins.currentSystem;\n  \
          builder = \"/bin/sh\"; args = [ \"-c\" \"echo $name > $out\" ]; };\nin rec {\n",
     );
     for id in graph.ids() {
-        let deps: Vec<String> = graph.inputs(id).map(|(_, input)| format!("n{}", input.index())).collect();
-        writeln!(text, "n{0} = mk \"n{0}\" [ {1} ];", id.index(), deps.join(" "))?;
+        let deps: Vec<String> = graph
+            .inputs(id)
+            .map(|(_, input)| format!("n{}", input.index()))
+            .collect();
+        writeln!(
+            text,
+            "n{0} = mk \"n{0}\" [ {1} ];",
+            id.index(),
+            deps.join(" ")
+        )?;
     }
     let names: Vec<String> = graph.ids().map(|id| format!("n{}", id.index())).collect();
     writeln!(text, "top = mk \"top\" [")?;
@@ -69,10 +78,15 @@ pub fn nix(dir: &Path, graph: &Graph) -> Peer {
     text.push_str("]; }\n");
     let conf = dir.join("conf");
     fs::create_dir_all(&conf)?;
-    fs::write(conf.join("nix.conf"), "build-users-group =\nsandbox = false\nsubstituters =\n")?;
+    fs::write(
+        conf.join("nix.conf"),
+        "build-users-group =\nsandbox = false\nsubstituters =\n",
+    )?;
     fs::write(dir.join("graph.nix"), text)?;
     let mut command = Command::new("nix-build");
-    command.current_dir(dir).args(["graph.nix", "-A", "top", "--no-out-link"]);
+    command
+        .current_dir(dir)
+        .args(["graph.nix", "-A", "top", "--no-out-link"]);
     for (name, place) in [
         ("NIX_STORE_DIR", "store"),
         ("NIX_STATE_DIR", "var"),

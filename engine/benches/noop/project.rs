@@ -88,15 +88,27 @@ pub fn make(dir: &Path, size: usize) -> Done<(usize, Graph)> {
             sha256: "0".repeat(64),
             url: format!("http://mirror.invalid/{name}.deb"),
         }];
-        lock.pins.insert(name.clone(), Pin { name, request, files });
+        lock.pins.insert(
+            name.clone(),
+            Pin {
+                name,
+                request,
+                files,
+            },
+        );
     }
     fs::write(project.join(LOCK_FILE), lock.to_text())?;
 
     let store = Arc::new(Store::open(&dir.join("store"))?);
     let session = Session::open(&project, Arc::clone(&store))?;
     let mut progress = session.progress(Selection::all(None), false)?;
-    let recipes: Arc<dyn Execute> = Arc::new(Trivial { store: Arc::clone(&store) });
-    let options = Options { jobs: 8, keep_going: false };
+    let recipes: Arc<dyn Execute> = Arc::new(Trivial {
+        store: Arc::clone(&store),
+    });
+    let options = Options {
+        jobs: 8,
+        keep_going: false,
+    };
     let report = realise(&mut progress, &store, &recipes, options, &Silent)?;
     if let Some(bad) = report.nodes.iter().find(|node| !node.reason.is_empty()) {
         return Err(format!("{}:{}: {}", bad.kind, bad.name, bad.reason).into());
@@ -107,12 +119,17 @@ pub fn make(dir: &Path, size: usize) -> Done<(usize, Graph)> {
 /// Measures the real program on it, after one run that settles history and links.
 pub fn noop(dir: &Path, nodes: usize) -> Done<Cost> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
-    command.current_dir(dir).args(["--project", "project", "--store", "store", "realize"]);
+    command
+        .current_dir(dir)
+        .args(["--project", "project", "--store", "store", "realize"]);
     for _ in 0..2 {
         let output = command.output()?;
         let said = String::from_utf8(output.stderr)?;
-        if !output.status.success() || said.trim() != format!("nothing to do: {nodes} nodes fresh") {
-            return Err(format!("{command:?} ended with {} and said: {said}", output.status).into());
+        if !output.status.success() || said.trim() != format!("nothing to do: {nodes} nodes fresh")
+        {
+            return Err(
+                format!("{command:?} ended with {} and said: {said}", output.status).into(),
+            );
         }
     }
     command.arg("--quiet");
@@ -126,20 +143,29 @@ struct Trivial {
 
 impl Execute for Trivial {
     fn execute(&self, job: &Job<'_>) -> Result<Finished, Broken> {
-        let own = self.store.put_bytes(format!("{}:{}", job.kind, job.name).as_bytes())?;
+        let own = self
+            .store
+            .put_bytes(format!("{}:{}", job.kind, job.name).as_bytes())?;
         let shared = self.store.put_bytes(b"shared")?;
         let (main, others): (&str, &[&str]) = match job.kind {
             Kind::Fetch => ("files", &[]),
             Kind::Source | Kind::Base | Kind::Image => ("tar", &[]),
             Kind::Config => ("config", &["fixups.json"]),
-            Kind::Kernel => ("image", &["vmlinux", "System.map", "modules.tar", "metadata.json"]),
+            Kind::Kernel => (
+                "image",
+                &["vmlinux", "System.map", "modules.tar", "metadata.json"],
+            ),
             Kind::Match => ("reasons", &[]),
             Kind::Rootfs => ("initrd", &[]),
             Kind::Boot => ("console.log", &["results.json"]),
         };
         let mut outputs = BTreeMap::from([(main.to_owned(), own)]);
         outputs.extend(others.iter().map(|name| ((*name).to_owned(), shared)));
-        let facts = if job.kind == Kind::Match { matched(job.name)? } else { String::new() };
+        let facts = if job.kind == Kind::Match {
+            matched(job.name)?
+        } else {
+            String::new()
+        };
         Ok(Finished::success(outputs, facts))
     }
 
@@ -152,8 +178,9 @@ impl Execute for Trivial {
 fn matched(build: &str) -> Result<String, Broken> {
     let first = Digest::of(build.as_bytes()).to_string();
     let first = usize::from_str_radix(&first[..4], 16).unwrap_or_default();
-    let mut boards: Vec<String> =
-        (0..BOOTS).map(|step| format!("board-{}", (first + step) % BOARDS)).collect();
+    let mut boards: Vec<String> = (0..BOOTS)
+        .map(|step| format!("board-{}", (first + step) % BOARDS))
+        .collect();
     boards.sort();
     serde_json::to_string(&Matched { boards })
         .map_err(|error| Broken::Infrastructure(error.to_string()))

@@ -1,6 +1,7 @@
 //! The evaluated graph, kept until a file it was read from changes.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -25,11 +26,14 @@ pub(super) struct Entry {
 
 const KIND: &str = "graph";
 
-/// The key of a project's entry: an engine of another build never reads it.
+/// The key of a project's entry: an engine of another build never reads it, as its vocabulary,
+/// standard library and graph may be others.
 fn key(project: &Path, worker_uid: u32) -> Digest {
+    let build = fs::metadata("/proc/self/exe")
+        .map(|exe| (exe.len(), exe.mtime(), exe.mtime_nsec()))
+        .unwrap_or_default();
     KeyHasher::new("engine 2026-11 graph cache v1")
-        .str(env!("CARGO_PKG_VERSION"))
-        .str(option_env!("ENGINE_BUILD").unwrap_or(""))
+        .str(&format!("{build:?}"))
         .str(&project.display().to_string())
         .bytes(&worker_uid.to_le_bytes())
         .finish()

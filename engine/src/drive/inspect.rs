@@ -147,7 +147,7 @@ impl Session {
         Ok(recipes.shell(
             node.kind,
             &node.name,
-            inputs.into_iter().collect(),
+            &inputs.into_iter().collect(),
             &Cancel::new(),
         )?)
     }

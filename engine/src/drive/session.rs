@@ -91,29 +91,31 @@ impl Session {
         let (lock, lock_text) = read_lock(&project)?;
         let lock_digest = Digest::of(&lock_text);
         let worker_uid = worker_uid();
-        let (entry, cached) = match cache::load(&store, &project, &lock_digest, worker_uid) {
-            Some(entry) => (entry, true),
-            None => {
-                let evaluated = eval::evaluate(&project).map_err(DriveError::Definitions)?;
-                let world = World {
-                    catalog: &evaluated.catalog,
-                    lock: &lock,
-                    worker_uid,
-                };
-                let graph = Graph::new(&world)?;
-                let files = evaluated.files.into_iter();
-                let files = files.map(|(path, text)| (path, Digest::of(text.as_bytes())));
-                let entry = cache::Entry {
-                    files: files
-                        .filter(|(path, _)| !path.starts_with("std/"))
-                        .collect(),
-                    lock: lock_digest,
-                    catalog: evaluated.catalog,
-                    graph,
-                };
-                cache::save(&store, &project, worker_uid, &entry);
-                (entry, false)
-            }
+        let kept = cache::load(&store, &project, &lock_digest, worker_uid);
+        let cached = kept.is_some();
+        let entry = if let Some(entry) = kept {
+            entry
+        } else {
+            let evaluated = eval::evaluate(&project).map_err(DriveError::Definitions)?;
+            let world = World {
+                catalog: &evaluated.catalog,
+                lock: &lock,
+                worker_uid,
+            };
+            let graph = Graph::new(&world)?;
+            let files = evaluated.files.into_iter();
+            let files = files.map(|(path, text)| (path, Digest::of(text.as_bytes())));
+            let entry = cache::Entry {
+                // What is embedded changes only with the engine, which is part of the cache's key.
+                files: files
+                    .filter(|(path, _)| !path.starts_with("std/"))
+                    .collect(),
+                lock: lock_digest,
+                catalog: evaluated.catalog,
+                graph,
+            };
+            cache::save(&store, &project, worker_uid, &entry);
+            entry
         };
         let mut hasher = KeyHasher::new("engine 2026-11 session v1").digest(&lock_digest);
         for (path, content) in &entry.files {

@@ -206,7 +206,9 @@ impl Graph {
     }
 
     /// Ids in topological order.
-    pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + Clone + use<> {
+    pub fn ids(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + Clone + use<> {
         (0..self.nodes.node_count()).map(NodeIndex::new)
     }
 

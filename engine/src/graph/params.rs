@@ -1,5 +1,7 @@
 //! Canonical parameters: everything a definition says about a node that its inputs do not.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use serde_json::json;
 use store::Digest;
@@ -55,15 +57,7 @@ pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
             let image = catalog.images.get(name)?;
             Some(json!({ "packages": image.packages, "user": "buildbot", "uid": world.worker_uid }))
         }
-        Kind::Config => {
-            let (arch, defconfig, toolchain) = world.build(name)?;
-            Some(json!({
-                "arch": arch.kernel_arch,
-                "make": toolchain.make_variables(),
-                "recipe": defconfig.recipe,
-                "fixups": defconfig.fixups,
-            }))
-        }
+        Kind::Config => config(world, name),
         Kind::Kernel => {
             let (arch, _, toolchain) = world.build(name)?;
             Some(json!({
@@ -97,6 +91,21 @@ pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
             Some(boot(board, suite))
         }
     }
+}
+
+fn config(world: &World<'_>, name: &str) -> Option<Value> {
+    let (arch, defconfig, toolchain) = world.build(name)?;
+    let fixups: BTreeMap<&str, Value> = defconfig
+        .effective_fixups()
+        .into_iter()
+        .map(|(symbol, (strength, value))| (symbol, json!([strength, value.to_string()])))
+        .collect();
+    Some(json!({
+        "arch": arch.kernel_arch,
+        "make": toolchain.make_variables(),
+        "recipe": defconfig.recipe,
+        "fixups": fixups,
+    }))
 }
 
 fn boot(board: &Board, suite: &Suite) -> Value {

@@ -63,6 +63,18 @@ pub enum ConfigRecipe {
     },
 }
 
+impl Defconfig {
+    /// The last word of the fixups on every symbol.
+    pub fn effective_fixups(&self) -> BTreeMap<&str, (Strength, &Value)> {
+        let all = self.fixups.iter().flat_map(|fixup| {
+            let strength = fixup.strength;
+            let symbols = fixup.symbols.iter();
+            symbols.map(move |(symbol, value)| (symbol.as_str(), (strength, value)))
+        });
+        all.collect()
+    }
+}
+
 /// A group of symbol assignments with one strength.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fixup {
@@ -74,6 +86,7 @@ pub struct Fixup {
 
 /// What it means when a fixup's value is not in the final .config.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Strength {
     /// The config node fails.
     Must,

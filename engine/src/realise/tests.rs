@@ -98,6 +98,7 @@ fn text(text: &str) -> ProjectFile {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one of every noun")]
 fn catalog() -> Catalog {
     let mut catalog = Catalog::default();
     let name = |name: &str| name.to_owned();
@@ -341,16 +342,29 @@ fn equal_configs_share_kernel_match_and_boot() {
 fn a_second_run_does_nothing_and_an_edit_runs_only_what_follows() {
     let dir = tempfile::tempdir().unwrap();
     let mut catalog = catalog();
-    let toolchain = Toolchain { image: "a-later-image".into(), ..catalog.toolchains["gcc"].clone() };
+    let toolchain = Toolchain {
+        image: "a-later-image".into(),
+        ..catalog.toolchains["gcc"].clone()
+    };
     catalog.rootfses.get_mut("rootfs").unwrap().toolchain = "rootfs-gcc".into();
     catalog.toolchains.insert("rootfs-gcc".into(), toolchain);
-    let image = Image { name: "a-later-image".into(), ..catalog.images["image"].clone() };
+    let image = Image {
+        name: "a-later-image".into(),
+        ..catalog.images["image"].clone()
+    };
     catalog.images.insert(image.name.clone(), image);
     let first = run(dir.path(), &catalog, &[], &|_| ());
     let again = run(dir.path(), &catalog, &[], &|_| ());
     assert_eq!(again.ran, Vec::<String>::new());
     assert_eq!(again.lines.len(), first.lines.len());
-    assert!(again.lines.iter().all(|line| line.starts_with("Succeeded*")), "{:#?}", again.lines);
+    assert!(
+        again
+            .lines
+            .iter()
+            .all(|line| line.starts_with("Succeeded*")),
+        "{:#?}",
+        again.lines
+    );
     let key = ("x86".to_owned(), "one".to_owned());
     catalog.defconfigs.get_mut(&key).unwrap().recipe = ConfigRecipe::Tiny;
     // The same bytes come out: early cutoff after the config.
@@ -433,7 +447,7 @@ fn failures_are_recorded_and_breakage_is_not() {
     let again = run(dir.path(), &catalog(), &[], &|_| ());
     assert_eq!(kernels(again), ["kernel:linux/x86/two/gcc"]);
     let retried = run(dir.path(), &catalog(), &[], &|call| {
-        call.retry_failed = true
+        call.retry_failed = true;
     });
     assert_eq!(kernels(retried), ["kernel:linux/x86/one/gcc"]);
 }
@@ -488,7 +502,7 @@ fn a_failure_stops_the_rest_unless_told_to_go_on() {
         ("fetch:base/base", Rule::Fails),
     ];
     let ran = run(dir.path(), &catalog(), &rules, &|call| {
-        call.keep_going = false
+        call.keep_going = false;
     });
     assert!(!ran.ran.contains(&"image:image".to_owned()));
     assert!(

@@ -87,12 +87,11 @@ impl Work {
         };
         let store = &self.store;
         let fail = |error: StoreError| (StoreOr::Store(error), None);
-        let _claim = match store.try_claim(&self.key).map_err(fail)? {
-            Some(claim) => claim,
-            None => {
-                note("waits for another engine that builds this node");
-                store.claim(&self.key).map_err(fail)?
-            }
+        let _claim = if let Some(claim) = store.try_claim(&self.key).map_err(fail)? {
+            claim
+        } else {
+            note("waits for another engine that builds this node");
+            store.claim(&self.key).map_err(fail)?
         };
         let before = store.record(&self.key).map_err(fail)?;
         if let (Some(record), false) = (&before, self.forced) {

@@ -24,7 +24,6 @@ use crate::kconfig::check;
 use crate::kconfig::fragment;
 use crate::kconfig::symbols_defined;
 use crate::model::ConfigRecipe;
-use crate::model::Defconfig;
 use crate::model::Strength;
 use crate::sandbox::User;
 
@@ -51,11 +50,11 @@ mk olddefconfig
 
 // The kernel's own tinyconfig takes no fragment in newer versions, so its fragments are put together
 // here; what nobody asked for stays off.
-const TINY: &str = r#"
+const TINY: &str = r"
 cat /src/kernel/configs/tiny-base.config /src/kernel/configs/tiny.config \
     /src/arch/$srcarch/configs/tiny.config fixups.config > all.config 2>/dev/null || true
 KCONFIG_ALLCONFIG=/build/all.config mk allnoconfig
-"#;
+";
 
 const RANDCONFIG: &str = "
 KCONFIG_ALLCONFIG=/build/fixups.config mk randconfig
@@ -78,7 +77,7 @@ impl Recipes {
         let source = tools.tree(job, Slot::Source, true)?;
         let work = tools.build_dir("config")?;
         let build = work.path();
-        let wanted = wanted(defconfig);
+        let wanted = defconfig.effective_fixups();
         let fixups = fragment(wanted.iter().map(|(symbol, (_, value))| (*symbol, *value)));
         tools.write(&build.join("fixups.config"), fixups)?;
         let mut env = BTreeMap::from([
@@ -114,7 +113,7 @@ impl Recipes {
             user: User::Worker,
             binds,
         };
-        if let End::Failure(message) = tools.step(job, image.path(), build, step)? {
+        if let End::Failure(message) = tools.step(job, image.path(), build, &step)? {
             return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
         }
         let path = build.join(".config");
@@ -148,17 +147,6 @@ impl Recipes {
             Finished::failure(format!("must-fixups not met: {failed}"), outputs, facts)
         })
     }
-}
-
-/// The last word on every symbol.
-fn wanted(defconfig: &Defconfig) -> BTreeMap<&str, (Strength, &Value)> {
-    let symbols = defconfig.fixups.iter().flat_map(|fixup| {
-        fixup
-            .symbols
-            .iter()
-            .map(|(symbol, value)| (symbol.as_str(), (fixup.strength, value)))
-    });
-    symbols.collect()
 }
 
 fn outcomes(

@@ -55,7 +55,8 @@ impl Recipes {
         let bytes: u64 = missing.iter().map(|file| file.size).sum();
         if !missing.is_empty() {
             let (count, mib) = (missing.len(), bytes.div_ceil(1 << 20));
-            (job.note)(&format!("downloads {count} packages, {mib} MiB"));
+            let packages = if count == 1 { "package" } else { "packages" };
+            (job.note)(&format!("downloads {count} {packages}, {mib} MiB"));
         }
         let downloads = dest.with_file_name("downloads");
         self.tools
@@ -240,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_broken_transfer_is_taken_up_where_it_broke() {
-        let content: &[u8] = &[7; 100_000];
+        let content: &[u8] = &[7; 10_000];
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("linux.tar");
         download(&server(content, 2), &path, &Cancel::new()).unwrap();

@@ -56,7 +56,7 @@ impl Recipes {
             user: User::Root,
             binds: vec![bind(&packages, FILES, true)],
         };
-        match tools.step(job, base.path(), work.path(), step)? {
+        match tools.step(job, base.path(), work.path(), &step)? {
             End::Success => {
                 let outputs = tools.take(work.path(), &[("tar", "image.tar")])?;
                 Ok(Finished::success(outputs, String::new()))

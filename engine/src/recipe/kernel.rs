@@ -71,7 +71,7 @@ impl Recipes {
             user: User::Worker,
             binds,
         };
-        if let End::Failure(message) = tools.step(job, image.path(), build, step)? {
+        if let End::Failure(message) = tools.step(job, image.path(), build, &step)? {
             return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
         }
         let path = build.join(".config");

@@ -43,7 +43,7 @@ impl Recipes {
             user: User::Worker,
             binds: Vec::new(),
         };
-        match tools.step(job, image.path(), work.path(), step)? {
+        match tools.step(job, image.path(), work.path(), &step)? {
             End::Success => {
                 let outputs = tools.take(work.path(), &[("initrd", "initrd")])?;
                 Ok(Finished::success(outputs, String::new()))

@@ -26,7 +26,7 @@ impl Recipes {
         &self,
         kind: Kind,
         name: &str,
-        inputs: BTreeMap<Slot, Digest>,
+        inputs: &BTreeMap<Slot, Digest>,
         cancel: &Cancel,
     ) -> Result<Exit, Broken> {
         let tools = &self.tools;

@@ -38,7 +38,7 @@ pub(super) const FILES: &str = "/files";
 pub const EPOCH: u64 = 1_700_000_000;
 
 /// No step needs longer on any machine that is worth building on.
-const WALL: Duration = Duration::from_secs(6 * 3600);
+const WALL: Duration = Duration::from_hours(6);
 
 /// Bound on what a step may change in an image; it is memory, taken only as it is used.
 const TMP_SIZE: u64 = 8 << 30;
@@ -113,13 +113,13 @@ impl Tools {
         job: &Job<'_>,
         image: &Path,
         build: &Path,
-        step: Step<'_>,
+        step: &Step<'_>,
     ) -> Result<End, Broken> {
         let log = job
             .log
             .try_clone()
             .map_err(file("open", Path::new("log")))?;
-        let spec = spec(image, build, &step);
+        let spec = spec(image, build, step);
         match self.sandbox.run(&spec, Stdio::Log(log), job.cancel)? {
             Exit::Code(0) => Ok(End::Success),
             Exit::Code(code) => {
