@@ -31,8 +31,7 @@ bench: ## Measure beside ninja, nix-build and bare make; one line each
 	@tools/setup.sh bench
 	cargo bench --locked
 
-docs: ## Write docs/src/reference.md, and docs/book with mdbook where it is installed
-	cargo run --quiet --locked -- doc > docs/src/reference.md
+docs: ## Make docs/book with mdbook, where it is installed
 	@if command -v mdbook >/dev/null; then mdbook build docs; \
 	    else echo 'docs: mdbook is not installed; read docs/src/ as it is'; fi
 

@@ -198,11 +198,11 @@ fn the_demo_evaluates_from_disk_and_from_memory_alike() {
 }
 
 #[test]
-fn the_reference_is_stable() {
+fn the_reference_in_the_docs_is_what_the_engine_prints() {
     compare(vec![(
         "reference".to_owned(),
         reference(),
-        folder("reference.md"),
+        folder("../../docs/src/reference.md"),
     )]);
 }
 

@@ -31,7 +31,7 @@ pinned=$(awk -F'"' '/^ *"[^ ]+ [^ ]+ [0-9]+ [0-9a-f]+ /{split($2, f, " "); if (!
     END {printf "%d MiB", sum / 1048576}' "$project/engine.lock")
 say 'as expected: a failed boot, exit code 1. All in all:'
 cat <<TEXT
-  downloads   $pinned of Debian packages, pinned in $project/engine.lock
+  downloaded  $pinned of Debian packages, pinned in $project/engine.lock
   time        $took ms for \`engine realize\`; run \`make demo\` again to see it find nothing to do
   store       $store, $(du -sh "$store" 2>/dev/null | cut -f1)
   look at     $project/results/linux-6.1/x86_64/tinyconfig/gcc/boots/qemu-pc/general/console.log

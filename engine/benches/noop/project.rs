@@ -65,7 +65,8 @@ lab("local", #{ qemu: #{} });
 pub fn make(dir: &Path, size: usize) -> Done<(usize, Graph)> {
     let project = dir.join("project");
     fs::create_dir_all(&project)?;
-    let defconfigs = (size / (ARCHES * TOOLCHAINS * (3 + BOOTS))).max(1);
+    let step = ARCHES * TOOLCHAINS * (3 + BOOTS);
+    let defconfigs = ((size + step / 2) / step).max(1);
     let mut text = SOURCE.to_owned();
     for (name, number) in [
         ("DEFCONFIGS", defconfigs),
