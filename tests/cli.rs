@@ -622,7 +622,7 @@ fn plan_says_what_is_known_and_what_not() {
     may run  kernel linux-6.1/x86_64/tiny/gcc
     may run  match linux-6.1/x86_64/tiny/gcc
     3 to run, 9 may run, 0 fresh
-    boots of 2 builds: unknown until their configs are resolved
+    boots of 2 builds: unknown until their configs are resolved and matched
     cost: unknown, as nothing like it ran before
     ");
     insta::assert_snapshot!(world.engine("plan --until config linux-6.1/*/big"), @"
@@ -665,7 +665,7 @@ fn a_boot_may_be_named_before_it_is_known() {
     may run  config linux-6.1/x86_64/tiny/gcc
     may run  match linux-6.1/x86_64/tiny/gcc
     3 to run, 5 may run, 0 fresh
-    boots of 1 build: unknown until their configs are resolved
+    boots of 1 build: unknown until their configs are resolved and matched
     cost: unknown, as nothing like it ran before
     ");
 }
@@ -1128,18 +1128,18 @@ fn what_an_edit_makes_stale_and_why() {
     insta::assert_snapshot!(world.engine("plan"), @"
     exit code: 0
     --- stdout
-    run      config linux-6.1/x86_64/tiny/gcc: `fixups.0.symbols.SMP` is `Yes`, was `nothing`
+    run      config linux-6.1/x86_64/tiny/gcc: `fixups.SMP` gains `must y`
     may run  kernel linux-6.1/x86_64/tiny/gcc
     may run  match linux-6.1/x86_64/tiny/gcc
     1 to run, 2 may run, 9 fresh
-    boots of 1 build: unknown until their configs are resolved
+    boots of 1 build: unknown until their configs are resolved and matched
     cost: at most 30 s, by what earlier runs took
     ");
     insta::assert_snapshot!(world.engine("why linux-6.1/x86_64/tiny/gcc"), @"
     exit code: 0
     --- stdout
     kernel:linux-6.1/x86_64/tiny/gcc: unknown until its inputs are resolved
-      config:linux-6.1/x86_64/tiny/gcc: `fixups.0.symbols.SMP` is `Yes`, was `nothing`
+      config:linux-6.1/x86_64/tiny/gcc: `fixups.SMP` gains `must y`
     ");
     insta::assert_snapshot!(world.engine("why linux-6.1/x86_64/big/gcc"), @"
     exit code: 0

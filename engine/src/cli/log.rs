@@ -25,6 +25,6 @@ pub(super) struct LogArgs {
 pub(super) fn run(context: &Context, args: &LogArgs) -> Result<Ending, Fault> {
     let path = context.session()?.log(&args.node)?;
     let log = fs::read(&path).map_err(Fault::file("read", &path))?;
-    context.terminal.data(log)?;
+    context.terminal.log(&log)?;
     Ok(Ending::Good)
 }

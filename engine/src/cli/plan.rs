@@ -86,7 +86,7 @@ fn as_text(outlook: &Outlook, verbose: bool) -> Vec<String> {
     if outlook.unresolved > 0 {
         let builds = counted(outlook.unresolved, "build", "builds");
         lines.push(format!(
-            "boots of {builds}: unknown until their configs are resolved"
+            "boots of {builds}: unknown until their configs are resolved and matched"
         ));
     }
     if runs + may > 0 {

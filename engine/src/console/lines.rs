@@ -39,6 +39,17 @@ pub(super) struct Line {
     pub(super) stamped: bool,
 }
 
+/// Text without what could command a terminal: escape sequences and control characters.
+pub fn printable(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let shown = |c: &char| matches!(c, '\n' | '\t') || !c.is_control();
+    ESCAPE
+        .replace_all(&text, "")
+        .chars()
+        .filter(shown)
+        .collect()
+}
+
 /// Cuts bytes into lines.
 ///
 /// User space and the kernel share the console, so printk may come in the middle of a line that

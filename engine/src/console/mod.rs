@@ -15,6 +15,7 @@ mod results;
 #[cfg(test)]
 mod tests;
 
+pub use lines::printable;
 pub use reader::Console;
 pub use results::BootResults;
 pub use results::BootVerdict;

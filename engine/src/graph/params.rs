@@ -9,7 +9,6 @@ use store::Digest;
 use super::Kind;
 use super::build::World;
 use crate::jobs::qemu_params;
-use crate::kconfig::Predicate;
 use crate::lock::PinnedFile;
 use crate::model::BaseOrigin;
 use crate::model::Board;
@@ -68,10 +67,10 @@ pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
             }))
         }
         Kind::Match => {
-            let boards: Vec<(&str, &Predicate)> = catalog
+            let boards: BTreeMap<&str, String> = catalog
                 .boards
                 .values()
-                .map(|board| (&*board.name, &board.requires))
+                .map(|board| (&*board.name, board.requires.to_string()))
                 .collect();
             Some(json!({ "boards": boards }))
         }

@@ -34,13 +34,20 @@ pub enum Cause {
     },
 }
 
+/// Stands for what is absent.
+const NOTHING: &str = "nothing";
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Revision { old, new } => {
                 write!(f, "the engine's recipe is revision {new}, was {old}")
             }
-            Self::Parameter { path, old, new } => write!(f, "`{path}` is `{new}`, was `{old}`"),
+            Self::Parameter { path, old, new } => match (old.as_str(), new.as_str()) {
+                (NOTHING, new) => write!(f, "`{path}` gains `{new}`"),
+                (old, NOTHING) => write!(f, "`{path}` loses `{old}`"),
+                (old, new) => write!(f, "`{path}` is `{new}`, was `{old}`"),
+            },
             Self::Input { slot, old, new } => {
                 let short = |digest: &str| digest.get(..12).unwrap_or(digest).to_owned();
                 write!(f, "its {slot} is `{}`, was `{}`", short(new), short(old))
@@ -88,14 +95,23 @@ fn compare(path: &str, old: &Value, new: &Value, found: &mut impl FnMut(String, 
                 compare(&below(&index.to_string()), old, new, found);
             }
         }
+        (Value::Array(a), Value::Array(b)) => {
+            for gone in a.iter().filter(|item| !b.contains(item)) {
+                found(path.to_owned(), plain(gone), NOTHING.to_owned());
+            }
+            for new in b.iter().filter(|item| !a.contains(item)) {
+                found(path.to_owned(), NOTHING.to_owned(), plain(new));
+            }
+        }
         _ => found(path.to_owned(), plain(old), plain(new)),
     }
 }
 
 fn plain(value: &Value) -> String {
     match value {
-        Value::Null => "nothing".to_owned(),
+        Value::Null => NOTHING.to_owned(),
         Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
     }
 }
@@ -105,6 +121,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn lists_differ_by_what_is_in_them() {
+        let old = json!({"params": {"packages": ["bc", "perl"], "boards": {}}, "inputs": {}});
+        let new = json!({"params": {"packages": ["bc", "perl", "rsync"],
+            "boards": {"pc": "cfg(\"PCI\")"}}, "inputs": {}});
+        let lines: Vec<String> = causes(&old, &new)
+            .iter()
+            .map(|cause| cause.to_string())
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        `boards.pc` gains `cfg("PCI")`
+        `packages` gains `rsync`
+        "#);
+    }
 
     #[test]
     fn names_the_parameter_and_the_input() {

@@ -396,7 +396,7 @@ fn a_board_edit_matches_again_and_builds_nothing() {
     let mut catalog = catalog();
     run(dir.path(), &catalog, &SAME, &|_| ());
     let board = catalog.boards.get_mut("board").unwrap();
-    board.requires = Predicate::Any(vec![Predicate::All(vec![])]);
+    board.requires = Predicate::BuiltIn("PCI".into());
     assert_eq!(
         run(dir.path(), &catalog, &SAME, &|_| ()).ran,
         ["match:linux/x86/one/gcc"]

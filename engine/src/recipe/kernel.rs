@@ -97,11 +97,18 @@ impl Recipes {
         let files = ["vmlinux", "System.map", "modules.tar", "dtbs.tar"].map(|name| (name, name));
         let mut outputs = tools.take(build, &files)?;
         outputs.insert("image".to_owned(), boot_image);
+        let arch_word = format!("ARCH={}", arch.kernel_arch);
+        let words = ["make", &arch_word, &variables, &targets];
+        let make = words
+            .into_iter()
+            .filter(|word| !word.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ");
         let metadata = json!({
             "version": 1,
             "kernel_release": release,
             "compiler": compiler,
-            "make": format!("make ARCH={} {variables} {targets}", arch.kernel_arch),
+            "make": make,
             "kernel_image": arch.kernel_image,
             "image_bytes": tools.store.size(&boot_image)?,
         });

@@ -6,6 +6,7 @@ use std::path::Path;
 use store::OutcomeVerdict;
 
 use super::Level;
+use crate::console::printable;
 use crate::realise::NodeReport;
 
 /// How far a run is.
@@ -79,11 +80,7 @@ fn log(path: &Path) -> String {
         Ok(bytes) => bytes,
         Err(error) => return format!("cannot read `{}`: {error}\n", path.display()),
     };
-    let text = String::from_utf8_lossy(&bytes);
-    let mut text: String = text
-        .chars()
-        .filter(|c| matches!(c, '\n' | '\t') || !c.is_control())
-        .collect();
+    let mut text = printable(&bytes);
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
@@ -165,7 +162,7 @@ pub(super) mod tests {
         insta::assert_snapshot!(failed_log(&failed).unwrap(), @"
         ----- log of kernel linux-6.1/x86_64/tinyconfig/gcc -----
         one
-        [31mtwo�
+        two�
         ----- end of log of kernel linux-6.1/x86_64/tinyconfig/gcc -----
         ");
         failed.cached = true;

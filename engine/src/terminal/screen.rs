@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::bars::Bars;
 use super::events::Events;
 use super::lines::Lines;
+use crate::console::printable;
 use crate::realise::Observer;
 use crate::text::Diagnostic;
 
@@ -94,6 +95,14 @@ impl Terminal {
         let mut stdout = io::stdout().lock();
         stdout.write_all(bytes.as_ref())?;
         Ok(stdout.flush()?)
+    }
+
+    /// Writes a log to standard output: as it is, or without commands where they would reach a terminal.
+    pub fn log(&self, bytes: &[u8]) -> Result<(), OutputError> {
+        if io::stdout().is_terminal() {
+            return self.data(printable(bytes));
+        }
+        self.data(bytes)
     }
 
     /// Writes lines of data to standard output.
