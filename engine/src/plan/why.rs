@@ -127,10 +127,7 @@ mod tests {
         let old = json!({"params": {"packages": ["bc", "perl"], "boards": {}}, "inputs": {}});
         let new = json!({"params": {"packages": ["bc", "perl", "rsync"],
             "boards": {"pc": "cfg(\"PCI\")"}}, "inputs": {}});
-        let lines: Vec<String> = causes(&old, &new)
-            .iter()
-            .map(|cause| cause.to_string())
-            .collect();
+        let lines: Vec<String> = causes(&old, &new).iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(lines.join("\n"), @r#"
         `boards.pc` gains `cfg("PCI")`
         `packages` gains `rsync`
