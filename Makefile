@@ -29,7 +29,7 @@ test-crash: ## Only the tests that kill the engine or make its disk fail
 
 bench: ## Measure beside ninja, nix-build and bare make; one line each
 	@tools/setup.sh bench
-	cargo bench --locked
+	cargo bench --locked -p engine
 
 docs: ## Make docs/book with mdbook, where it is installed
 	@if command -v mdbook >/dev/null; then mdbook build docs; \

@@ -50,7 +50,7 @@ fn ten_kills_in_a_kernel_build_leave_a_sound_store() {
     assert_eq!(first.code, 0, "{}", first.stderr);
 
     let mut killed = 0;
-    let mut longest = Duration::from_secs(12);
+    let mut longest = Duration::from_secs(8);
     while killed < KILLS {
         let moment = longest.mul_f64(random.fraction());
         if kill_after(&demo, moment) {

@@ -1,7 +1,7 @@
 //! A run that has nothing to do, beside ninja and nix-build on the same graph; one line per size.
 //!
 //! `cargo bench --bench noop` measures 1,000, 10,000 and 100,000 nodes; `-- 1000` only that size.
-//! Each number is the best of five whole processes with everything in the page cache. All tools
+//! Each number is the best of at least five whole processes with everything in the page cache. All tools
 //! work in one directory, in memory where `/dev/shm` is, so that making the graphs does not wait
 //! for a disk. Nix needs a quarter of an hour to build 10,000 trivial derivations, so it is asked
 //! for larger graphs only if `$ENGINE_BENCH_FULL` is set.
