@@ -1,0 +1,172 @@
+//! What is told after a run.
+
+use std::fs;
+use std::process::Stdio;
+
+use super::pinned;
+use super::plain;
+use super::world::World;
+
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let world = World::new();
+    let mut child = world
+        .command(&["doc"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        (output.status.code(), &output.stderr[..]),
+        (Some(0), &b""[..])
+    );
+}
+
+#[test]
+fn a_run_with_nothing_to_do_is_one_line() {
+    let world = pinned();
+    world.make_up("");
+    insta::assert_snapshot!(world.engine("realize"), @"
+    exit code: 0
+    --- stderr
+    nothing to do: 14 nodes fresh
+    ");
+    insta::assert_snapshot!(world.engine("realize --quiet"), @"exit code: 0");
+    let events = world.engine("realize --json linux-6.1/*/tiny --until kernel");
+    assert_eq!((events.code, events.stderr.as_str()), (Some(0), ""));
+    let words: Vec<String> = events
+        .stdout
+        .lines()
+        .map(|line| {
+            let event: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(event["v"], 1);
+            event["event"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let finished = ["node_finished"; 8];
+    assert_eq!(
+        words,
+        [&["run_started"], &finished[..], &["run_finished"]].concat()
+    );
+    let link =
+        fs::read_link(world.path("project/results/linux-6.1/x86_64/tiny/gcc/image")).unwrap();
+    assert_eq!(fs::read_to_string(link).unwrap(), "image");
+    assert!(
+        world
+            .path("project/results/linux-6.1/x86_64/tiny/gcc/boots/pc/general/console.log")
+            .is_file()
+    );
+}
+
+#[test]
+fn a_recorded_failure_ends_in_1_and_is_listed_last() {
+    let world = pinned();
+    world.make_up("tiny");
+    insta::assert_snapshot!(plain(&world.engine("realize --junit report.xml")), @"
+    exit code: 1
+    --- stdout
+    VERDICT    CACHED      TIME  NODE
+    succeeded  cached     10.0s  kernel linux-6.1/x86_64/big/gcc
+    failed     cached     10.0s  kernel linux-6.1/x86_64/tiny/gcc
+    skipped                      boot linux-6.1/x86_64/tiny/gcc/pc/general
+
+    12 succeeded, 1 failed, 1 skipped (13 of 14 cached) in [TIME]
+
+    failed: kernel linux-6.1/x86_64/tiny/gcc
+        a.c:3:1: error: unknown type
+        log: [WORLD]/store/blobs/[..]/[KEY]
+    --- stderr
+    [11/14] kernel linux-6.1/x86_64/tiny/gcc ... failed (cached): a.c:3:1: error: unknown type
+    results: [WORLD]/project/results
+    store: [WORLD]/store, [SIZE]
+    ");
+    let junit = fs::read_to_string(world.path("project/report.xml")).unwrap();
+    assert!(junit.contains("a.c:3:1: error: unknown type"), "{junit}");
+    insta::assert_snapshot!(world.engine("log linux-6.1/x86_64/tiny/gcc"), @"
+    exit code: 0
+    --- stdout
+    the log of linux-6.1/x86_64/tiny/gcc
+    ");
+    insta::assert_snapshot!(world.engine("plan --retry-failed linux-6.1/x86_64/tiny"), @"
+    exit code: 0
+    --- stdout
+    run      kernel linux-6.1/x86_64/tiny/gcc: asked to run again
+    may run  boot linux-6.1/x86_64/tiny/gcc/pc/general
+    1 to run, 1 may run, 9 fresh
+    cost: at most 10 s, by what earlier runs took, and 1 node of unknown cost
+    ");
+}
+
+#[test]
+fn boards_of_resolved_configs() {
+    let world = pinned();
+    world.make_up("");
+    insta::assert_snapshot!(world.engine("boards"), @"
+    exit code: 0
+    --- stdout
+    BUILD                      pc     pc-disk
+    linux-6.1/x86_64/big/gcc   no     no
+    linux-6.1/x86_64/tiny/gcc  match  no
+    ");
+    insta::assert_snapshot!(world.engine("boards --why linux-6.1/x86_64/*/gcc pc-disk"), @"
+    exit code: 0
+    --- stdout
+    linux-6.1/x86_64/big/gcc on pc-disk: no match
+      `PCI` is not set, wanted `y`
+      `EXT4_FS` is not set, wanted `y`
+    linux-6.1/x86_64/tiny/gcc on pc-disk: no match
+      `EXT4_FS` is not set, wanted `y`
+    ");
+}
+
+#[test]
+fn what_an_edit_makes_stale_and_why() {
+    let world = pinned();
+    world.make_up("");
+    world.engine("realize");
+    world.edit("main.rhai", "// One kernel", "// A kernel");
+    insta::assert_snapshot!(world.engine("plan"), @"
+    exit code: 0
+    --- stdout
+    0 to run, 0 may run, 14 fresh
+    ");
+    world.edit("main.rhai", "PCI: \"y\"", "PCI: \"y\", SMP: \"y\"");
+    insta::assert_snapshot!(world.engine("plan"), @"
+    exit code: 0
+    --- stdout
+    run      config linux-6.1/x86_64/tiny/gcc: `fixups.SMP` gains `must y`
+    may run  kernel linux-6.1/x86_64/tiny/gcc
+    may run  match linux-6.1/x86_64/tiny/gcc
+    1 to run, 2 may run, 9 fresh
+    boots of 1 build: unknown until their configs are resolved and matched
+    cost: at most 30 s, by what earlier runs took
+    ");
+    insta::assert_snapshot!(world.engine("why linux-6.1/x86_64/tiny/gcc"), @"
+    exit code: 0
+    --- stdout
+    kernel:linux-6.1/x86_64/tiny/gcc: unknown until its inputs are resolved
+      config:linux-6.1/x86_64/tiny/gcc: `fixups.SMP` gains `must y`
+    ");
+    insta::assert_snapshot!(world.engine("why linux-6.1/x86_64/big/gcc"), @"
+    exit code: 0
+    --- stdout
+    kernel:linux-6.1/x86_64/big/gcc: fresh
+      nothing changed
+    ");
+    insta::assert_snapshot!(world.engine("results linux-6.1/x86_64/tiny/gcc"), @"
+    exit code: 0
+    --- stdout
+    VERDICT    KIND    ADDRESS                    REASON
+    succeeded  fetch   source/linux-6.1
+    succeeded  source  linux-6.1
+    succeeded  fetch   base/deb
+    succeeded  base    deb
+    succeeded  fetch   image/kbuild
+    succeeded  image   kbuild
+    skipped    config  linux-6.1/x86_64/tiny/gcc  stale
+    skipped    kernel  linux-6.1/x86_64/tiny/gcc  unknown until its inputs are resolved
+    skipped    match   linux-6.1/x86_64/tiny/gcc  unknown until its inputs are resolved
+    ");
+}
