@@ -25,9 +25,21 @@ impl Recipes {
         };
         let boards = self.catalog.boards.values();
         let requirements = boards.map(|board| (board.name.as_str(), &board.requires));
-        let boards = matches_only(&config, requirements)
+        let boards: Vec<String> = matches_only(&config, requirements)
             .map(str::to_owned)
             .collect();
+        for board in &boards {
+            if self
+                .catalog
+                .boards
+                .get(board)
+                .is_some_and(|board| board.qemu.is_none())
+            {
+                (job.note)(&format!(
+                    "`{board}` fits, but has no `qemu`: no lab here can boot it"
+                ));
+            }
+        }
         let facts = serde_json::json!(Matched { boards }).to_string();
         Ok(Finished::success(BTreeMap::new(), facts))
     }
