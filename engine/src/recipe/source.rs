@@ -127,9 +127,13 @@ fn extract_member(reader: impl Read, member: &str, deb: &Path, out: &Path) -> Re
     )))
 }
 
+/// What `patch` says when it gives up.
+const TELLING: [&str; 4] = ["FAILED at", "previously applied", "can't find", "malformed"];
+
 /// Applies one patch; gives the message of a patch that does not apply.
 fn apply(patch: &ProjectFile, tree: &Path, job: &Job<'_>) -> Result<Option<String>, Broken> {
     let log = || job.log.try_clone().map_err(file("open", Path::new("log")));
+    let rejects = tree.with_file_name("rejects");
     let _ = writeln!(&mut &*job.log, "applies {}", patch.path);
     let mut child = Command::new("patch")
         .args([
@@ -139,7 +143,8 @@ fn apply(patch: &ProjectFile, tree: &Path, job: &Job<'_>) -> Result<Option<Strin
             "--fuzz=0",
             "--no-backup-if-mismatch",
         ])
-        .args(["--reject-file=-"])
+        .arg("--reject-file")
+        .arg(&rejects)
         .arg("--directory")
         .arg(tree)
         .stdin(Stdio::piped())
@@ -159,9 +164,10 @@ fn apply(patch: &ProjectFile, tree: &Path, job: &Job<'_>) -> Result<Option<Strin
         return Ok(None);
     }
     let log = super::step::read_log(job.log);
+    let _ = (&mut &*job.log).write_all(&fs::read(&rejects).unwrap_or_default());
     let hunk = log
         .lines()
-        .rfind(|line| line.contains("FAILED") || line.contains("can't find"));
+        .find(|line| TELLING.iter().any(|mark| line.contains(mark)));
     Ok(Some(format!(
         "`{}` does not apply: {}",
         patch.path,
