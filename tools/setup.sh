@@ -18,8 +18,12 @@ as_root() {
 }
 
 # Host programs by Debian package; README.md has other distributions' names.
-packages='ca-certificates curl gcc libc6-dev make patch mmdebstrap apt-utils qemu-system-x86 uidmap'
-programs='curl gcc make patch mmdebstrap apt-ftparchive qemu-system-x86_64 newuidmap'
+packages='ca-certificates curl gcc libc6-dev make patch mmdebstrap apt-utils debian-archive-keyring procps qemu-system-x86 uidmap'
+programs='curl gcc make patch mmdebstrap apt-ftparchive qemu-system-x86_64 newuidmap kill'
+if [ "$1" = test ]; then
+    packages="$packages busybox-static bsdutils util-linux"
+    programs="$programs busybox script setpriv"
+fi
 if [ "$1" = bench ]; then
     packages="$packages ninja-build flex bison bc cpio libelf-dev libssl-dev"
     programs="$programs ninja flex bison bc"
