@@ -70,7 +70,7 @@ pub fn update(
         if !names.is_empty() && !names.contains(name) {
             continue;
         }
-        let Some(why) = reason(&lock, name, request, mode, store, &apt)? else {
+        let Some(why) = reason(&lock, name, request, mode, store, &apt, note)? else {
             continue;
         };
         note(&format!("asks for `{name}`: {why}"));
@@ -103,6 +103,7 @@ fn reason(
     mode: UpdateMode,
     store: &Store,
     apt: &Apt,
+    note: &dyn Fn(&str),
 ) -> Result<Option<String>, DriveError> {
     let pin = match lock.pin(name, request) {
         Ok(pin) => pin,
@@ -111,7 +112,7 @@ fn reason(
     if mode == UpdateMode::Newest {
         return Ok(Some("asked to".to_owned()));
     }
-    match obtain(pin, store, apt) {
+    match obtain(pin, store, apt, note) {
         Ok(()) => Ok(None),
         Err(DriveError::Apt(AptError::Gone { file })) => {
             Ok(Some(format!("the mirror no longer carries `{file}`")))
@@ -121,7 +122,7 @@ fn reason(
 }
 
 /// Downloads what the store lacks of a pin, which is what a run would do next.
-fn obtain(pin: &Pin, store: &Store, apt: &Apt) -> Result<(), DriveError> {
+fn obtain(pin: &Pin, store: &Store, apt: &Apt, note: &dyn Fn(&str)) -> Result<(), DriveError> {
     let mut missing = Vec::new();
     for file in &pin.files {
         if store.blob_by_sha256(&file.sha256).is_none() {
@@ -131,6 +132,12 @@ fn obtain(pin: &Pin, store: &Store, apt: &Apt) -> Result<(), DriveError> {
     if missing.is_empty() {
         return Ok(());
     }
+    let mib = missing
+        .iter()
+        .map(|file| file.size)
+        .sum::<u64>()
+        .div_ceil(1 << 20);
+    note(&format!("downloads {mib} MiB for `{}`", pin.name));
     let work = store.work_dir("update")?;
     let log_path = work.path().join("log");
     let log = File::create(&log_path).map_err(file("write", &log_path))?;
