@@ -154,7 +154,7 @@ fn kill_after(demo: &Real, moment: Duration) -> bool {
 
 /// Processes of an engine that is gone: its helpers, and all that see its kernel's build directory.
 fn left_over(engine: u32) -> Vec<String> {
-    let build_dir = format!("/work/kernel-{engine}-");
+    let build_dir = format!("/kernel-{engine}-");
     let program = fs::canonicalize(env!("CARGO_BIN_EXE_engine")).unwrap();
     let mut left = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
