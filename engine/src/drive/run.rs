@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
-use std::time::UNIX_EPOCH;
 
 use store::Digest;
 use store::KeyHasher;
@@ -25,6 +23,7 @@ use crate::plan::State;
 use crate::realise::Observer;
 use crate::realise::Options;
 use crate::realise::RunReport;
+use crate::realise::now_ms;
 use crate::realise::realise;
 use crate::recipe::Broken;
 use crate::recipe::Execute;
@@ -217,15 +216,4 @@ impl Execute for Nothing {
     fn weight(&self, _: Kind, _: usize) -> usize {
         1
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the time of a run is recorded, never an input"
-)]
-pub(super) fn now_ms() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -38,8 +38,6 @@ pub struct Session {
     pub catalog: Arc<Catalog>,
     /// What names stand for.
     pub lock: Arc<Lock>,
-    /// Whether the graph came from the cache, so that no Rhai was run.
-    pub cached: bool,
     graph: Graph,
     records: Records,
     worker_uid: u32,
@@ -92,7 +90,6 @@ impl Session {
         let lock_digest = Digest::of(&lock_text);
         let worker_uid = worker_uid();
         let kept = cache::load(&store, &project, &lock_digest, worker_uid);
-        let cached = kept.is_some();
         let entry = if let Some(entry) = kept {
             entry
         } else {
@@ -128,7 +125,6 @@ impl Session {
             store,
             catalog: Arc::new(entry.catalog),
             lock: Arc::new(lock),
-            cached,
             graph: entry.graph,
             records,
             worker_uid,

@@ -9,8 +9,8 @@ use store::Store;
 use store::remove_own_tree;
 
 use super::DriveError;
-use super::run::now_ms;
 use super::session::history_project;
+use crate::realise::now_ms;
 use crate::sandbox::Sandbox;
 
 /// Collects garbage. Trees of mapped ids are removed through a sandbox, where there can be one.

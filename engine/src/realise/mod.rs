@@ -11,6 +11,7 @@ pub use events::RunReport;
 pub use run::Options;
 pub use run::RealiseError;
 pub use run::realise;
+pub use worker::now_ms;
 
 #[cfg(test)]
 mod tests;

@@ -199,11 +199,12 @@ fn difference(before: &Record, after: &Record) -> Option<String> {
     ))
 }
 
+/// The wall clock, milliseconds since 1970, for the history.
 #[expect(
     clippy::disallowed_methods,
     reason = "the time of a run is recorded, never an input"
 )]
-fn now_ms() -> u64 {
+pub fn now_ms() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
