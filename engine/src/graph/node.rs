@@ -32,7 +32,7 @@ pub enum Kind {
     Kernel,
     /// Which boards a resolved .config fits.
     Match,
-    /// An initramfs.
+    /// A root filesystem.
     Rootfs,
     /// One kernel booted on one board with one suite.
     Boot,
@@ -107,6 +107,8 @@ pub enum Slot {
     Dtbs,
     /// The initramfs.
     Initrd,
+    /// The image of the disk that is booted.
+    Disk,
 }
 
 impl Slot {
@@ -121,6 +123,7 @@ impl Slot {
             Self::Kernel => "kernel",
             Self::Dtbs => "dtbs",
             Self::Initrd => "initrd",
+            Self::Disk => "disk",
         }
     }
 }
@@ -141,6 +144,8 @@ pub enum Output {
     Dtbs,
     /// An initramfs.
     Initrd,
+    /// The image of a disk.
+    Disk,
 }
 
 impl Output {
@@ -153,6 +158,7 @@ impl Output {
             Self::Image => "image",
             Self::Dtbs => "dtbs.tar",
             Self::Initrd => "initrd",
+            Self::Disk => "disk",
         }
     }
 }

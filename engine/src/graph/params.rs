@@ -13,6 +13,7 @@ use crate::lock::PinnedFile;
 use crate::model::BaseOrigin;
 use crate::model::Board;
 use crate::model::ProjectFile;
+use crate::model::RootfsFormat;
 use crate::model::SourceOrigin;
 use crate::model::Suite;
 
@@ -79,11 +80,18 @@ pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
             let rootfs = catalog.rootfses.get(rootfs)?;
             let suite = catalog.suites.get(suite)?;
             let toolchain = catalog.toolchains.get(&rootfs.toolchain)?;
-            Some(json!({
+            let mut params = json!({
                 "cc": toolchain.c_compiler(),
                 "init": text(&rootfs.init),
                 "suite": text(&suite.program),
-            }))
+            });
+            if let Some(libc) = &rootfs.libc {
+                params["libc"] = text(libc);
+            }
+            if rootfs.format != RootfsFormat::Initramfs {
+                params["format"] = json!(rootfs.format);
+            }
+            Some(params)
         }
         Kind::Boot => {
             let (board, suite) = world.boot(name)?;

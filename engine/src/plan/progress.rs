@@ -111,6 +111,11 @@ impl State {
         }
     }
 
+    /// Whether it is done and has no device trees; the boot that asks for one tells of it.
+    fn lacks_dtbs(&self, output: Output) -> bool {
+        output == Output::Dtbs && matches!(self, Self::Done { .. }) && self.output(output).is_none()
+    }
+
     fn output(&self, output: Output) -> Option<Digest> {
         let Self::Done { content, .. } = self else {
             return None;
@@ -236,6 +241,7 @@ impl<'a> Progress<'a> {
     pub fn key_inputs(&self, id: NodeId) -> Option<Vec<KeyInput>> {
         let inputs = self.graph.inputs(id);
         inputs
+            .filter(|(input, from)| !self.state(*from).lacks_dtbs(input.output))
             .map(|(input, from)| Some((input.slot, self.state(from).output(input.output)?)))
             .collect()
     }
@@ -362,6 +368,7 @@ impl<'a> Progress<'a> {
                 State::Waiting | State::Stale { .. } => return Ok(false),
                 state => match state.output(input.output) {
                     Some(content) => inputs.push((input.slot, content)),
+                    None if state.lacks_dtbs(input.output) => {}
                     None => skip = Some(self.blame(from, input.output)),
                 },
             }
@@ -437,13 +444,14 @@ impl<'a> Progress<'a> {
 }
 
 fn content<'r>(outputs: impl Iterator<Item = (&'r str, Digest)>) -> Content {
-    const TAKEN: [Output; 6] = [
+    const TAKEN: [Output; 7] = [
         Output::Files,
         Output::Tar,
         Output::Config,
         Output::Image,
         Output::Dtbs,
         Output::Initrd,
+        Output::Disk,
     ];
     outputs
         .filter_map(|(name, digest)| {

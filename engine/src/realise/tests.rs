@@ -162,11 +162,13 @@ fn catalog() -> Catalog {
     }
     let machine = QemuMachine {
         binary: name("qemu"),
-        machine: name("pc"),
+        machine: vec![name("pc")],
         cpu: String::new(),
         memory_mb: 64,
         console: name("ttyS0"),
         dtb: String::new(),
+        disk: None,
+        nic: String::new(),
         args: vec![],
         cmdline: String::new(),
     };
@@ -183,6 +185,8 @@ fn catalog() -> Catalog {
         name: name("rootfs"),
         toolchain: name("gcc"),
         init: text("init"),
+        libc: None,
+        format: RootfsFormat::Initramfs,
     };
     catalog.rootfses.insert(name("rootfs"), rootfs);
     for (suite, manual) in [("general", false), ("panic", true)] {

@@ -4,6 +4,7 @@ mod base;
 mod boot;
 mod broken;
 mod config;
+mod elf;
 mod execute;
 mod fetch;
 mod image;

@@ -1,26 +1,57 @@
-//! An initramfs: a static `/init` and one suite, compiled by the toolchain and packed reproducibly.
+//! A root filesystem: a static `/init` and one suite, compiled by the toolchain and packed reproducibly.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::json;
 
 use super::Broken;
 use super::Finished;
 use super::Job;
 use super::Recipes;
+use super::elf::Elf;
 use super::step::End;
 use super::step::Step;
+use super::step::file;
+use crate::model::RootfsFormat;
 use crate::sandbox::User;
 
-const SCRIPT: &str = r#"
+const COMPILE: &str = r#"
 mkdir -p root/dev root/proc root/sys root/tmp
-$CC -static -Os -Wall -Wextra -o root/init init.c
-$CC -static -Os -Wall -Wextra -o root/suite suite.c
+for program in init suite; do
+    if [ -f libc.c ]; then
+        $CC -static -nostdlib -ffreestanding -Os -Wall -Wextra -o root/$program $program.c libc.c -lgcc
+    else
+        $CC -static -Os -Wall -Wextra -o root/$program $program.c
+    fi
+done
+find root -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+"#;
+
+const PACK_INITRAMFS: &str = r#"
 cd root
-find . -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 find . | LC_ALL=C sort | cpio --quiet --create --format=newc --reproducible --owner=0:0 | gzip -9 --no-name > ../initrd
 "#;
 
+// mke2fs copies the owner and the time of change of each file, which are whose and when they happen to be.
+const PACK_EXT2: &str = r#"
+if ! command -v mke2fs > /dev/null || ! command -v debugfs > /dev/null; then
+    echo "rootfs: error: the toolchain's image has no \`mke2fs\`: add the package \`e2fsprogs\` to it"
+    exit 1
+fi
+export E2FSPROGS_FAKE_TIME="$SOURCE_DATE_EPOCH"
+id=00000000-0000-4000-8000-000000000001
+mke2fs -q -t ext2 -b 1024 -I 256 -m 0 -N 64 -U $id -E hash_seed=$id -d root disk 8M
+for file in $(cd root && find . | LC_ALL=C sort); do
+    for field in 'uid 0' 'gid 0' "atime @$SOURCE_DATE_EPOCH" "ctime @$SOURCE_DATE_EPOCH"; do
+        echo "set_inode_field /${file#./} $field"
+    done
+done > owners
+debugfs -w -f owners disk > /dev/null
+"#;
+
 impl Recipes {
-    /// Output `initrd`: a gzip-compressed cpio archive (newc).
+    /// Output `initrd`, a gzip-compressed cpio archive (newc), or `disk`, an ext2 file system.
     pub(super) fn rootfs(&self, job: &Job<'_>) -> Result<Finished, Broken> {
         let unresolved = || Broken::Unresolved(job.name.to_owned());
         let (rootfs, suite) = job.name.split_once('/').ok_or_else(unresolved)?;
@@ -36,19 +67,59 @@ impl Recipes {
         let work = tools.build_dir("rootfs")?;
         tools.write(&work.path().join("init.c"), &rootfs.init.text)?;
         tools.write(&work.path().join("suite.c"), &suite.program.text)?;
-        let env = BTreeMap::from([("CC".to_owned(), toolchain.c_compiler())]);
+        if let Some(libc) = &rootfs.libc {
+            tools.write(&work.path().join("libc.c"), &libc.text)?;
+        }
+        let (pack, output) = match rootfs.format {
+            RootfsFormat::Initramfs => (PACK_INITRAMFS, "initrd"),
+            RootfsFormat::Ext2 => (PACK_EXT2, "disk"),
+        };
         let step = Step {
-            script: SCRIPT,
-            env,
+            script: &format!("{COMPILE}{pack}"),
+            env: BTreeMap::from([("CC".to_owned(), toolchain.c_compiler())]),
             user: User::Worker,
             binds: Vec::new(),
         };
-        match tools.step(job, image.path(), work.path(), &step)? {
-            End::Success => {
-                let outputs = tools.take(work.path(), &[("initrd", "initrd")])?;
-                Ok(Finished::success(outputs, String::new()))
+        let failure = |message| Finished::failure(message, BTreeMap::new(), String::new());
+        if let End::Failure(message) = tools.step(job, image.path(), work.path(), &step)? {
+            return Ok(failure(message));
+        }
+        let elf = match programs(&work.path().join("root"))? {
+            Ok(elf) => elf,
+            Err(message) => return Ok(failure(message)),
+        };
+        let outputs = tools.take(work.path(), &[(output, output)])?;
+        Ok(Finished::success(
+            outputs,
+            json!({ "elf": elf }).to_string(),
+        ))
+    }
+}
+
+/// The machine that `/init` and `/suite` are for, or why they cannot be booted.
+fn programs(root: &Path) -> Result<Result<Elf, String>, Broken> {
+    let mut found = None;
+    for name in ["init", "suite"] {
+        let path = root.join(name);
+        let program = std::fs::read(&path).map_err(file("read", &path))?;
+        let Some(elf) = Elf::read(&program) else {
+            return Ok(Err(format!(
+                "the compiler made a `/{name}` that is no ELF file"
+            )));
+        };
+        if elf.needs_loader {
+            return Ok(Err(format!(
+                "`/{name}` is not static: it needs a loader for shared libraries"
+            )));
+        }
+        match &found {
+            Some(first) if *first != elf => {
+                return Ok(Err(format!(
+                    "`/init` and `/{name}` are for different machines"
+                )));
             }
-            End::Failure(message) => Ok(Finished::failure(message, BTreeMap::new(), String::new())),
+            _ => found = Some(elf),
         }
     }
+    Ok(found.ok_or_else(|| "no program was compiled".to_owned()))
 }
