@@ -52,6 +52,10 @@ const STANDARD: &[(&str, &str)] = &[
         "std/kconfig.rhai",
         include_str!("../../../stdlib/kconfig.rhai"),
     ),
+    (
+        "std/libc/alpha.c",
+        include_str!("../../../stdlib/libc/alpha.c"),
+    ),
     ("std/qemu.rhai", include_str!("../../../stdlib/qemu.rhai")),
     (
         "std/suites/general.c",

@@ -26,6 +26,9 @@ const TICK: Duration = Duration::from_millis(50);
 /// Bytes of the program's complaints that are kept.
 const MAX_REMARK: usize = 4096;
 
+/// Bytes of the console that are kept after the suite's end or a panic: sparc64 panics without end
+/// where it cannot reboot.
+const MAX_AFTERMATH: usize = 64 << 10;
 /// How long the program may take to say what it offers.
 const PROBE_LIMIT: Duration = Duration::from_mins(1);
 
@@ -33,7 +36,7 @@ const PROBE_LIMIT: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct QemuLab {
     /// How long a machine may go on after the suite's end or a panic: mips malta halts for ever
-    /// instead of rebooting, sparc64's QEMU aborts 80 s later.
+    /// instead of rebooting, sparc64 panics until its QEMU aborts.
     pub grace: Duration,
     /// What `-M help` of each program prints.
     offers: Mutex<BTreeMap<String, String>>,
@@ -41,7 +44,7 @@ pub struct QemuLab {
 
 impl Default for QemuLab {
     fn default() -> Self {
-        Self::new(Duration::from_secs(5))
+        Self::new(Duration::from_secs(3))
     }
 }
 
@@ -172,6 +175,7 @@ struct Transcript<'a> {
     log: &'a mut dyn Write,
     console: Console,
     remark: Vec<u8>,
+    aftermath: usize,
 }
 
 impl<'a> Transcript<'a> {
@@ -180,12 +184,17 @@ impl<'a> Transcript<'a> {
             log,
             console: Console::new(),
             remark: Vec::new(),
+            aftermath: 0,
         }
     }
 
     fn add(&mut self, event: Event) -> Result<(), LabError> {
         match event {
+            Event::Console(_) if self.aftermath > MAX_AFTERMATH => Ok(()),
             Event::Console(bytes) => {
+                if self.console.is_over() {
+                    self.aftermath += bytes.len();
+                }
                 self.console.push(&bytes);
                 self.log.write_all(&bytes).map_err(LabError::Log)
             }
@@ -203,6 +212,7 @@ impl<'a> Transcript<'a> {
             log,
             console,
             remark,
+            ..
         } = self;
         let remark = String::from_utf8_lossy(&remark);
         if choice {
