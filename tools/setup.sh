@@ -1,6 +1,6 @@
 #!/bin/sh
 # Brings a machine to where `make` can build, test and measure the engine. Safe to repeat: what is
-# there is left alone. Usage: tools/setup.sh build|test|bench
+# there is left alone. Usage: tools/setup.sh build|matrix|test|bench
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -20,6 +20,10 @@ as_root() {
 # Host programs by Debian package; README.md has other distributions' names.
 packages='ca-certificates curl gcc libc6-dev make patch mmdebstrap apt-utils debian-archive-keyring procps qemu-system-x86 uidmap'
 programs='curl gcc make patch mmdebstrap apt-ftparchive qemu-system-x86_64 newuidmap kill'
+if [ "$1" = matrix ]; then
+    packages="$packages qemu-system-arm qemu-system-mips qemu-system-ppc qemu-system-sparc qemu-system-misc"
+    programs="$programs qemu-system-arm qemu-system-mips qemu-system-ppc qemu-system-sparc64 qemu-system-m68k"
+fi
 if [ "$1" = test ]; then
     packages="$packages busybox-static bsdutils util-linux"
     programs="$programs busybox script setpriv"

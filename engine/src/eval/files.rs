@@ -44,6 +44,10 @@ pub enum FileError {
 /// The standard library, by the path definitions know it under.
 const STANDARD: &[(&str, &str)] = &[
     (
+        "std/arches.rhai",
+        include_str!("../../../stdlib/arches.rhai"),
+    ),
+    (
         "std/debian.rhai",
         include_str!("../../../stdlib/debian.rhai"),
     ),

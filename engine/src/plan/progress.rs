@@ -210,6 +210,17 @@ impl<'a> Progress<'a> {
         &self.states[id.index()]
     }
 
+    /// The boards that a match node found before this run; none while it has no answer.
+    pub fn matched(&self, id: NodeId) -> Result<Matched, PlanError> {
+        let key = self.state(id).key();
+        match key.and_then(|key| self.records.get(&key)) {
+            Some(record) if matches!(self.state(id), State::Done { .. }) => {
+                self.answer(id, record.facts())
+            }
+            _ => Ok(Matched::default()),
+        }
+    }
+
     /// The wanted nodes, in topological order.
     pub fn wanted(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.graph
@@ -416,8 +427,7 @@ impl<'a> Progress<'a> {
         {
             return Ok(());
         }
-        let matched: Matched = serde_json::from_str(facts)
-            .map_err(|source| PlanError::Answer(self.graph.node(id).name.to_string(), source))?;
+        let matched = self.answer(id, facts)?;
         let selection = &self.selection;
         let wants = |address: &str, manual| selection.wants_boot(address, manual);
         let added = self.graph.expand(&self.world, id, &matched, &wants)?;
@@ -427,6 +437,11 @@ impl<'a> Progress<'a> {
             self.visit(boot)?;
         }
         Ok(())
+    }
+
+    fn answer(&self, id: NodeId, facts: &str) -> Result<Matched, PlanError> {
+        serde_json::from_str(facts)
+            .map_err(|source| PlanError::Answer(self.graph.node(id).name.to_string(), source))
     }
 
     /// Wants what a new node needs and nothing wanted before.

@@ -35,6 +35,8 @@ reproducible() { tar --create --file="$1" --directory="$2" --sort=name --format=
 reproducible modules.tar modules
 if grep -q '^CONFIG_OF=y' .config && [ -d /src/arch/$srcarch/boot/dts ]; then
     mk -j"$JOBS" dtbs
+    # A config may choose no platform that has one.
+    mkdir dtbs
     mk INSTALL_DTBS_PATH=/build/dtbs dtbs_install
     reproducible dtbs.tar dtbs
 fi
