@@ -28,10 +28,10 @@ done
 find root -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 "#;
 
-const PACK_INITRAMFS: &str = r#"
+const PACK_INITRAMFS: &str = r"
 cd root
 find . | LC_ALL=C sort | cpio --quiet --create --format=newc --reproducible --owner=0:0 | gzip -9 --no-name > ../initrd
-"#;
+";
 
 // mke2fs copies the owner and the time of change of each file, which are whose and when they happen to be.
 const PACK_EXT2: &str = r#"
