@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -335,9 +336,9 @@ int clock_gettime(clockid_t clock, struct timespec *time)
 	return call(clock_gettime, clock, time, 0, 0, 0, 0);
 }
 
-int nanosleep(const struct timespec *wanted, struct timespec *left)
+int poll(struct pollfd *files, nfds_t count, int milliseconds)
 {
-	return call(nanosleep, wanted, left, 0, 0, 0, 0);
+	return call(poll, files, count, milliseconds, 0, 0, 0);
 }
 
 /* ---- What needs no kernel ---- */
