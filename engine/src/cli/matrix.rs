@@ -33,7 +33,13 @@ pub(super) struct MatrixArgs {
 }
 
 const HEAD: [&str; 7] = [
-    "BUILD", "KERNEL", "TOOK", "IMAGE", "BOARD", "BOOT", "LAST LINE",
+    "BUILD",
+    "KERNEL",
+    "TOOK",
+    "IMAGE",
+    "BOARD",
+    "BOOT",
+    "LAST LINE",
 ];
 
 pub(super) fn run(context: &Context, args: &MatrixArgs) -> Result<Ending, Fault> {
@@ -115,7 +121,13 @@ fn markdown(matrix: &Matrix) -> String {
         for mut row in rows(build) {
             // A continued row has an empty build.
             let first = !row[0].is_empty();
-            let fill = |text: &str| if first { text.to_owned() } else { String::new() };
+            let fill = |text: &str| {
+                if first {
+                    text.to_owned()
+                } else {
+                    String::new()
+                }
+            };
             row.insert(2, fill(compiler.as_deref().unwrap_or_default()));
             row.insert(5, fill(&dropped));
             row.resize(9, String::new());

@@ -97,11 +97,7 @@ impl MatrixBuild {
     }
 
     fn arch(&self) -> String {
-        self.build
-            .split('/')
-            .take(2)
-            .collect::<Vec<_>>()
-            .join("/")
+        self.build.split('/').take(2).collect::<Vec<_>>().join("/")
     }
 }
 

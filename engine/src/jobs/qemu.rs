@@ -88,8 +88,14 @@ fn arguments(machine: &QemuMachine, name: &str) -> Vec<String> {
     if machine.memory_mb > 0 {
         option("-m", &machine.memory_mb.to_string());
     }
-    if !machine.nic.is_empty() {
-        option("-nic", &format!("user,restrict=on,model={}", machine.nic));
+    let nic = machine.nic.as_str();
+    // `-nic` knows what a machine has on board or on PCI, not what goes to a bus of virtio.
+    if nic.ends_with("-device") {
+        option("-nic", "none");
+        option("-netdev", "user,id=net,restrict=on");
+        option("-device", &format!("{nic},netdev=net"));
+    } else if !nic.is_empty() {
+        option("-nic", &format!("user,restrict=on,model={nic}"));
     } else if !machine.args.iter().any(|arg| asks_for_network(arg)) {
         option("-nic", "none");
     }
@@ -246,8 +252,12 @@ mod tests {
 
     #[test]
     fn a_network_card_is_on_a_network_that_leads_nowhere() {
-        let nic = "rtl8139".to_owned();
-        insta::assert_snapshot!(joined(&job(QemuMachine { nic, ..machine() }, None)), @"qemu-system-arm -no-user-config -nographic -monitor none -no-reboot -accel tcg -M virt,highmem=off -cpu cortex-a15 -m 512 -nic user,restrict=on,model=rtl8139 -append console=ttyAMA0 panic=-1 rdinit=/init loglevel=8 -kernel /store/zImage -initrd /store/initrd");
+        let with = |nic: &str| {
+            let nic = nic.to_owned();
+            joined(&job(QemuMachine { nic, ..machine() }, None))
+        };
+        insta::assert_snapshot!(with("virtio-net-device"), @"qemu-system-arm -no-user-config -nographic -monitor none -no-reboot -accel tcg -M virt,highmem=off -cpu cortex-a15 -m 512 -nic none -netdev user,id=net,restrict=on -device virtio-net-device,netdev=net -append console=ttyAMA0 panic=-1 rdinit=/init loglevel=8 -kernel /store/zImage -initrd /store/initrd");
+        insta::assert_snapshot!(with("rtl8139"), @"qemu-system-arm -no-user-config -nographic -monitor none -no-reboot -accel tcg -M virt,highmem=off -cpu cortex-a15 -m 512 -nic user,restrict=on,model=rtl8139 -append console=ttyAMA0 panic=-1 rdinit=/init loglevel=8 -kernel /store/zImage -initrd /store/initrd");
     }
 
     #[test]

@@ -407,6 +407,17 @@ fn a_board_edit_matches_again_and_builds_nothing() {
     );
 }
 
+/// The boot is asked for all the same, and says itself what it misses.
+#[test]
+fn a_build_without_device_trees_is_booted() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut catalog = catalog();
+    let board = catalog.boards.get_mut("board").unwrap();
+    board.qemu.as_mut().unwrap().dtb = "a.dtb".into();
+    let ran = run(dir.path(), &catalog, &SAME, &|_| ()).ran;
+    assert!(ran.iter().any(|name| name.starts_with("boot:")), "{ran:?}");
+}
+
 #[test]
 fn an_image_with_the_same_bytes_rebuilds_no_kernel() {
     let dir = tempfile::tempdir().unwrap();

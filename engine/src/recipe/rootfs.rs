@@ -123,3 +123,35 @@ fn programs(root: &Path) -> Result<Result<Elf, String>, Broken> {
     }
     Ok(found.ok_or_else(|| "no program was compiled".to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A little-endian program of 64 bits, with one program header of a type.
+    fn elf(machine: u8, header: u8) -> Vec<u8> {
+        let mut program = b"\x7fELF\x02\x01\x01".to_vec();
+        program.resize(64 + 56, 0);
+        (program[18], program[32], program[54], program[56]) = (machine, 64, 56, 1);
+        program[64] = header;
+        program
+    }
+
+    #[test]
+    fn both_programs_are_static_and_of_one_kind() {
+        let root = tempfile::tempdir().unwrap();
+        let found = |init: &[u8], suite: &[u8]| {
+            std::fs::write(root.path().join("init"), init).unwrap();
+            std::fs::write(root.path().join("suite"), suite).unwrap();
+            match programs(root.path()).unwrap() {
+                Ok(elf) => serde_json::to_string(&elf).unwrap(),
+                Err(message) => message,
+            }
+        };
+        let static_ = elf(183, 1);
+        insta::assert_snapshot!(found(&static_, &static_), @r#"{"class":64,"byte_order":"little","machine":183}"#);
+        insta::assert_snapshot!(found(&static_, &elf(183, 3)), @"`/suite` is not static: it needs a loader for shared libraries");
+        insta::assert_snapshot!(found(&static_, &elf(62, 1)), @"`/init` and `/suite` are for different machines");
+        insta::assert_snapshot!(found(b"#!/bin/sh", &static_), @"the compiler made a `/init` that is no ELF file");
+    }
+}
