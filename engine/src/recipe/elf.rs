@@ -5,23 +5,15 @@ use serde::Serialize;
 /// The facts of a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Elf {
-    /// Bits of an address: 32 or 64.
-    pub class: u8,
-    /// Order of the bytes of a number.
-    pub byte_order: ByteOrder,
-    /// `e_machine`: the number of the instruction set.
+    /// Bits of an address: 32 or 64 (`EI_CLASS`).
+    pub bits: u8,
+    /// Order of the bytes of a number (`EI_DATA`).
+    pub big_endian: bool,
+    /// The number of the instruction set (`e_machine`).
     pub machine: u16,
     /// Whether it names a loader for shared libraries.
     #[serde(skip)]
     pub needs_loader: bool,
-}
-
-/// The order of the bytes of a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum ByteOrder {
-    Little,
-    Big,
 }
 
 /// Type of the program header that names the loader.
@@ -31,26 +23,27 @@ impl Elf {
     /// Reads a program; `None` if it is no ELF file or cut short.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let ident = bytes.strip_prefix(b"\x7fELF")?;
-        let class = match ident.first()? {
+        let bits = match ident.first()? {
             1 => 32,
             2 => 64,
             _ => return None,
         };
-        let byte_order = match ident.get(1)? {
-            1 => ByteOrder::Little,
-            2 => ByteOrder::Big,
+        let big_endian = match ident.get(1)? {
+            1 => false,
+            2 => true,
             _ => return None,
         };
         let number = |offset: usize, length: usize| {
             let field = bytes.get(offset..offset.checked_add(length)?)?;
             let add = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
-            Some(match byte_order {
-                ByteOrder::Little => field.iter().rev().fold(0, add),
-                ByteOrder::Big => field.iter().fold(0, add),
+            Some(if big_endian {
+                field.iter().fold(0, add)
+            } else {
+                field.iter().rev().fold(0, add)
             })
         };
         // Offsets of e_phoff, its length, and those of e_phentsize and e_phnum.
-        let (table, length, size, count) = match class {
+        let (table, length, size, count) = match bits {
             32 => (28, 4, 42, 44),
             _ => (32, 8, 54, 56),
         };
@@ -62,8 +55,8 @@ impl Elf {
             needs_loader |= number(header, 4)? == PT_INTERP;
         }
         Some(Self {
-            class,
-            byte_order,
+            bits,
+            big_endian,
             machine: u16::try_from(number(18, 2)?).ok()?,
             needs_loader,
         })
@@ -78,7 +71,7 @@ mod tests {
     fn the_tests_own_program() {
         let program = std::fs::read("/proc/self/exe").unwrap();
         let elf = Elf::read(&program).unwrap();
-        assert_eq!(u32::from(elf.class), usize::BITS);
+        assert_eq!(u32::from(elf.bits), usize::BITS);
         assert!(elf.needs_loader);
         assert_eq!(Elf::read(&program[..40]), None);
         assert_eq!(Elf::read(b"#!/bin/sh"), None);
@@ -94,7 +87,7 @@ mod tests {
         program[45] = 2; // e_phnum
         program[55] = 1; // PT_LOAD
         let elf = |program: &[u8]| Elf::read(program).unwrap();
-        insta::assert_snapshot!(serde_json::to_string(&elf(&program)).unwrap(), @r#"{"class":32,"byte_order":"big","machine":15}"#);
+        insta::assert_snapshot!(serde_json::to_string(&elf(&program)).unwrap(), @r#"{"bits":32,"big_endian":true,"machine":15}"#);
         assert!(!elf(&program).needs_loader);
         program[52 + 32 + 3] = 3; // PT_INTERP
         assert!(elf(&program).needs_loader);
