@@ -107,6 +107,8 @@ pub enum Slot {
     Dtbs,
     /// The initramfs.
     Initrd,
+    /// The tar of the image whose compiler and tools are put into another.
+    Native,
 }
 
 impl Slot {
@@ -121,6 +123,7 @@ impl Slot {
             Self::Kernel => "kernel",
             Self::Dtbs => "dtbs",
             Self::Initrd => "initrd",
+            Self::Native => "native",
         }
     }
 }
