@@ -16,6 +16,7 @@ use crate::model::ProjectFile;
 use crate::model::RootfsFormat;
 use crate::model::SourceOrigin;
 use crate::model::Suite;
+use crate::model::Toolchain;
 
 /// The canonical parameters of a node, or `None` where the catalog does not know the name.
 ///
@@ -60,12 +61,13 @@ pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
         Kind::Config => config(world, name),
         Kind::Kernel => {
             let (arch, _, toolchain) = world.build(name)?;
-            Some(json!({
+            let params = json!({
                 "arch": arch.kernel_arch,
                 "make": toolchain.make_variables(),
                 "image": arch.kernel_image,
                 "targets": arch.make_targets,
-            }))
+            });
+            Some(accelerated(params, world, toolchain))
         }
         Kind::Match => {
             let boards: BTreeMap<&str, String> = catalog
@@ -107,12 +109,21 @@ fn config(world: &World<'_>, name: &str) -> Option<Value> {
         .into_iter()
         .map(|(symbol, (strength, value))| (symbol, json!([strength, value.to_string()])))
         .collect();
-    Some(json!({
+    let params = json!({
         "arch": arch.kernel_arch,
         "make": toolchain.make_variables(),
         "recipe": defconfig.recipe,
         "fixups": fixups,
-    }))
+    });
+    Some(accelerated(params, world, toolchain))
+}
+
+/// Adds what an accelerated toolchain says; any other adds nothing.
+fn accelerated(mut params: Value, world: &World<'_>, toolchain: &Toolchain) -> Value {
+    if let Some((_, prefix)) = toolchain.accelerator(world.catalog) {
+        params["accelerate"] = json!(prefix);
+    }
+    params
 }
 
 fn boot(board: &Board, suite: &Suite) -> Value {
