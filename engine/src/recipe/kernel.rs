@@ -34,8 +34,6 @@ reproducible() { tar --create --file="$1" --directory="$2" --sort=name --format=
 reproducible modules.tar modules
 if grep -q '^CONFIG_OF=y' .config && [ -d /src/arch/$srcarch/boot/dts ]; then
     mk -j"$JOBS" dtbs
-    # A config may choose no platform that has one.
-    mkdir dtbs
     mk INSTALL_DTBS_PATH=/build/dtbs dtbs_install
     # A config may want none of the trees.
     [ ! -d dtbs ] || reproducible dtbs.tar dtbs
