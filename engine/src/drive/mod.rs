@@ -20,6 +20,7 @@ pub use explain::Reason;
 pub use inspect::BoardWhy;
 pub use inspect::ResultLine;
 pub use outlook::Foreseen;
+pub use outlook::LeftOut;
 pub use outlook::Outlook;
 pub use outlook::Standing;
 pub use run::RunOptions;

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::Abi;
 use super::ProjectFile;
 
 /// An initramfs: a static C `init` that runs one suite, compiled by the toolchain for the board's arch.
@@ -12,6 +13,8 @@ pub struct Rootfs {
     pub name: String,
     /// Name of the declared toolchain that compiles it.
     pub toolchain: String,
+    /// What its programs are compiled for.
+    pub abi: Abi,
     /// C source of `/init`.
     pub init: ProjectFile,
 }

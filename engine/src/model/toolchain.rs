@@ -16,6 +16,8 @@ pub struct Toolchain {
     pub image: String,
     /// More variables for the kernel's make line, such as `LLVM_IAS` to `1`.
     pub make: BTreeMap<String, String>,
+    /// Builds with it run only when an address names it.
+    pub manual: bool,
 }
 
 /// The families of compilers kbuild knows (Documentation/kbuild/llvm.rst, kbuild.rst).

@@ -133,7 +133,7 @@ impl<'a> Progress<'a> {
     ) -> Result<Self, PlanError> {
         let mut wanted = vec![false; graph.len()];
         for id in graph.ids().rev() {
-            if wanted[id.index()] || selection.wants(graph.node(id)) {
+            if wanted[id.index()] || selection.wants(graph.node(id), world.catalog) {
                 wanted[id.index()] = true;
                 for (_, input) in graph.inputs(id) {
                     wanted[input.index()] = true;
@@ -412,7 +412,8 @@ impl<'a> Progress<'a> {
         let matched: Matched = serde_json::from_str(facts)
             .map_err(|source| PlanError::Answer(self.graph.node(id).name.to_string(), source))?;
         let selection = &self.selection;
-        let wants = |address: &str, manual| selection.wants_boot(address, manual);
+        let catalog = self.world.catalog;
+        let wants = |address: &str| selection.wants_boot(address, &catalog.manual(address));
         let added = self.graph.expand(&self.world, id, &matched, &wants)?;
         self.states.resize(self.graph.len(), State::Waiting);
         for boot in added {

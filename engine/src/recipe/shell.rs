@@ -49,11 +49,11 @@ impl Recipes {
             ("TERM".to_owned(), "xterm".to_owned()),
             ("PS1".to_owned(), format!("engine {kind}:{name} \\w\\$ ")),
         ]);
-        if let Some((arch, _, toolchain)) = self.world().build(name) {
-            env.insert("ARCH".to_owned(), arch.kernel_arch.clone());
+        if let Some(build) = self.catalog.build(name) {
+            env.insert("ARCH".to_owned(), build.kernel_arch.to_owned());
             env.insert(
                 "MAKE_VARIABLES".to_owned(),
-                make_words(&toolchain.make_variables()),
+                make_words(&build.toolchain.make_variables()),
             );
         }
         let binds = source

@@ -63,6 +63,12 @@ const TOOLCHAIN: Record = Record {
             need: Need::Otherwise("none"),
             doc: "more variables for the kernel's make line, such as `#{ LLVM_IAS: \"1\" }`",
         },
+        Field {
+            name: "manual",
+            shape: Shape::Bool,
+            need: Need::Otherwise("`false`"),
+            doc: "whether builds with it run only when an address names it",
+        },
     ],
     one_of: &[],
     any_of: &[],
@@ -105,6 +111,7 @@ fn toolchain(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, M
         kind,
         image: fields.take_or_empty("image"),
         make: fields.take_or_empty("make"),
+        manual: fields.take_or_empty("manual"),
     };
     call.state.catalog.toolchains.insert(name, toolchain);
     Ok(handle)
