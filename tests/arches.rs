@@ -34,10 +34,19 @@ fn catalog() -> Catalog {
 fn every_arch_has_a_small_and_a_true_configuration_and_a_board() {
     let catalog = catalog();
     for arch in ARCHES {
-        let of_arch = |name: &str| catalog.defconfigs.contains_key(&(arch.to_owned(), name.to_owned()));
+        let of_arch = |name: &str| {
+            catalog
+                .defconfigs
+                .contains_key(&(arch.to_owned(), name.to_owned()))
+        };
         assert!(of_arch("boot"), "{arch}");
         let names = catalog.defconfigs.values().filter(|d| d.arch == arch);
-        assert!(names.into_iter().any(|d| d.name.ends_with("defconfig") && !d.manual), "{arch}");
+        assert!(
+            names
+                .into_iter()
+                .any(|d| d.name.ends_with("defconfig") && !d.manual),
+            "{arch}"
+        );
     }
     let boards: Vec<&String> = catalog.boards.keys().collect();
     insta::assert_snapshot!(format!("{boards:#?}"), @"");
@@ -79,18 +88,28 @@ fn the_qemu_of_this_machine_has_every_machine() {
     let mut machines: BTreeMap<String, Vec<(String, Vec<String>)>> = BTreeMap::new();
     for board in catalog().boards.into_values() {
         if let Some(qemu) = board.qemu {
-            machines.entry(qemu.binary).or_default().push((board.name, qemu.machine));
+            machines
+                .entry(qemu.binary)
+                .or_default()
+                .push((board.name, qemu.machine));
         }
     }
     assert!(machines.len() >= 12);
     for (binary, boards) in machines {
         let output = Command::new(&binary).args(["-M", "help"]).output();
-        let output = output.unwrap_or_else(|error| panic!("{binary}: {error}: see the packages in README.md"));
+        let output = output
+            .unwrap_or_else(|error| panic!("{binary}: {error}: see the packages in README.md"));
         let help = String::from_utf8(output.stdout).unwrap();
-        let offered: Vec<&str> = help.lines().filter_map(|line| line.split(' ').next()).collect();
+        let offered: Vec<&str> = help
+            .lines()
+            .filter_map(|line| line.split(' ').next())
+            .collect();
         for (board, names) in boards {
             let has = |name: &String| offered.contains(&name.split(',').next().unwrap_or_default());
-            assert!(names.iter().any(has), "{board}: {binary} has none of {names:?}");
+            assert!(
+                names.iter().any(has),
+                "{board}: {binary} has none of {names:?}"
+            );
         }
     }
 }
@@ -108,8 +127,14 @@ fn two_foreign_arches_boot() {
 
     // The plan knows which builds boot each board, and says why another does not.
     let plan = arches.stdout(&["plan", "--resolve", builds[0], builds[1]]);
-    assert!(plan.contains("board qemu-m68k-q800: 1 build would boot it\n  linux-6.1/m68k/boot/"), "{plan}");
-    assert!(plan.contains("board qemu-arm-virt: no build boots it"), "{plan}");
+    assert!(
+        plan.contains("board qemu-m68k-q800: 1 build would boot it\n  linux-6.1/m68k/boot/"),
+        "{plan}"
+    );
+    assert!(
+        plan.contains("board qemu-arm-virt: no build boots it"),
+        "{plan}"
+    );
     let build = "linux-6.1/m68k/boot/gcc-m68k-linux-gnu";
     let why = arches.stdout(&["boards", "--why", build, "qemu-alpha-clipper"]);
     for symbol in ["ALPHA_GENERIC", "SERIAL_8250_CONSOLE", "ALPHA"] {

@@ -21,6 +21,8 @@ pub struct Toolchain {
     pub make: BTreeMap<String, String>,
     /// Name of a cross toolchain of the host's architecture that compiles instead of an emulated gcc.
     pub accelerate: Option<String>,
+    /// Builds with it run only when an address names it.
+    pub manual: bool,
 }
 
 /// The families of compilers kbuild knows (Documentation/kbuild/llvm.rst, kbuild.rst).

@@ -55,9 +55,9 @@ impl Recipes {
             .collect();
         // Held until the shell ends.
         let compiler;
-        if let Some((arch, _, toolchain)) = self.world().build(name) {
-            compiler = self.compiler(toolchain, inputs, &|_| {})?;
-            env.insert("ARCH".to_owned(), arch.kernel_arch.clone());
+        if let Some(build) = self.catalog.build(name) {
+            compiler = self.compiler(build.toolchain, inputs, &|_| {})?;
+            env.insert("ARCH".to_owned(), build.kernel_arch.to_owned());
             env.insert("PATH".to_owned(), compiler.path.clone());
             env.insert("MAKE_VARIABLES".to_owned(), compiler.variables.clone());
             binds.extend(compiler.binds.iter().cloned());

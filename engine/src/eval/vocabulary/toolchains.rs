@@ -72,6 +72,12 @@ const TOOLCHAIN: Record = Record {
             ),
             doc: "of a `gcc` in such an image: a `cross` toolchain for it, in an image of the host's architecture. It compiles instead, and `make`, the shell and the programs that builds call most come from its image; programs that run during the build are still compiled by the image's own gcc. Several times faster",
         },
+        Field {
+            name: "manual",
+            shape: Shape::Bool,
+            need: Need::Otherwise("`false`"),
+            doc: "whether builds with it run only when an address names it",
+        },
     ],
     one_of: &[],
     any_of: &[],
@@ -114,6 +120,7 @@ fn toolchain(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, M
         image: fields.take_or_empty("image"),
         make: fields.take_or_empty("make"),
         accelerate: fields.take("accelerate"),
+        manual: fields.take_or_empty("manual"),
     };
     check_accelerate(&toolchain, &call.state.catalog)?;
     let handle = call.declare(Kind::Toolchain, &name, &["0"])?;
