@@ -1,5 +1,7 @@
 //! What user space is compiled for, and what a kernel must have to run it.
 
+use std::fmt;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -45,6 +47,14 @@ pub struct Elf {
     pub big_endian: bool,
     /// `e_machine`.
     pub machine: u16,
+}
+
+impl fmt::Display for Elf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let order = if self.big_endian { "big" } else { "little" };
+        let Self { bits, machine, .. } = self;
+        write!(f, "ELF of {bits} bits, {order}-endian, machine {machine}")
+    }
 }
 
 /// One ABI: its name, Debian's name of the architecture, what triplets look like, its programs.
@@ -179,7 +189,7 @@ impl Abi {
             Self::X86_64 => cfg("X86_64"),
             Self::I386 => cfg("X86_32") | cfg("IA32_EMULATION"),
             Self::Armel => little_arm(cfg("AEABI")),
-            Self::Armhf => little_arm(cfg("AEABI") & cfg("VFP")),
+            Self::Armhf => little_arm(cfg("AEABI") & cfg("VFP") & cfg("ARM_THUMB")),
             Self::Aarch64 => cfg("ARM64") & !cfg("CPU_BIG_ENDIAN"),
             Self::Alpha => cfg("ALPHA"),
             Self::Hppa => cfg("PARISC") & (!cfg("64BIT") | cfg("COMPAT")),
@@ -217,6 +227,7 @@ mod tests {
             kind,
             image: "i".into(),
             make: BTreeMap::new(),
+            accelerate: None,
             manual: false,
         };
         let origin = BaseOrigin::Debian {
@@ -310,7 +321,7 @@ mod tests {
         x86_64      64 little    62  cfg("X86_64")
         i386        32 little     3  cfg("X86_32") | cfg("IA32_EMULATION")
         armel       32 little    40  (cfg("ARM") & cfg("AEABI") | cfg("ARM64") & cfg("COMPAT")) & !cfg("CPU_BIG_ENDIAN")
-        armhf       32 little    40  (cfg("ARM") & cfg("AEABI") & cfg("VFP") | cfg("ARM64") & cfg("COMPAT")) & !cfg("CPU_BIG_ENDIAN")
+        armhf       32 little    40  (cfg("ARM") & cfg("AEABI") & cfg("VFP") & cfg("ARM_THUMB") | cfg("ARM64") & cfg("COMPAT")) & !cfg("CPU_BIG_ENDIAN")
         aarch64     64 little   183  cfg("ARM64") & !cfg("CPU_BIG_ENDIAN")
         alpha       64 little 36902  cfg("ALPHA")
         hppa        32 big       15  cfg("PARISC") & (!cfg("64BIT") | cfg("COMPAT"))

@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::json;
-
 use super::Broken;
 use super::Finished;
 use super::Job;
 use super::Recipes;
-use super::elf::Elf;
+use super::elf::Program;
 use super::step::End;
 use super::step::Step;
 use super::step::file;
+use crate::model::Abi;
 use crate::model::RootfsFormat;
 use crate::sandbox::User;
 
@@ -84,44 +83,39 @@ impl Recipes {
         if let End::Failure(message) = tools.step(job, image.path(), work.path(), &step)? {
             return Ok(failure(message));
         }
-        let elf = match programs(&work.path().join("root"))? {
-            Ok(elf) => elf,
-            Err(message) => return Ok(failure(message)),
-        };
+        if let Some(message) = unfit(&work.path().join("root"), rootfs.abi)? {
+            return Ok(failure(message));
+        }
         let outputs = tools.take(work.path(), &[(output, output)])?;
-        Ok(Finished::success(
-            outputs,
-            json!({ "elf": elf }).to_string(),
-        ))
+        Ok(Finished::success(outputs, String::new()))
     }
 }
 
-/// The machine that `/init` and `/suite` are for, or why they cannot be booted.
-fn programs(root: &Path) -> Result<Result<Elf, String>, Broken> {
-    let mut found = None;
+/// Why `/init` and `/suite` cannot be booted where programs of an ABI run alone.
+fn unfit(root: &Path, abi: Abi) -> Result<Option<String>, Broken> {
     for name in ["init", "suite"] {
         let path = root.join(name);
-        let program = std::fs::read(&path).map_err(file("read", &path))?;
-        let Some(elf) = Elf::read(&program) else {
-            return Ok(Err(format!(
+        let bytes = std::fs::read(&path).map_err(file("read", &path))?;
+        let Some(program) = Program::read(&bytes) else {
+            return Ok(Some(format!(
                 "the compiler made a `/{name}` that is no ELF file"
             )));
         };
-        if elf.needs_loader {
-            return Ok(Err(format!(
+        if program.elf != abi.elf() {
+            return Ok(Some(format!(
+                "`/{name}` is {}, not {} as programs of the ABI `{}`",
+                program.elf,
+                abi.elf(),
+                abi.name()
+            )));
+        }
+        if program.needs_loader {
+            return Ok(Some(format!(
                 "`/{name}` is not static: it needs a loader for shared libraries"
             )));
         }
-        match &found {
-            Some(first) if *first != elf => {
-                return Ok(Err(format!(
-                    "`/init` and `/{name}` are for different machines"
-                )));
-            }
-            _ => found = Some(elf),
-        }
     }
-    Ok(found.ok_or_else(|| "no program was compiled".to_owned()))
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -138,20 +132,17 @@ mod tests {
     }
 
     #[test]
-    fn both_programs_are_static_and_of_one_kind() {
+    fn both_programs_are_static_and_of_the_abi() {
         let root = tempfile::tempdir().unwrap();
-        let found = |init: &[u8], suite: &[u8]| {
+        let unfit = |init: &[u8], suite: &[u8]| {
             std::fs::write(root.path().join("init"), init).unwrap();
             std::fs::write(root.path().join("suite"), suite).unwrap();
-            match programs(root.path()).unwrap() {
-                Ok(elf) => serde_json::to_string(&elf).unwrap(),
-                Err(message) => message,
-            }
+            unfit(root.path(), Abi::Aarch64).unwrap().unwrap_or_default()
         };
-        let static_ = elf(183, 1);
-        insta::assert_snapshot!(found(&static_, &static_), @r#"{"bits":64,"big_endian":false,"machine":183}"#);
-        insta::assert_snapshot!(found(&static_, &elf(183, 3)), @"`/suite` is not static: it needs a loader for shared libraries");
-        insta::assert_snapshot!(found(&static_, &elf(62, 1)), @"`/init` and `/suite` are for different machines");
-        insta::assert_snapshot!(found(b"#!/bin/sh", &static_), @"the compiler made a `/init` that is no ELF file");
+        let fit = elf(183, 1);
+        assert_eq!(unfit(&fit, &fit), "");
+        insta::assert_snapshot!(unfit(&fit, &elf(183, 3)), @"`/suite` is not static: it needs a loader for shared libraries");
+        insta::assert_snapshot!(unfit(&fit, &elf(62, 1)), @"`/suite` is ELF of 64 bits, little-endian, machine 62, not ELF of 64 bits, little-endian, machine 183 as programs of the ABI `aarch64`");
+        insta::assert_snapshot!(unfit(b"#!/bin/sh", &fit), @"the compiler made a `/init` that is no ELF file");
     }
 }
