@@ -135,6 +135,7 @@ fn catalog() -> Catalog {
         kind: ToolchainKind::Gcc,
         image: name("image"),
         make: BTreeMap::new(),
+        accelerate: None,
     };
     catalog.toolchains.insert(name("gcc"), toolchain);
     let arch = Arch {
