@@ -23,6 +23,7 @@ use engine::sandbox::Cancel;
 use engine::sandbox::Exit;
 use engine::sandbox::Limits;
 use engine::sandbox::Mapping;
+use engine::sandbox::Root;
 use engine::sandbox::Sandbox;
 use engine::sandbox::SandboxError;
 use engine::sandbox::Spec;
@@ -184,7 +185,7 @@ fn failing_steps_are_named(world: &World) {
         fails(&|spec| spec.argv.clear()),
         fails(&|spec| spec.cwd = "/nowhere".into()),
         fails(&|spec| spec.cwd = "/bin/sh".into()),
-        fails(&|spec| spec.root.push("missing")),
+        fails(&|spec| spec.root = Root::Image(world.path("root/missing"))),
         fails(&|spec| spec.binds[0].source.push("missing")),
         fails(&|spec| spec.binds[0].target = "a/../b".into()),
         fails(&|spec| spec.binds[0].target = "/bin/sh/x".into()),
@@ -531,7 +532,8 @@ impl World {
             read_only,
         };
         Spec {
-            root: self.path("root"),
+            root: Root::Image(self.path("root")),
+            emulator: None,
             binds: vec![bind("src", true), bind("out", false)],
             argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
             env: BTreeMap::from([("PATH".to_owned(), "/bin".to_owned())]),

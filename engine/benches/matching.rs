@@ -8,6 +8,7 @@ use criterion::criterion_group;
 use criterion::criterion_main;
 use engine::kconfig::Config;
 use engine::kconfig::Predicate;
+use engine::matching::Needs;
 use engine::matching::match_boards;
 use engine::matching::matches_only;
 
@@ -50,21 +51,23 @@ fn matching(criterion: &mut Criterion) {
     let text = config_text();
     let config = Config::parse(&text).expect("the text is a .config");
     let boards = boards();
-    let pairs = || {
-        boards
-            .iter()
-            .map(|(board, requires)| (board.as_str(), requires))
+    let needs = || {
+        boards.iter().map(|(board, requires)| Needs {
+            board,
+            requires,
+            abi: None,
+        })
     };
-    assert_eq!(matches_only(&config, pairs()).count(), BOARDS / 2);
+    assert_eq!(matches_only(&config, needs()).count(), BOARDS / 2);
 
     criterion.bench_function("parse/3k_symbols", |bencher| {
         bencher.iter(|| Config::parse(black_box(&text)));
     });
     criterion.bench_function("matches_only/10k_boards", |bencher| {
-        bencher.iter(|| matches_only(black_box(&config), pairs()).count());
+        bencher.iter(|| matches_only(black_box(&config), needs()).count());
     });
     criterion.bench_function("match_boards/10k_boards", |bencher| {
-        bencher.iter(|| match_boards(black_box(&config), pairs()));
+        bencher.iter(|| match_boards(black_box(&config), needs()));
     });
 }
 

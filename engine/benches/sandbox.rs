@@ -33,6 +33,7 @@ use engine::sandbox::Bind;
 use engine::sandbox::Cancel;
 use engine::sandbox::Exit;
 use engine::sandbox::Limits;
+use engine::sandbox::Root;
 use engine::sandbox::Spec;
 use engine::sandbox::Stdio;
 use engine::sandbox::User;
@@ -202,7 +203,8 @@ impl World {
             .create(true)
             .open(build.join("log"))?;
         let spec = Spec {
-            root: self.image.path().to_owned(),
+            root: Root::Image(self.image.path().to_owned()),
+            emulator: None,
             binds: vec![
                 bind(self.source.path(), "/src", true),
                 bind(build, "/build", false),

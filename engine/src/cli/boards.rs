@@ -6,7 +6,10 @@ use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
 use crate::drive::BoardWhy;
+use crate::graph::Kind;
 use crate::matching::BoardVerdict;
+use crate::model::Abi;
+use crate::model::Catalog;
 use crate::terminal::table;
 
 const AFTER: &str = "\
@@ -41,10 +44,13 @@ pub(super) fn run(context: &Context, args: &BoardsArgs) -> Result<Ending, Fault>
                 .help(format!("declared are: {}", known.join(", "))));
         }
         let found = session.boards(std::slice::from_ref(build))?;
-        let lines: Vec<String> = found.iter().flat_map(|build| why(build, board)).collect();
+        let rootfs = rootfs(&session.catalog, board);
+        let lines = found.iter().flat_map(|build| why(build, board, &rootfs));
+        let lines: Vec<String> = lines.collect();
         context.terminal.lines(&lines)?;
         return Ok(Ending::Good);
     }
+    context.say_left_out(&session, &args.addresses, Some(Kind::Config))?;
     let builds = session.boards(&args.addresses)?;
     let boards: Vec<&String> = session.catalog.boards.keys().collect();
     let head = std::iter::once("BUILD".to_owned()).chain(boards.iter().map(|name| (*name).clone()));
@@ -71,7 +77,15 @@ fn row(build: &BoardWhy, boards: &[&String]) -> Vec<String> {
     std::iter::once(build.build.clone()).chain(cells).collect()
 }
 
-fn why(build: &BoardWhy, board: &str) -> Vec<String> {
+/// How causes in a board's root filesystem begin.
+fn rootfs(catalog: &Catalog, board: &str) -> String {
+    let board = catalog.boards.get(board);
+    let name = board.map_or("", |board| board.rootfs.as_str());
+    let abi = board.and_then(|board| catalog.abi(board));
+    format!("rootfs `{name}`, ABI `{}`: ", abi.map_or("", Abi::name))
+}
+
+fn why(build: &BoardWhy, board: &str, rootfs: &str) -> Vec<String> {
     let name = &build.build;
     let verdicts = match &build.boards {
         Err(state) => {
@@ -87,9 +101,13 @@ fn why(build: &BoardWhy, board: &str) -> Vec<String> {
     } else {
         "no match"
     };
-    let reasons = verdict.iter().flat_map(|verdict| &verdict.reasons);
+    let reasons = verdict.iter().flat_map(|verdict| {
+        let own = verdict.reasons.iter().map(|reason| format!("  {reason}"));
+        let below = verdict.rootfs.iter();
+        own.chain(below.map(|reason| format!("  {rootfs}{reason}")))
+    });
     std::iter::once(format!("{name} on {board}: {word}"))
-        .chain(reasons.map(|reason| format!("  {reason}")))
+        .chain(reasons)
         .collect()
 }
 

@@ -13,6 +13,7 @@ use store::Store;
 use super::amounts::counted;
 use super::fault::Fault;
 use crate::drive::Session;
+use crate::graph::Kind;
 use crate::terminal::Colour;
 use crate::terminal::Level;
 use crate::terminal::Terminal;
@@ -103,6 +104,25 @@ impl Context {
             }
         }
         Ok(Arc::new(store))
+    }
+
+    /// Says which builds a command leaves out, as no address names them.
+    pub(super) fn say_left_out(
+        &self,
+        session: &Session,
+        addresses: &[String],
+        until: Option<Kind>,
+    ) -> Result<(), Fault> {
+        let left = session.left_out(addresses, until)?;
+        if left.builds > 0 {
+            let names: Vec<String> = left.names.iter().map(|name| format!("`{name}`")).collect();
+            let builds = counted(left.builds, "manual build", "manual builds");
+            let names = names.join(", ");
+            self.terminal.say(&format!(
+                "left out: {builds}; an address that says {names} runs them"
+            ));
+        }
+        Ok(())
     }
 
     /// Opens the project on the store.

@@ -50,6 +50,7 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<Ending, Fault> {
         ending = super::realize::ending(&session.realise(&options, &*observer)?);
     }
     let session = context.session()?;
+    context.say_left_out(&session, &args.wanted.addresses, args.wanted.until)?;
     let outlook = foresee(&session, args)?;
     let verbose = context.terminal.level() == Level::Verbose;
     let lines = if args.json {

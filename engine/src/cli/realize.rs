@@ -110,6 +110,7 @@ pub(super) fn run(context: &Context, args: &RealizeArgs) -> Result<Ending, Fault
     } else {
         Format::Text
     };
+    context.say_left_out(&session, &options.patterns, options.until)?;
     let run = session.realise(&options, &*context.terminal.observer(format))?;
     if let Some(path) = &args.junit {
         fs::write(path, report::junit(&run)?).map_err(Fault::file("write", path))?;

@@ -13,6 +13,7 @@ use crate::graph::Kind;
 use crate::graph::Output;
 use crate::kconfig::Config;
 use crate::matching::BoardVerdict;
+use crate::matching::Needs;
 use crate::matching::match_boards;
 use crate::plan::Progress;
 use crate::plan::Selection;
@@ -96,11 +97,7 @@ impl Session {
         for id in configs {
             let build = progress.graph().node(id).name.to_string();
             let boards = match self.config(&progress, &build)? {
-                Ok(config) => {
-                    let boards = self.catalog.boards.values();
-                    let pairs = boards.map(|board| (board.name.as_str(), &board.requires));
-                    Ok(match_boards(&config, pairs))
-                }
+                Ok(config) => Ok(match_boards(&config, Needs::of(&self.catalog))),
                 Err(state) => Err(state),
             };
             found.push(BoardWhy { build, boards });

@@ -25,6 +25,7 @@ pub use matrix::Matrix;
 pub use matrix::MatrixBoot;
 pub use matrix::MatrixBuild;
 pub use outlook::Foreseen;
+pub use outlook::LeftOut;
 pub use outlook::Outlook;
 pub use outlook::Standing;
 pub use run::RunOptions;

@@ -1,6 +1,7 @@
 //! What a run would do and what it would cost, without doing it.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use store::Records;
 
@@ -55,7 +56,48 @@ pub enum Standing {
     Skipped(String),
 }
 
+/// Builds that no pattern named as manual ones must be.
+#[derive(Clone, Debug, Default)]
+pub struct LeftOut {
+    /// How many.
+    pub builds: usize,
+    /// The names a pattern must have to run them, each once.
+    pub names: BTreeSet<String>,
+}
+
 impl Session {
+    /// What a selection would want if nothing were manual.
+    pub fn left_out(
+        &self,
+        patterns: &[String],
+        until: Option<Kind>,
+    ) -> Result<LeftOut, DriveError> {
+        let selection = Selection::of(patterns, until)?;
+        let mut left = LeftOut::default();
+        let defconfigs = self.catalog.defconfigs.values();
+        let toolchains = self.catalog.toolchains.values();
+        // Every run asks, also one that has nothing to do.
+        if !defconfigs
+            .map(|d| d.manual)
+            .chain(toolchains.map(|t| t.manual))
+            .any(|manual| manual)
+        {
+            return Ok(left);
+        }
+        let mut builds = BTreeSet::new();
+        for node in self.graph().ids().map(|id| self.graph().node(id)) {
+            if selection.leaves_out(node, &self.catalog) {
+                let names: Vec<&str> = node.name.split('/').collect();
+                let manual = self.catalog.manual(&node.name).into_iter();
+                left.names
+                    .extend(manual.filter_map(|index| names.get(index).map(|n| (*n).to_owned())));
+                builds.insert(&*node.name);
+            }
+        }
+        left.builds = builds.len();
+        Ok(left)
+    }
+
     /// Foresees a run.
     pub fn outlook(
         &self,

@@ -196,7 +196,7 @@ fn names_for_rebuild(selection: &Selection, progress: &Progress<'_>, id: NodeId)
     let node = progress.graph().node(id);
     let named = match node.kind {
         Kind::Boot | Kind::Match => false,
-        _ => selection.wants(node),
+        _ => selection.wants(node, progress.world().catalog),
     };
     named
         && matches!(

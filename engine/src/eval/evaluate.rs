@@ -78,6 +78,13 @@ fn run(files: Files) -> Result<Evaluated, Vec<Diagnostic>> {
             engine
                 .eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &ast)
                 .map(|_: Dynamic| ())
+        })
+        .and_then(|()| {
+            let checked = vocabulary::check_versions(&shared.lock());
+            checked.map_err(|mistake| {
+                let site = mistake.site.clone();
+                mistake.thrown(site)
+            })
         });
     finish(&shared, result)
 }

@@ -1,14 +1,21 @@
 //! The values definitions pass around: handles of declared things, and how messages describe any value.
 
+use std::collections::BTreeMap;
+
 use rhai::Dynamic;
 use rhai::FnPtr;
 use rhai::ImmutableString;
 
 use crate::kconfig;
 use crate::kconfig::Predicate;
+use crate::kconfig::Version;
 use crate::model::ConfigRecipe;
 use crate::model::Fixup;
 use crate::model::ProjectFile;
+
+/// Values by kernel version, as `by_version(…)` gives them; the field they are for checks them.
+#[derive(Clone, Debug)]
+pub(super) struct Cases(pub BTreeMap<Version, Dynamic>);
 
 /// The kinds of things that can be declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,6 +110,7 @@ pub(super) fn describe_type(name: &str) -> &str {
     let known = [
         (std::any::type_name::<Predicate>(), "a predicate"),
         (std::any::type_name::<Fixup>(), "a fixup"),
+        (std::any::type_name::<Cases>(), "a value by kernel version"),
         (std::any::type_name::<ConfigRecipe>(), "a config recipe"),
         (std::any::type_name::<ProjectFile>(), "a file"),
         (std::any::type_name::<kconfig::Value>(), "a Kconfig value"),
@@ -124,6 +132,7 @@ pub(super) fn describe_type(name: &str) -> &str {
         ("range", "a range"),
         ("predicate", "a predicate"),
         ("fixup", "a fixup"),
+        ("value by version", "a value by kernel version"),
         ("recipe", "a config recipe"),
         ("project file", "a file"),
         ("kconfig value", "a Kconfig value"),

@@ -10,11 +10,15 @@ use rhai::Map;
 
 use crate::kconfig;
 use crate::kconfig::Predicate;
+use crate::kconfig::Version;
+use crate::kconfig::VersionError;
+use crate::model::ByVersion;
 use crate::model::ConfigRecipe;
 use crate::model::Fixup;
 use crate::model::ProjectFile;
 use crate::text::did_you_mean;
 
+use super::handle::Cases;
 use super::handle::Handle;
 use super::handle::Kind;
 use super::handle::describe;
@@ -48,6 +52,8 @@ pub(super) enum Shape {
     Predicate,
     /// What `must(…)`, `want(…)` and `if_present(…)` give.
     Fixup,
+    /// A list of fixups; lists within it are joined.
+    Fixups,
     /// What `target(…)`, `tiny()` and the like give.
     Recipe,
     /// A value of a Kconfig symbol.
@@ -58,6 +64,10 @@ pub(super) enum Shape {
     Symbols,
     /// A map from names to strings.
     Variables,
+    /// A kernel version.
+    Version,
+    /// A value, or what `by_version(…)` gives of such values.
+    ByVersion(&'static Shape),
     /// A list.
     List(&'static Shape),
     /// A string, which may be empty, or a list of strings that are not.
@@ -128,7 +138,11 @@ pub(super) enum Checked {
     Symbols(BTreeMap<String, kconfig::Value>),
     /// `Variables`
     Variables(BTreeMap<String, String>),
-    /// `List`
+    /// `Version`
+    Version(Version),
+    /// `ByVersion`
+    ByVersion(BTreeMap<Version, Checked>),
+    /// `List` and `Fixups`
     List(Vec<Checked>),
     /// `Record`
     Record(Fields),
@@ -165,6 +179,7 @@ from_checked! {
     Fixup => Fixup,
     ConfigRecipe => Recipe,
     kconfig::Value => Value,
+    Version => Version,
     BTreeMap<String, kconfig::Value> => Symbols,
     BTreeMap<String, String> => Variables,
     Fields => Record,
@@ -177,6 +192,16 @@ impl<T: FromChecked> FromChecked for Vec<T> {
             return None;
         };
         items.into_iter().map(T::from_checked).collect()
+    }
+}
+
+impl<T: FromChecked> FromChecked for ByVersion<T> {
+    fn from_checked(checked: Checked) -> Option<Self> {
+        let Checked::ByVersion(cases) = checked else {
+            return T::from_checked(checked).map(Self::from);
+        };
+        let case = |(version, value)| T::from_checked(value).map(|value| (version, value));
+        Self::new(cases.into_iter().map(case).collect::<Option<_>>()?)
     }
 }
 
@@ -283,6 +308,9 @@ impl fmt::Display for Shape {
             Self::File => "a file, as `file(…)` gives it",
             Self::Predicate => "a predicate, as `cfg(…)` gives it",
             Self::Fixup => "a fixup, as `must(…)`, `want(…)` and `if_present(…)` give it",
+            Self::Fixups => "a list of fixups; lists within it, as `satisfy(…)` gives them, are joined",
+            Self::Version => "a kernel version, such as `\"6.1\"`",
+            Self::ByVersion(inner) => return write!(f, "{inner}, or `by_version(…)` of such"),
             Self::Recipe => {
                 "a config recipe, as `target(…)`, `tiny()`, `randconfig(…)` and `config_file(…)` give it"
             }
@@ -334,6 +362,28 @@ impl Shape {
             Self::File => cast(value).map(Checked::File),
             Self::Predicate => cast(value).map(Checked::Predicate),
             Self::Fixup => cast(value).map(Checked::Fixup),
+            Self::Fixups => match cast::<Array>(value) {
+                Some(items) => Some(Checked::List(check_fixups(&items, path)?)),
+                None => None,
+            },
+            Self::Version => match cast::<ImmutableString>(value) {
+                Some(text) => Some(Checked::Version(check_version(&text, path)?)),
+                None => None,
+            },
+            Self::ByVersion(inner) => match cast::<Cases>(value) {
+                Some(Cases(cases)) => {
+                    let case = |(version, value): (Version, Dynamic)| {
+                        path.push(version.to_string());
+                        let checked = inner.check(&value, path)?;
+                        path.pop();
+                        Ok((version, checked))
+                    };
+                    Some(Checked::ByVersion(
+                        cases.into_iter().map(case).collect::<Result<_, _>>()?,
+                    ))
+                }
+                None => return inner.check(value, path),
+            },
             Self::Recipe => cast(value).map(Checked::Recipe),
             Self::Value => Some(Checked::Value(check_value(value, path)?)),
             Self::Texts => {
@@ -379,6 +429,7 @@ impl Shape {
             }
             Self::File if value.is_string() => mistake.help("write `file(\"path\")`"),
             Self::Predicate if value.is_string() => mistake.help("write `cfg(\"SYMBOL\")`"),
+            Self::Version if value.is_int() => mistake.help("write it as a string: `\"6.1\"`"),
             Self::Fixup if value.is_map() => {
                 mistake.help("say how hard it is meant: `must(#{ … })`")
             }
@@ -449,6 +500,25 @@ impl Shape {
         }
         Ok(Checked::Text(text.to_owned()))
     }
+}
+
+/// Fixups of a list and of the lists in it.
+fn check_fixups(items: &Array, path: &mut ValuePath) -> Result<Vec<Checked>, Mistake> {
+    let checked = each(items.iter().enumerate(), path, |item, path| {
+        match cast::<Array>(item) {
+            Some(inner) => each(inner.iter().enumerate(), path, |item, path| {
+                Shape::Fixup.check(item, path)
+            }),
+            None => Shape::Fixup.check(item, path).map(|fixup| vec![fixup]),
+        }
+    })?;
+    Ok(checked.into_iter().flatten().collect())
+}
+
+/// Reads a kernel version that stands at `path`.
+pub(super) fn check_version(text: &str, path: &[String]) -> Result<Version, Mistake> {
+    text.parse()
+        .map_err(|error: VersionError| Mistake::at(path, error.to_string()))
 }
 
 /// Checks each value of a list or map with its index or key on the path.

@@ -16,13 +16,10 @@ use super::params::params;
 use crate::lock::Lock;
 use crate::lock::LockError;
 use crate::lock::requests;
-use crate::model::Arch;
 use crate::model::Board;
 use crate::model::BuildAddress;
 use crate::model::Catalog;
-use crate::model::Defconfig;
 use crate::model::Suite;
-use crate::model::Toolchain;
 
 /// What a graph is made of.
 #[derive(Clone, Copy, Debug)]
@@ -52,18 +49,6 @@ pub enum GraphError {
 }
 
 impl<'a> World<'a> {
-    /// Arch, defconfig and toolchain of a build address.
-    pub fn build(&self, address: &str) -> Option<(&'a Arch, &'a Defconfig, &'a Toolchain)> {
-        let mut parts = address.split('/').skip(1);
-        let (arch, defconfig, toolchain) = (parts.next()?, parts.next()?, parts.next()?);
-        let key = (arch.to_owned(), defconfig.to_owned());
-        Some((
-            self.catalog.arches.get(arch)?,
-            self.catalog.defconfigs.get(&key)?,
-            self.catalog.toolchains.get(toolchain)?,
-        ))
-    }
-
     /// Board and suite of a boot address, or of its last two components.
     pub fn boot(&self, address: &str) -> Option<(&'a Board, &'a Suite)> {
         let (rest, suite) = address.rsplit_once('/')?;
@@ -72,34 +57,6 @@ impl<'a> World<'a> {
             self.catalog.boards.get(board)?,
             self.catalog.suites.get(suite)?,
         ))
-    }
-
-    /// Every build address the catalog declares, sorted.
-    pub fn builds(&self) -> Vec<BuildAddress> {
-        let mut builds = Vec::new();
-        for defconfig in self.catalog.defconfigs.values() {
-            let Some(arch) = self.catalog.arches.get(&defconfig.arch) else {
-                continue;
-            };
-            let toolchains = if defconfig.toolchains.is_empty() {
-                &arch.toolchains
-            } else {
-                &defconfig.toolchains
-            };
-            for source in self.catalog.sources.keys() {
-                if !arch.sources.is_empty() && !arch.sources.contains(source) {
-                    continue;
-                }
-                builds.extend(toolchains.iter().map(|toolchain| BuildAddress {
-                    source: source.clone(),
-                    arch: arch.name.clone(),
-                    defconfig: defconfig.name.clone(),
-                    toolchain: toolchain.clone(),
-                }));
-            }
-        }
-        builds.sort();
-        builds
     }
 }
 
@@ -126,7 +83,7 @@ impl Graph {
             shared: BTreeMap::new(),
             match_params,
         };
-        for build in world.builds() {
+        for build in world.catalog.builds() {
             builder.build(&build)?;
         }
         for board in world.catalog.boards.values() {
@@ -240,9 +197,14 @@ impl Builder<'_> {
         let toolchain = toolchain.ok_or_else(|| dangling(Kind::Kernel, &name))?;
         let source = (Slot::Source, self.source(&build.source)?, Output::Tar);
         let image = (Slot::Image, self.image(&toolchain.image)?, Output::Tar);
-        let config = self.node(Kind::Config, &name, &[source, image])?;
+        let mut inputs = vec![source, image];
+        if let Some((native, _)) = toolchain.accelerator(self.world.catalog) {
+            inputs.push((Slot::Native, self.image(&native.image)?, Output::Tar));
+        }
+        let config = self.node(Kind::Config, &name, &inputs)?;
         let config = (Slot::Config, config, Output::Config);
-        self.node(Kind::Kernel, &name, &[source, image, config])?;
+        inputs.push(config);
+        self.node(Kind::Kernel, &name, &inputs)?;
         self.node(Kind::Match, &name, &[config])?;
         Ok(())
     }

@@ -21,13 +21,13 @@ pub struct Matched {
 
 impl Graph {
     /// Adds the boots of one build: for each matched board with a QEMU machine, its suites that
-    /// `wants` accepts (full boot address, manual or not). Gives the new ids.
+    /// `wants` accepts by their full address. Gives the new ids.
     pub fn expand(
         &mut self,
         world: &World<'_>,
         match_id: NodeId,
         matched: &Matched,
-        wants: &dyn Fn(&str, bool) -> bool,
+        wants: &dyn Fn(&str) -> bool,
     ) -> Result<Vec<NodeId>, GraphError> {
         let build = self.node(match_id).name.clone();
         // The builder adds a build's config, kernel and match nodes one after the other.
@@ -39,13 +39,8 @@ impl Graph {
             };
             let Some(machine) = &board.qemu else { continue };
             for suite in &board.suites {
-                let manual = world
-                    .catalog
-                    .suites
-                    .get(suite)
-                    .is_some_and(|suite| suite.manual);
                 let address = format!("{build}/{name}/{suite}");
-                if !wants(&address, manual) {
+                if !wants(&address) {
                     continue;
                 }
                 let rootfs = self

@@ -110,6 +110,8 @@ pub enum Slot {
     Initrd,
     /// The image of the disk that is booted.
     Disk,
+    /// The tar of the image whose compiler and tools are put into another.
+    Native,
 }
 
 impl Slot {
@@ -125,6 +127,7 @@ impl Slot {
             Self::Dtbs => "dtbs",
             Self::Initrd => "initrd",
             Self::Disk => "disk",
+            Self::Native => "native",
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::model::ProjectFile;
 use crate::model::RootfsFormat;
 use crate::model::SourceOrigin;
 use crate::model::Suite;
+use crate::model::Toolchain;
 
 /// The canonical parameters of a node, or `None` where the catalog does not know the name.
 ///
@@ -40,10 +41,17 @@ pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
                 SourceOrigin::Debian { .. } => "debian",
                 SourceOrigin::Tarball { .. } => "tarball",
             };
-            Some(json!({
+            let mut params = json!({
                 "origin": origin,
                 "patches": source.patches.iter().map(text).collect::<Vec<_>>(),
-            }))
+            });
+            // A version that follows from the package's name says nothing the files do not say.
+            if let Some(version) = &source.version
+                && source.version != source.origin.version()
+            {
+                params["version"] = json!(version.to_string());
+            }
+            Some(params)
         }
         Kind::Base => {
             let BaseOrigin::Debian {
@@ -59,19 +67,20 @@ pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
         }
         Kind::Config => config(world, name),
         Kind::Kernel => {
-            let (arch, _, toolchain) = world.build(name)?;
-            Some(json!({
-                "arch": arch.kernel_arch,
-                "make": toolchain.make_variables(),
-                "image": arch.kernel_image,
-                "targets": arch.make_targets,
-            }))
+            let build = catalog.build(name)?;
+            let params = json!({
+                "arch": build.kernel_arch,
+                "make": build.toolchain.make_variables(),
+                "image": build.kernel_image,
+                "targets": build.make_targets,
+            });
+            Some(accelerated(params, world, build.toolchain))
         }
         Kind::Match => {
             let boards: BTreeMap<&str, String> = catalog
                 .boards
                 .values()
-                .map(|board| (&*board.name, board.requires.to_string()))
+                .map(|board| (&*board.name, catalog.requires(board).to_string()))
                 .collect();
             Some(json!({ "boards": boards }))
         }
@@ -81,6 +90,7 @@ pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
             let suite = catalog.suites.get(suite)?;
             let toolchain = catalog.toolchains.get(&rootfs.toolchain)?;
             let mut params = json!({
+                "abi": rootfs.abi.name(),
                 "cc": toolchain.c_compiler(),
                 "init": text(&rootfs.init),
                 "suite": text(&suite.program),
@@ -101,18 +111,27 @@ pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
 }
 
 fn config(world: &World<'_>, name: &str) -> Option<Value> {
-    let (arch, defconfig, toolchain) = world.build(name)?;
-    let fixups: BTreeMap<&str, Value> = defconfig
-        .effective_fixups()
+    let build = world.catalog.build(name)?;
+    let fixups: BTreeMap<&str, Value> = build
+        .fixups
         .into_iter()
         .map(|(symbol, (strength, value))| (symbol, json!([strength, value.to_string()])))
         .collect();
-    Some(json!({
-        "arch": arch.kernel_arch,
-        "make": toolchain.make_variables(),
-        "recipe": defconfig.recipe,
+    let params = json!({
+        "arch": build.kernel_arch,
+        "make": build.toolchain.make_variables(),
+        "recipe": build.recipe,
         "fixups": fixups,
-    }))
+    });
+    Some(accelerated(params, world, build.toolchain))
+}
+
+/// Adds what an accelerated toolchain says; any other adds nothing.
+fn accelerated(mut params: Value, world: &World<'_>, toolchain: &Toolchain) -> Value {
+    if let Some((_, prefix)) = toolchain.accelerator(world.catalog) {
+        params["accelerate"] = json!(prefix);
+    }
+    params
 }
 
 fn boot(board: &Board, suite: &Suite) -> Value {

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use thiserror::Error;
 
 use super::Value;
+use super::Version;
 use super::symbols::is_symbol;
 
 /// The content of a .config. Symbols are named without `CONFIG_`.
@@ -133,6 +134,11 @@ impl Config {
     /// The kernel's version from the header comment, such as `6.1.192`; `None` without one.
     pub fn kernel_version(&self) -> Option<&str> {
         self.header.as_deref().and_then(header_version)
+    }
+
+    /// The numbers of the kernel's version, so `6.12` for `6.12.0-rc1`; `None` without a header.
+    pub fn version(&self) -> Option<Version> {
+        self.kernel_version().and_then(Version::leading)
     }
 
     /// The first line of `$CC --version`, which kconfig writes since Linux 4.18.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Config;
 use super::Predicate;
 use super::Value;
+use super::Version;
 
 /// One cause why a predicate does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,15 @@ pub enum Reason {
         wanted: Wanted,
         /// What the .config says.
         found: Option<Value>,
+    },
+    /// The kernel is too old or too new.
+    Kernel {
+        /// The version it turns on.
+        version: Version,
+        /// Whether an older kernel is wanted, not this one or a later one.
+        older: bool,
+        /// The kernel's version as the .config says it.
+        found: Option<String>,
     },
     /// Each alternative fails, each for all of its causes. Without alternatives nothing can hold.
     NoneOf(Vec<Vec<Reason>>),
@@ -84,6 +94,12 @@ impl Predicate {
                     Wanted::Enabled
                 },
             ),
+            Self::Since(_) if self.holds(config) != negated => Vec::new(),
+            Self::Since(version) => vec![Reason::Kernel {
+                version: version.clone(),
+                older: negated,
+                found: config.kernel_version().map(str::to_owned),
+            }],
             Self::Not(inner) => inner.failures(config, !negated),
             Self::All(parts) if !negated => every(config, parts, negated),
             Self::Any(parts) if negated => every(config, parts, negated),
@@ -149,6 +165,21 @@ impl fmt::Display for Reason {
                     Wanted::Disabled => f.write_str(", wanted neither `y` nor `m`"),
                 }
             }
+            Self::Kernel {
+                version,
+                older,
+                found,
+            } => {
+                match found {
+                    Some(found) => write!(f, "the kernel is {found}")?,
+                    None => f.write_str("the .config does not say of which kernel it is")?,
+                }
+                if *older {
+                    write!(f, ", wanted before {version}")
+                } else {
+                    write!(f, ", wanted {version} or later")
+                }
+            }
             Self::NoneOf(alternatives) if alternatives.is_empty() => {
                 f.write_str("nothing can meet an empty choice")
             }
@@ -166,7 +197,7 @@ impl fmt::Display for Reason {
 
 /// Writes the causes of one alternative, bracketed where it would run into its neighbours.
 fn write_alternative(f: &mut fmt::Formatter<'_>, reasons: &[Reason]) -> fmt::Result {
-    if let [reason @ Reason::Symbol { .. }] = reasons {
+    if let [reason @ (Reason::Symbol { .. } | Reason::Kernel { .. })] = reasons {
         return write!(f, "{reason}");
     }
     f.write_str("(")?;

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Config;
 use super::Value;
+use super::Version;
 use super::value::write_quoted;
 
 /// A requirement on a .config. Symbols are written without `CONFIG_`; one that is absent counts as
@@ -23,6 +24,8 @@ pub enum Predicate {
     Enabled(String),
     /// `cfg("A").is(value)`: the symbol has exactly this value
     Is(String, Value),
+    /// `since("6.5")`: the .config is of this kernel version or a later one
+    Since(Version),
     /// `!p`
     Not(Box<Predicate>),
     /// `p & q`: all hold; empty holds always
@@ -44,6 +47,7 @@ impl Predicate {
             Self::Module(symbol) => config.get(symbol) == Some(&Value::Module),
             Self::Enabled(symbol) => config.is_enabled(symbol),
             Self::Is(symbol, value) => config.get(symbol).unwrap_or(&Value::No) == value,
+            Self::Since(version) => config.version().is_some_and(|found| found >= *version),
             Self::Not(inner) => !inner.holds(config),
             Self::All(parts) => parts.iter().all(|part| part.holds(config)),
             Self::Any(parts) => parts.iter().any(|part| part.holds(config)),
@@ -65,6 +69,7 @@ impl Predicate {
             | Self::Is(symbol, _) => {
                 symbols.insert(symbol);
             }
+            Self::Since(_) => {}
             Self::Not(inner) => inner.collect_symbols(symbols),
             Self::All(parts) | Self::Any(parts) => {
                 for part in parts {
@@ -78,7 +83,11 @@ impl Predicate {
     /// untrusted text must bound it; everything here recurses no deeper than this.
     pub fn size(&self) -> usize {
         match self {
-            Self::BuiltIn(_) | Self::Module(_) | Self::Enabled(_) | Self::Is(..) => 1,
+            Self::BuiltIn(_)
+            | Self::Module(_)
+            | Self::Enabled(_)
+            | Self::Is(..)
+            | Self::Since(_) => 1,
             Self::Not(inner) => 1 + inner.size(),
             Self::All(parts) | Self::Any(parts) => 1 + parts.iter().map(Self::size).sum::<usize>(),
         }
@@ -96,6 +105,7 @@ impl Predicate {
                 write_argument(f, value)?;
                 f.write_str(")")
             }
+            Self::Since(version) => write!(f, "since(\"{version}\")"),
             Self::Not(inner) => {
                 f.write_str("!")?;
                 inner.write(f, Strength::Not)

@@ -17,6 +17,11 @@ fn value() -> impl Strategy<Value = Value> {
     ]
 }
 
+fn version() -> impl Strategy<Value = Version> {
+    proptest::sample::select(&["0", "5.15", "6.1", "6.1.9", "6.10"][..])
+        .prop_map(|text| text.parse().unwrap())
+}
+
 fn leaf() -> impl Strategy<Value = Predicate> {
     let symbol = || proptest::sample::select(&SYMBOLS[..]).prop_map(str::to_owned);
     prop_oneof![
@@ -24,6 +29,7 @@ fn leaf() -> impl Strategy<Value = Predicate> {
         symbol().prop_map(Predicate::Module),
         symbol().prop_map(Predicate::Enabled),
         (symbol(), value()).prop_map(|(symbol, value)| Predicate::Is(symbol, value)),
+        version().prop_map(Predicate::Since),
     ]
 }
 
@@ -54,13 +60,13 @@ fn written() -> impl Strategy<Value = Predicate> {
 }
 
 fn config() -> impl Strategy<Value = Config> {
-    proptest::collection::btree_map(proptest::sample::select(&SYMBOLS[..]), value(), 0..5).prop_map(
-        |values| {
-            let lines =
-                super::super::fragment(values.iter().map(|(symbol, value)| (*symbol, value)));
-            Config::parse(&lines).unwrap()
-        },
-    )
+    let symbol = proptest::sample::select(&SYMBOLS[..]);
+    let values = proptest::collection::btree_map(symbol, value(), 0..5);
+    (values, proptest::option::of(version())).prop_map(|(values, version)| {
+        let header = version.map(|it| format!("# Linux/arm {it} Kernel Configuration\n"));
+        let lines = super::super::fragment(values.iter().map(|(symbol, value)| (*symbol, value)));
+        Config::parse(&format!("{}{lines}", header.unwrap_or_default())).unwrap()
+    })
 }
 
 /// A reader of what `Display` writes, with the precedence of the definition language.
@@ -111,6 +117,11 @@ impl Reader<'_> {
             let inner = self.any();
             assert!(self.eat(")"), "no closing bracket at {}", self.0);
             return inner;
+        }
+        if self.eat("since(") {
+            let version = self.string().parse().unwrap();
+            assert!(self.eat(")"));
+            return Predicate::Since(version);
         }
         assert!(self.eat("cfg("), "no predicate at {}", self.0);
         let symbol = self.string();
@@ -214,7 +225,37 @@ fn symbols_and_size_count_each_once_and_all() {
     assert_eq!(predicate.size(), 6);
 }
 
+/// The predicate's value if it follows from the version alone.
+fn decided(predicate: &Predicate, version: &Version) -> Option<bool> {
+    match predicate {
+        Predicate::Since(since) => Some(version >= since),
+        Predicate::Not(inner) => decided(inner, version).map(|holds| !holds),
+        Predicate::All(parts) | Predicate::Any(parts) => {
+            let ending = matches!(predicate, Predicate::Any(_));
+            let parts: Vec<_> = parts.iter().map(|part| decided(part, version)).collect();
+            if parts.contains(&Some(ending)) {
+                return Some(ending);
+            }
+            parts.iter().all(Option::is_some).then_some(!ending)
+        }
+        _ => None,
+    }
+}
+
 proptest! {
+    #[test]
+    fn what_satisfies_a_predicate_meets_it(p in predicate(), version in version()) {
+        let Ok(parts) = super::super::satisfy(&p) else { return Ok(()) };
+        let parts = parts.iter().filter(|part| part.versions.contains(Some(&version)));
+        let symbols = parts.flat_map(|part| part.symbols.iter().map(|(s, v)| (s.as_str(), v)));
+        let header = format!("# Linux/arm {version} Kernel Configuration\n");
+        let lines = super::super::fragment(symbols);
+        let config = Config::parse(&format!("{header}{lines}")).unwrap();
+        // What a version rules out no symbol can mend.
+        let held = p.holds(&config);
+        prop_assert!(held || decided(&p, &version) == Some(false), "{config:?}");
+    }
+
     #[test]
     fn the_algebra_holds(
         p in predicate(), q in predicate(), r in predicate(), config in config(),

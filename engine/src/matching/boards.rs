@@ -6,6 +6,8 @@ use serde::Serialize;
 use crate::kconfig::Config;
 use crate::kconfig::Predicate;
 use crate::kconfig::Reason;
+use crate::model::Abi;
+use crate::model::Catalog;
 
 /// Part of the key of match nodes: changes when the same .config and boards may match otherwise.
 pub const MATCHER_REVISION: u32 = 1;
@@ -17,21 +19,51 @@ pub struct BoardVerdict {
     pub board: String,
     /// Whether the .config meets what the board requires.
     pub matched: bool,
-    /// If not, every cause: at least one.
+    /// Every cause in what the board requires.
     pub reasons: Vec<Reason>,
+    /// Every cause in what the programs of its root filesystem do; of these and `reasons` there is at
+    /// least one where the board does not match.
+    pub rootfs: Vec<Reason>,
+}
+
+/// What a board asks of a .config.
+#[derive(Clone, Copy, Debug)]
+pub struct Needs<'a> {
+    /// The board's name.
+    pub board: &'a str,
+    /// What it requires.
+    pub requires: &'a Predicate,
+    /// The ABI of its root filesystem.
+    pub abi: Option<Abi>,
+}
+
+impl<'a> Needs<'a> {
+    /// What every board of a catalog asks.
+    pub fn of(catalog: &'a Catalog) -> impl Iterator<Item = Self> {
+        catalog.boards.values().map(|board| Self {
+            board: &board.name,
+            requires: &board.requires,
+            abi: catalog.abi(board),
+        })
+    }
 }
 
 /// Gives a verdict for each board, in the order given.
 pub fn match_boards<'a>(
     config: &Config,
-    boards: impl Iterator<Item = (&'a str, &'a Predicate)>,
+    boards: impl Iterator<Item = Needs<'a>>,
 ) -> Vec<BoardVerdict> {
-    let verdict = |(board, requires): (&str, &Predicate)| {
-        let reasons = requires.explain(config).err().unwrap_or_default();
+    let causes = |predicate: &Predicate| predicate.explain(config).err().unwrap_or_default();
+    let verdict = |needs: Needs<'_>| {
+        let reasons = causes(needs.requires);
+        let rootfs = needs
+            .abi
+            .map_or_else(Vec::new, |abi| causes(&abi.requires()));
         BoardVerdict {
-            board: board.to_owned(),
-            matched: reasons.is_empty(),
+            board: needs.board.to_owned(),
+            matched: reasons.is_empty() && rootfs.is_empty(),
             reasons,
+            rootfs,
         }
     };
     boards.map(verdict).collect()
@@ -40,9 +72,12 @@ pub fn match_boards<'a>(
 /// Gives only the boards that match, in the order given, without looking for reasons.
 pub fn matches_only<'a>(
     config: &Config,
-    boards: impl Iterator<Item = (&'a str, &'a Predicate)>,
+    boards: impl Iterator<Item = Needs<'a>>,
 ) -> impl Iterator<Item = &'a str> {
     boards
-        .filter(|(_, requires)| requires.holds(config))
-        .map(|(board, _)| board)
+        .filter(|needs| {
+            let runs = |abi: Abi| abi.requires().holds(config);
+            needs.requires.holds(config) && needs.abi.is_none_or(runs)
+        })
+        .map(|needs| needs.board)
 }

@@ -4,6 +4,7 @@ mod boards;
 
 pub use boards::BoardVerdict;
 pub use boards::MATCHER_REVISION;
+pub use boards::Needs;
 pub use boards::match_boards;
 pub use boards::matches_only;
 

@@ -60,7 +60,13 @@ fn boards() -> Vec<(&'static str, Predicate)> {
 #[test]
 fn the_truth_table_of_boards_and_configs() {
     let boards = boards();
-    let pairs = || boards.iter().map(|(board, requires)| (*board, requires));
+    let pairs = || {
+        boards.iter().map(|(board, requires)| Needs {
+            board,
+            requires,
+            abi: None,
+        })
+    };
     let mut table = String::new();
     for (name, text) in CONFIGS {
         let config = Config::parse(text).unwrap();

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::ByVersion;
 use crate::kconfig::Value;
+use crate::kconfig::Versions;
 
 /// A kernel architecture with what is built for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,9 +17,9 @@ pub struct Arch {
     /// The kernel's `ARCH=`.
     pub kernel_arch: String,
     /// Boot image below the build directory, such as `arch/x86/boot/bzImage`.
-    pub kernel_image: String,
+    pub kernel_image: ByVersion<String>,
     /// Make targets that give it (and `modules` where the config has modules).
-    pub make_targets: Vec<String>,
+    pub make_targets: ByVersion<Vec<String>>,
     /// Names of the declared toolchains to build with.
     pub toolchains: Vec<String>,
     /// Names of the declared sources to build; empty means all.
@@ -32,11 +34,13 @@ pub struct Defconfig {
     /// Third component of a build address.
     pub name: String,
     /// How the .config is begun.
-    pub recipe: ConfigRecipe,
+    pub recipe: ByVersion<ConfigRecipe>,
     /// Changes on top, in order; a later one wins.
     pub fixups: Vec<Fixup>,
     /// Toolchain names to build with; empty means the arch's.
     pub toolchains: Vec<String>,
+    /// Builds of it run only when an address names it.
+    pub manual: bool,
 }
 
 /// How a .config is begun, before fixups.
@@ -63,23 +67,13 @@ pub enum ConfigRecipe {
     },
 }
 
-impl Defconfig {
-    /// The last word of the fixups on every symbol.
-    pub fn effective_fixups(&self) -> BTreeMap<&str, (Strength, &Value)> {
-        let all = self.fixups.iter().flat_map(|fixup| {
-            let strength = fixup.strength;
-            let symbols = fixup.symbols.iter();
-            symbols.map(move |(symbol, value)| (symbol.as_str(), (strength, value)))
-        });
-        all.collect()
-    }
-}
-
 /// A group of symbol assignments with one strength.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fixup {
     /// How hard it is meant.
     pub strength: Strength,
+    /// The kernel versions it is meant for.
+    pub versions: Versions,
     /// Symbol without `CONFIG_` to the value asked for.
     pub symbols: BTreeMap<String, Value>,
 }

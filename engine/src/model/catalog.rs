@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::Abi;
 use super::Arch;
 use super::Base;
 use super::Board;
@@ -15,6 +16,7 @@ use super::Rootfs;
 use super::Source;
 use super::Suite;
 use super::Toolchain;
+use crate::kconfig::Predicate;
 
 /// All declarations. Maps are keyed by the declared name; defconfigs by (arch, name).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,4 +41,20 @@ pub struct Catalog {
     pub rootfses: BTreeMap<String, Rootfs>,
     /// Test suites.
     pub suites: BTreeMap<String, Suite>,
+}
+
+impl Catalog {
+    /// The ABI of a board's root filesystem.
+    pub fn abi(&self, board: &Board) -> Option<Abi> {
+        self.rootfses.get(&board.rootfs).map(|rootfs| rootfs.abi)
+    }
+
+    /// What a .config must meet to boot on a board: what the board requires, and what the programs of
+    /// its root filesystem do.
+    pub fn requires(&self, board: &Board) -> Predicate {
+        match self.abi(board) {
+            Some(abi) => board.requires.clone() & abi.requires(),
+            None => board.requires.clone(),
+        }
+    }
 }

@@ -1,14 +1,20 @@
 //! The nouns of a definition as plain, concrete data: what evaluation gives and the graph is made of.
 
+mod abi;
 mod address;
 mod arch;
 mod board;
+mod build;
 mod catalog;
 mod pattern;
 mod rootfs;
 mod source;
 mod toolchain;
+mod versions;
 
+pub use abi::Abi;
+pub use abi::Elf;
+pub use abi::abi_of;
 pub use address::BootAddress;
 pub use address::BuildAddress;
 pub use arch::Arch;
@@ -23,6 +29,7 @@ pub use board::LabKind;
 pub use board::LavaDevice;
 pub use board::QemuDisk;
 pub use board::QemuMachine;
+pub use build::Build;
 pub use catalog::Catalog;
 pub use pattern::Pattern;
 pub use pattern::PatternError;
@@ -37,3 +44,4 @@ pub use source::Source;
 pub use source::SourceOrigin;
 pub use toolchain::Toolchain;
 pub use toolchain::ToolchainKind;
+pub use versions::ByVersion;

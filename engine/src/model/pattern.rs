@@ -53,9 +53,15 @@ impl Pattern {
         self.covers(address) || self.leads_below(address)
     }
 
-    /// The last component.
-    pub fn last(&self) -> &str {
-        self.parts.last().map_or("", String::as_str)
+    /// Whether these components of an address, by index, stand in the pattern without wildcards. The
+    /// pattern must cover the address or lead below it.
+    pub fn names(&self, address: &str, indices: &[usize]) -> bool {
+        let components: Vec<(&str, bool)> = address
+            .split('/')
+            .enumerate()
+            .map(|(index, component)| (component, indices.contains(&index)))
+            .collect();
+        names_parts(&self.parts, &components)
     }
 }
 
@@ -76,6 +82,26 @@ fn covers_parts(parts: &[String], components: &[&str]) -> bool {
         return false;
     };
     component_matches(first.as_bytes(), component.as_bytes()) && covers_parts(rest, below)
+}
+
+/// Whether the parts match along the components, those to be named by the very word.
+fn names_parts(parts: &[String], components: &[(&str, bool)]) -> bool {
+    let named = |components: &[(&str, bool)]| components.iter().all(|(_, named)| !named);
+    let Some(((component, must), below)) = components.split_first() else {
+        return true;
+    };
+    let Some((first, rest)) = parts.split_first() else {
+        return named(components);
+    };
+    if first == "**" {
+        let skips = 0..=components.len();
+        return skips
+            .take_while(|skip| named(&components[..*skip]))
+            .any(|skip| names_parts(rest, &components[skip..]));
+    }
+    let matches = component_matches(first.as_bytes(), component.as_bytes());
+    let word = !must || first == component;
+    matches && word && names_parts(rest, below)
 }
 
 fn matches_whole(parts: &[String], components: &[&str]) -> bool {
@@ -160,6 +186,22 @@ mod tests {
                 .unwrap()
                 .leads_below("linux-6.1/x86_64/tiny/gcc")
         );
+    }
+
+    #[test]
+    fn a_name_counts_only_where_it_stands_literally() {
+        let names = |pattern: &str, indices: &[usize]| {
+            let address = "linux-6.1/x86/boot/gcc/pc/boot";
+            Pattern::parse(pattern).unwrap().names(address, indices)
+        };
+        assert!(names("linux-6.1/*/boot", &[2]));
+        assert!(names("linux-6.1/*/boot/*/pc/*", &[2]));
+        assert!(names("**/boot/gcc", &[2, 3]) && names("**/boot", &[2]) && names("**/boot", &[5]));
+        assert!(names("*/x86", &[]) && names("**", &[]));
+        assert!(!names("**/boot", &[2, 5]) && names("**/boot/**/boot", &[2, 5]));
+        assert!(!names("linux-6.1/x86", &[2]));
+        assert!(!names("linux-6.1/*/b*", &[2]) && !names("linux-6.1/*/*/gcc", &[2]));
+        assert!(!names("linux-6.1/*/boot", &[3]) && !names("**/gcc/pc", &[2]));
     }
 
     #[test]

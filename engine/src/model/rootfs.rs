@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::Abi;
 use super::ProjectFile;
 
 /// A static C `init` that runs one suite, compiled by the toolchain for the board's arch and packed.
@@ -12,6 +13,8 @@ pub struct Rootfs {
     pub name: String,
     /// Name of the declared toolchain that compiles it.
     pub toolchain: String,
+    /// What its programs are compiled for.
+    pub abi: Abi,
     /// C source of `/init`.
     pub init: ProjectFile,
     /// C source that takes the place of the toolchain's C library, whose headers are still used.

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::kconfig::Version;
+
 /// A text file of the definitions project (or of `std/`), taken in whole at evaluation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProjectFile {
@@ -19,6 +21,8 @@ pub struct Source {
     pub name: String,
     /// Where the unpatched tree comes from.
     pub origin: SourceOrigin,
+    /// The kernel's version, or the beginning of it, where it is known before the source is fetched.
+    pub version: Option<Version>,
     /// Patches in the order they are applied with `patch -p1`.
     pub patches: Vec<ProjectFile>,
 }
@@ -40,6 +44,16 @@ pub enum SourceOrigin {
         /// SHA-256 of the file, 64 lower-case hex digits.
         sha256: String,
     },
+}
+
+impl SourceOrigin {
+    /// The version in the name of a Debian package, such as `6.1` in `linux-source-6.1`.
+    pub fn version(&self) -> Option<Version> {
+        match self {
+            Self::Debian { package, .. } => package.strip_prefix("linux-source-")?.parse().ok(),
+            Self::Tarball { .. } => None,
+        }
+    }
 }
 
 /// A base root filesystem.

@@ -138,7 +138,7 @@ impl<'a> Progress<'a> {
     ) -> Result<Self, PlanError> {
         let mut wanted = vec![false; graph.len()];
         for id in graph.ids().rev() {
-            if wanted[id.index()] || selection.wants(graph.node(id)) {
+            if wanted[id.index()] || selection.wants(graph.node(id), world.catalog) {
                 wanted[id.index()] = true;
                 for (_, input) in graph.inputs(id) {
                     wanted[input.index()] = true;
@@ -429,7 +429,8 @@ impl<'a> Progress<'a> {
         }
         let matched = self.answer(id, facts)?;
         let selection = &self.selection;
-        let wants = |address: &str, manual| selection.wants_boot(address, manual);
+        let catalog = self.world.catalog;
+        let wants = |address: &str| selection.wants_boot(address, &catalog.manual(address));
         let added = self.graph.expand(&self.world, id, &matched, &wants)?;
         self.states.resize(self.graph.len(), State::Waiting);
         for boot in added {

@@ -2,6 +2,7 @@
 
 use crate::graph::Kind;
 use crate::graph::Node;
+use crate::model::Catalog;
 use crate::model::Pattern;
 
 /// The wanted part of a graph, before inputs are added.
@@ -48,36 +49,53 @@ impl Selection {
         self.patterns.is_empty()
     }
 
-    /// Whether a node that exists before expansion is wanted for itself.
-    pub fn wants(&self, node: &Node) -> bool {
+    /// Whether a node that exists before expansion is wanted for itself. A manual build is wanted only
+    /// by a pattern that has its manual names literally.
+    pub fn wants(&self, node: &Node, catalog: &Catalog) -> bool {
+        let manual = match node.kind {
+            Kind::Config | Kind::Kernel | Kind::Match => catalog.manual(&node.name),
+            _ => Vec::new(),
+        };
+        self.covers(node, &manual)
+    }
+
+    /// Whether a node would be wanted if it were not manual.
+    pub fn leaves_out(&self, node: &Node, catalog: &Catalog) -> bool {
+        self.covers(node, &[]) && !self.wants(node, catalog)
+    }
+
+    fn covers(&self, node: &Node, manual: &[usize]) -> bool {
         let leaf = match self.until {
             // Boots do not exist yet: the match node adds those that are wanted.
             None | Some(Kind::Boot) => matches!(node.kind, Kind::Kernel | Kind::Match),
             Some(until) => node.kind == until,
         };
         if self.patterns.is_empty() {
-            return leaf;
+            return leaf && manual.is_empty();
         }
-        self.patterns.iter().any(|(kind, pattern)| match kind {
-            Some(Kind::Boot) => node.kind == Kind::Match && pattern.leads_below(&node.name),
-            Some(kind) => *kind == node.kind && pattern.covers(&node.name),
-            None => leaf && pattern.covers_or_leads_to(&node.name),
+        self.patterns.iter().any(|(kind, pattern)| {
+            let covers = match kind {
+                Some(Kind::Boot) => node.kind == Kind::Match && pattern.leads_below(&node.name),
+                Some(kind) => *kind == node.kind && pattern.covers(&node.name),
+                None => leaf && pattern.covers_or_leads_to(&node.name),
+            };
+            covers && pattern.names(&node.name, manual)
         })
     }
 
-    /// Whether a boot is wanted. A manual suite is wanted only by a pattern that ends in its name.
-    pub fn wants_boot(&self, address: &str, manual: bool) -> bool {
+    /// Whether a boot is wanted. What is manual in its address, by index of the component, must stand
+    /// literally in a pattern.
+    pub fn wants_boot(&self, address: &str, manual: &[usize]) -> bool {
         if self.until.is_some_and(|until| until < Kind::Boot) {
             return false;
         }
-        let suite = address.rsplit('/').next().unwrap_or(address);
         if self.patterns.is_empty() {
-            return !manual;
+            return manual.is_empty();
         }
         self.patterns.iter().any(|(kind, pattern)| {
             kind.is_none_or(|kind| kind == Kind::Boot)
                 && pattern.covers(address)
-                && (!manual || pattern.last() == suite)
+                && pattern.names(address, manual)
         })
     }
 

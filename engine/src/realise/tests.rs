@@ -109,6 +109,7 @@ fn catalog() -> Catalog {
     let source = Source {
         name: name("linux"),
         origin,
+        version: None,
         patches: vec![],
     };
     catalog.sources.insert(name("linux"), source);
@@ -135,13 +136,14 @@ fn catalog() -> Catalog {
         kind: ToolchainKind::Gcc,
         image: name("image"),
         make: BTreeMap::new(),
+        manual: false,
     };
     catalog.toolchains.insert(name("gcc"), toolchain);
     let arch = Arch {
         name: name("x86"),
         kernel_arch: name("x86"),
-        kernel_image: name("bzImage"),
-        make_targets: vec![name("bzImage")],
+        kernel_image: name("bzImage").into(),
+        make_targets: vec![name("bzImage")].into(),
         toolchains: vec![name("gcc")],
         sources: vec![],
     };
@@ -152,9 +154,11 @@ fn catalog() -> Catalog {
             name: name(defconfig),
             recipe: ConfigRecipe::Defconfig {
                 target: name(defconfig),
-            },
+            }
+            .into(),
             fixups: vec![],
             toolchains: vec![],
+            manual: false,
         };
         catalog
             .defconfigs
@@ -184,6 +188,7 @@ fn catalog() -> Catalog {
     let rootfs = Rootfs {
         name: name("rootfs"),
         toolchain: name("gcc"),
+        abi: Abi::X86_64,
         init: text("init"),
         libc: None,
         format: RootfsFormat::Initramfs,
@@ -250,7 +255,7 @@ fn run(dir: &Path, catalog: &Catalog, rules: &[(&str, Rule)], change: &dyn Fn(&m
     if call.rebuild {
         let named: Vec<_> = progress
             .wanted()
-            .filter(|id| selection.wants(progress.graph().node(*id)))
+            .filter(|id| selection.wants(progress.graph().node(*id), catalog))
             .collect();
         progress.force(named);
     }
@@ -370,7 +375,7 @@ fn a_second_run_does_nothing_and_an_edit_runs_only_what_follows() {
         again.lines
     );
     let key = ("x86".to_owned(), "one".to_owned());
-    catalog.defconfigs.get_mut(&key).unwrap().recipe = ConfigRecipe::Tiny;
+    catalog.defconfigs.get_mut(&key).unwrap().recipe = ConfigRecipe::Tiny.into();
     // The same bytes come out: early cutoff after the config.
     assert_eq!(
         run(dir.path(), &catalog, &[], &|_| ()).ran,
@@ -379,7 +384,8 @@ fn a_second_run_does_nothing_and_an_edit_runs_only_what_follows() {
     catalog.defconfigs.get_mut(&key).unwrap().recipe = ConfigRecipe::Randconfig {
         seed: 1,
         probability: String::new(),
-    };
+    }
+    .into();
     let rules = [
         ("config:linux/x86/one/gcc", Rule::Gives("other")),
         ("kernel:linux/x86/one/gcc", Rule::Gives("other image")),

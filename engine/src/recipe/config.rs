@@ -68,8 +68,8 @@ mk olddefconfig
 impl Recipes {
     /// Outputs `config` and `fixups.json`; facts: the fixups that did not stick.
     pub(super) fn config(&self, job: &Job<'_>) -> Result<Finished, Broken> {
-        let (arch, defconfig, toolchain) = self
-            .world()
+        let declared = self
+            .catalog
             .build(job.name)
             .ok_or_else(|| Broken::Unresolved(job.name.to_owned()))?;
         let tools = &self.tools;
@@ -77,17 +77,16 @@ impl Recipes {
         let source = tools.tree(job, Slot::Source, true)?;
         let work = tools.build_dir("config")?;
         let build = work.path();
-        let wanted = defconfig.effective_fixups();
+        let wanted = declared.fixups;
         let fixups = fragment(wanted.iter().map(|(symbol, (_, value))| (*symbol, *value)));
         tools.write(&build.join("fixups.config"), fixups)?;
+        let compiler = self.compiler(declared.toolchain, &job.inputs, job.note)?;
         let mut env = BTreeMap::from([
-            ("ARCH".to_owned(), arch.kernel_arch.clone()),
-            (
-                "MAKE_VARIABLES".to_owned(),
-                make_words(&toolchain.make_variables()),
-            ),
+            ("ARCH".to_owned(), declared.kernel_arch.to_owned()),
+            ("PATH".to_owned(), compiler.path.clone()),
+            ("MAKE_VARIABLES".to_owned(), compiler.variables.clone()),
         ]);
-        let script = match &defconfig.recipe {
+        let script = match declared.recipe {
             ConfigRecipe::Defconfig { target } => {
                 env.insert("TARGET".to_owned(), target.clone());
                 DEFCONFIG
@@ -106,7 +105,8 @@ impl Recipes {
             }
         };
         let script = format!("{MAKE}{script}");
-        let binds = vec![bind(source.path(), SRC, true)];
+        let mut binds = vec![bind(source.path(), SRC, true)];
+        binds.extend(compiler.binds.iter().cloned());
         let step = Step {
             script: &script,
             env,

@@ -10,7 +10,6 @@ use super::Finished;
 use super::Job;
 use super::Recipes;
 use super::config::MAKE;
-use super::config::make_words;
 use super::step::End;
 use super::step::SRC;
 use super::step::Step;
@@ -35,10 +34,9 @@ reproducible() { tar --create --file="$1" --directory="$2" --sort=name --format=
 reproducible modules.tar modules
 if grep -q '^CONFIG_OF=y' .config && [ -d /src/arch/$srcarch/boot/dts ]; then
     mk -j"$JOBS" dtbs
-    # A config may choose no platform that has one.
-    mkdir dtbs
     mk INSTALL_DTBS_PATH=/build/dtbs dtbs_install
-    reproducible dtbs.tar dtbs
+    # A config may want none of the trees.
+    [ ! -d dtbs ] || reproducible dtbs.tar dtbs
 fi
 "#;
 
@@ -46,8 +44,8 @@ impl Recipes {
     /// Outputs `image`, `vmlinux`, `System.map`, `modules.tar`, `metadata.json` and, where the arch
     /// has device trees, `dtbs.tar`.
     pub(super) fn kernel(&self, job: &Job<'_>) -> Result<Finished, Broken> {
-        let (arch, _, toolchain) = self
-            .world()
+        let declared = self
+            .catalog
             .build(job.name)
             .ok_or_else(|| Broken::Unresolved(job.name.to_owned()))?;
         let tools = &self.tools;
@@ -57,16 +55,19 @@ impl Recipes {
         let build = work.path();
         let config = tools.store.read(&input(job, Slot::Config)?)?;
         tools.write(&build.join(".config"), &config)?;
-        let variables = make_words(&toolchain.make_variables());
-        let targets = arch.make_targets.join(" ");
+        let compiler = self.compiler(declared.toolchain, &job.inputs, job.note)?;
+        let variables = &compiler.variables;
+        let targets = declared.make_targets.join(" ");
         let env = BTreeMap::from([
-            ("ARCH".to_owned(), arch.kernel_arch.clone()),
+            ("ARCH".to_owned(), declared.kernel_arch.to_owned()),
             ("MAKE_VARIABLES".to_owned(), variables.clone()),
+            ("PATH".to_owned(), compiler.path.clone()),
             ("JOBS".to_owned(), self.make_jobs.to_string()),
             ("TARGETS".to_owned(), targets.clone()),
         ]);
         let script = format!("{MAKE}{SCRIPT}");
-        let binds = vec![bind(source.path(), SRC, true)];
+        let mut binds = vec![bind(source.path(), SRC, true)];
+        binds.extend(compiler.binds.iter().cloned());
         let step = Step {
             script: &script,
             env,
@@ -85,8 +86,8 @@ impl Recipes {
                 String::new(),
             ));
         }
-        if !build.join(&arch.kernel_image).is_file() {
-            let message = format!("the build left no `{}`", arch.kernel_image);
+        if !build.join(declared.kernel_image).is_file() {
+            let message = format!("the build left no `{}`", declared.kernel_image);
             return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
         }
         let release = fs::read_to_string(build.join("include/config/kernel.release"));
@@ -95,12 +96,12 @@ impl Recipes {
             .ok()
             .and_then(|config| config.cc_version_text().map(str::to_owned));
         // `vmlinux` may be the boot image itself, so it is copied, not moved.
-        let boot_image = tools.store.put_file(&build.join(&arch.kernel_image))?;
+        let boot_image = tools.store.put_file(&build.join(declared.kernel_image))?;
         let files = ["vmlinux", "System.map", "modules.tar", "dtbs.tar"].map(|name| (name, name));
         let mut outputs = tools.take(build, &files)?;
         outputs.insert("image".to_owned(), boot_image);
-        let arch_word = format!("ARCH={}", arch.kernel_arch);
-        let words = ["make", &arch_word, &variables, &targets];
+        let arch_word = format!("ARCH={}", declared.kernel_arch);
+        let words = ["make", &arch_word, variables, &targets];
         let make = words
             .into_iter()
             .filter(|word| !word.is_empty())
@@ -111,7 +112,7 @@ impl Recipes {
             "kernel_release": release,
             "compiler": compiler,
             "make": make,
-            "kernel_image": arch.kernel_image,
+            "kernel_image": declared.kernel_image,
             "image_bytes": tools.store.size(&boot_image)?,
         });
         let metadata = serde_json::to_vec_pretty(&metadata).unwrap_or_default();

@@ -10,6 +10,7 @@ use super::step::input;
 use crate::graph::Matched;
 use crate::graph::Slot;
 use crate::kconfig::Config;
+use crate::matching::Needs;
 use crate::matching::matches_only;
 
 impl Recipes {
@@ -23,9 +24,7 @@ impl Recipes {
                 return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
             }
         };
-        let boards = self.catalog.boards.values();
-        let requirements = boards.map(|board| (board.name.as_str(), &board.requires));
-        let boards: Vec<String> = matches_only(&config, requirements)
+        let boards: Vec<String> = matches_only(&config, Needs::of(&self.catalog))
             .map(str::to_owned)
             .collect();
         for board in &boards {

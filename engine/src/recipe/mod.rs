@@ -10,6 +10,7 @@ mod fetch;
 mod image;
 mod kernel;
 mod matches;
+mod native;
 mod recipes;
 mod rootfs;
 mod shell;

@@ -3,7 +3,9 @@
 use rhai::Dynamic;
 
 use crate::kconfig;
+use crate::kconfig::Versions;
 use crate::model::Arch;
+use crate::model::ByVersion;
 use crate::model::ConfigRecipe;
 use crate::model::Defconfig;
 use crate::model::Fixup;
@@ -167,6 +169,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
         run: |_, arguments| Ok(fixup(Strength::IfPresent, arguments)),
     },
     Function {
+        name: "satisfy",
+        method: false,
+        params: &[Param {
+            name: "board",
+            shape: Shape::Handle(Kind::Board),
+        }],
+        gives: "a list of fixups",
+        doc: "Sets what a board requires, the ABI of its root filesystem included, as `must` does: of alternatives the first \
+              that can be met, and what depends on `since(…)` for those kernels only. Put it among the `fixups`.",
+        run: satisfy,
+    },
+    Function {
         name: "hex",
         method: false,
         params: &[Param {
@@ -203,13 +217,13 @@ const ARCH: Record = Record {
         },
         Field {
             name: "kernel_image",
-            shape: Shape::Word,
+            shape: Shape::ByVersion(&Shape::Word),
             need: Need::Required,
             doc: "boot image below the build directory, such as `\"arch/x86/boot/bzImage\"`",
         },
         Field {
             name: "make_targets",
-            shape: Shape::List(&Shape::Word),
+            shape: Shape::ByVersion(&Shape::List(&Shape::Word)),
             need: Need::Otherwise("the last component of `kernel_image`"),
             doc: "make targets that give the image",
         },
@@ -239,13 +253,13 @@ const DEFCONFIG: Record = Record {
     fields: &[
         Field {
             name: "recipe",
-            shape: Shape::Recipe,
+            shape: Shape::ByVersion(&Shape::Recipe),
             need: Need::Otherwise("`target(name)`"),
             doc: "how the .config is begun",
         },
         Field {
             name: "fixups",
-            shape: Shape::List(&Shape::Fixup),
+            shape: Shape::Fixups,
             need: Need::Otherwise("none"),
             doc: "changes on top, in order; a later one wins",
         },
@@ -254,6 +268,12 @@ const DEFCONFIG: Record = Record {
             shape: Shape::List(&Shape::Handle(Kind::Toolchain)),
             need: Need::Otherwise("the arch's"),
             doc: "the toolchains to build with",
+        },
+        Field {
+            name: "manual",
+            shape: Shape::Bool,
+            need: Need::Otherwise("`false`"),
+            doc: "whether it is built only when an address names it",
         },
     ],
     one_of: &[],
@@ -285,24 +305,22 @@ const RANDCONFIG: Record = Record {
 fn arch(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
     let name: String = arguments.next();
     let mut fields: Fields = arguments.next();
-    let kernel_image: String = fields.take_or_empty("kernel_image");
-    let image_name = kernel_image
-        .rsplit('/')
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    if image_name.is_empty()
-        || kernel_image
-            .split('/')
-            .any(|part| matches!(part, "" | "." | ".."))
-    {
-        let path = ["1".to_owned(), "kernel_image".to_owned()];
+    let path = ["1".to_owned(), "kernel_image".to_owned()];
+    let kernel_image: ByVersion<String> = fields
+        .take("kernel_image")
+        .ok_or_else(|| Mistake::at(&path, "a kernel image is missing"))?;
+    let outside = |image: &&String| image.split('/').any(|part| matches!(part, "" | "." | ".."));
+    if let Some(image) = kernel_image.values().find(outside) {
         return Err(Mistake::at(
             &path,
-            format!("`{kernel_image}` is not a file below the build directory"),
+            format!("`{image}` is not a file below the build directory"),
         )
         .help("such as `\"arch/x86/boot/bzImage\"`"));
     }
+    let image_name = |image: &String| {
+        let name = image.rsplit('/').next().unwrap_or_default();
+        vec![name.to_owned()]
+    };
     let toolchains: Vec<String> = fields.take_or_empty("toolchains");
     if toolchains.is_empty() {
         let path = ["1".to_owned(), "toolchains".to_owned()];
@@ -315,10 +333,10 @@ fn arch(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistak
     let arch = Arch {
         name: name.clone(),
         kernel_arch: fields.take_or_empty("kernel_arch"),
-        kernel_image,
         make_targets: fields
             .take("make_targets")
-            .unwrap_or_else(|| vec![image_name]),
+            .unwrap_or_else(|| kernel_image.map(image_name)),
+        kernel_image,
         toolchains,
         sources,
     };
@@ -376,11 +394,13 @@ fn declare_defconfig(
     let recipe = fields.take("recipe");
     let defconfig = Defconfig {
         arch: arch.to_owned(),
-        recipe: recipe.unwrap_or_else(|| ConfigRecipe::Defconfig {
-            target: name.clone(),
+        recipe: recipe.unwrap_or_else(|| {
+            let target = name.clone();
+            ConfigRecipe::Defconfig { target }.into()
         }),
         fixups: fields.take_or_empty("fixups"),
         toolchains,
+        manual: fields.take_or_empty("manual"),
         name: name.clone(),
     };
     call.state
@@ -415,8 +435,32 @@ fn randconfig(_: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mis
 fn fixup(strength: Strength, mut arguments: Arguments) -> Dynamic {
     Dynamic::from(Fixup {
         strength,
+        versions: Versions::default(),
         symbols: arguments.next(),
     })
+}
+
+fn satisfy(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
+    let name: String = arguments.next();
+    let catalog = &call.state.catalog;
+    let path = ["0".to_owned()];
+    let board = catalog.boards.get(&name);
+    let board = board.ok_or_else(|| Mistake::at(&path, format!("`{name}` is no board")))?;
+    let parts = kconfig::satisfy(&catalog.requires(board)).map_err(|unmet| {
+        Mistake::at(
+            &path,
+            format!("no symbols make a .config fit `{name}`: {unmet}"),
+        )
+        .help("write the fixup yourself, or change what the board requires")
+    })?;
+    let fixup = |part: kconfig::Assignments| {
+        Dynamic::from(Fixup {
+            strength: Strength::Must,
+            versions: part.versions,
+            symbols: part.symbols,
+        })
+    };
+    Ok(Dynamic::from_array(parts.into_iter().map(fixup).collect()))
 }
 
 fn hex(_: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {

@@ -12,8 +12,10 @@ mod register;
 mod sources;
 mod suites;
 mod toolchains;
+mod versions;
 
 pub(super) use function::Function;
 pub(super) use register::CHAPTERS;
 pub(super) use register::functions;
 pub(super) use register::register;
+pub(super) use versions::check_versions;

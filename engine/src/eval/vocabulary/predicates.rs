@@ -163,7 +163,8 @@ fn size(predicate: &Predicate) -> (usize, usize) {
         Predicate::BuiltIn(_)
         | Predicate::Module(_)
         | Predicate::Enabled(_)
-        | Predicate::Is(..) => {
+        | Predicate::Is(..)
+        | Predicate::Since(_) => {
             return (1, 1);
         }
         Predicate::Not(inner) => std::slice::from_ref(&**inner),

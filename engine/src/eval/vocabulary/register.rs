@@ -20,6 +20,8 @@ use super::predicates;
 use super::sources;
 use super::suites;
 use super::toolchains;
+use super::versions;
+use crate::eval::handle::Cases;
 use crate::eval::handle::Handle;
 use crate::eval::mistake::Site;
 use crate::eval::schema::Shape;
@@ -48,6 +50,10 @@ pub(in crate::eval) const CHAPTERS: &[Chapter] = &[
         functions: predicates::FUNCTIONS,
     },
     Chapter {
+        title: "Kernel versions",
+        functions: versions::FUNCTIONS,
+    },
+    Chapter {
         title: "Root filesystems and suites",
         functions: suites::FUNCTIONS,
     },
@@ -73,6 +79,7 @@ pub(in crate::eval) fn register(engine: &mut Engine, shared: &Shared) {
         .register_type_with_name::<kconfig::Predicate>("predicate")
         .register_type_with_name::<kconfig::Value>("kconfig value")
         .register_type_with_name::<Fixup>("fixup")
+        .register_type_with_name::<Cases>("value by version")
         .register_type_with_name::<ConfigRecipe>("recipe")
         .register_type_with_name::<ProjectFile>("project file")
         .register_get("name", |handle: &mut Handle| handle.name.clone())

@@ -91,6 +91,12 @@ const SOURCE: Record = Record {
             doc: "a tarball (plain, gzip, xz or zstd) with one top directory",
         },
         Field {
+            name: "version",
+            shape: Shape::Version,
+            need: Need::Otherwise("that in the name of a `linux-source-*` package"),
+            doc: "the kernel's version or the beginning of it, such as `\"6.1\"`; compared with the source's Makefile",
+        },
+        Field {
             name: "patches",
             shape: Shape::List(&Shape::File),
             need: Need::Otherwise("none"),
@@ -236,12 +242,14 @@ fn source(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mist
             sha256: tarball.take_or_empty("sha256"),
         }
     };
+    let version = fields.take("version").or_else(|| origin.version());
     let patches = fields.take_or_empty("patches");
     call.state.catalog.sources.insert(
         name.clone(),
         Source {
             name,
             origin,
+            version,
             patches,
         },
     );

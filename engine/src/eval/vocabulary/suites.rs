@@ -2,9 +2,13 @@
 
 use rhai::Dynamic;
 
+use crate::model::Abi;
+use crate::model::Catalog;
 use crate::model::Rootfs;
 use crate::model::RootfsFormat;
 use crate::model::Suite;
+use crate::model::abi_of;
+use crate::text::did_you_mean;
 
 use super::super::handle::Kind;
 use super::super::mistake::Mistake;
@@ -64,6 +68,12 @@ const ROOTFS: Record = Record {
             shape: Shape::Handle(Kind::Toolchain),
             need: Need::Required,
             doc: "the toolchain that compiles it",
+        },
+        Field {
+            name: "abi",
+            shape: Shape::Word,
+            need: Need::Otherwise("that of the toolchain"),
+            doc: "what its programs are compiled for, where it does not follow from the toolchain",
         },
         Field {
             name: "init",
@@ -138,9 +148,11 @@ fn rootfs(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mist
             .project_file("std/init.c")
             .map_err(|error| Mistake::at(&[], error.to_string()))?,
     };
+    let toolchain: String = fields.take_or_empty("toolchain");
     let rootfs = Rootfs {
         name: name.clone(),
-        toolchain: fields.take_or_empty("toolchain"),
+        abi: abi(&call.state.catalog, &toolchain, fields.take("abi"))?,
+        toolchain,
         init,
         libc: fields.take("libc"),
         format: match fields.take_or_empty::<String>("format").as_str() {
@@ -150,6 +162,40 @@ fn rootfs(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mist
     };
     call.state.catalog.rootfses.insert(name, rootfs);
     Ok(handle)
+}
+
+/// The ABI a toolchain compiles for, or the given one where that is not known.
+fn abi(catalog: &Catalog, toolchain: &str, given: Option<String>) -> Result<Abi, Mistake> {
+    let at = |field: &str| ["1".to_owned(), field.to_owned()];
+    let made = catalog.toolchains.get(toolchain).and_then(|toolchain| {
+        let image = catalog.images.get(&toolchain.image)?;
+        abi_of(toolchain, catalog.bases.get(&image.base)?)
+    });
+    let known = || format!("known are {}", Abi::names().collect::<Vec<_>>().join(", "));
+    match (given, made) {
+        (None, Some(made)) => Ok(made),
+        (None, None) => {
+            let message =
+                format!("it is not known what `{toolchain}` compiles for: give the field `abi`");
+            Err(Mistake::at(&at("toolchain"), message).help(known()))
+        }
+        (Some(name), made) => {
+            let wrong = || Mistake::at(&at("abi"), format!("`{name}` is no known ABI"));
+            let abi = Abi::of_name(&name)
+                .ok_or_else(|| wrong().suggest(did_you_mean(&name, Abi::names()), known))?;
+            match made.filter(|made| *made != abi) {
+                None => Ok(abi),
+                Some(made) => Err(Mistake::at(
+                    &at("abi"),
+                    format!(
+                        "`{toolchain}` compiles for `{}`, not for `{name}`",
+                        made.name()
+                    ),
+                )
+                .help("leave `abi` out")),
+            }
+        }
+    }
 }
 
 fn suite(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {

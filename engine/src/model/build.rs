@@ -1,0 +1,107 @@
+//! What a definition says about one build: what depends on the kernel's version is decided.
+
+use std::collections::BTreeMap;
+
+use super::BuildAddress;
+use super::Catalog;
+use super::ConfigRecipe;
+use super::Strength;
+use super::Toolchain;
+use crate::kconfig::Value;
+
+/// A build as its source's kernel version makes it.
+#[derive(Clone, Debug)]
+pub struct Build<'a> {
+    /// The kernel's `ARCH=`.
+    pub kernel_arch: &'a str,
+    /// Boot image below the build directory.
+    pub kernel_image: &'a str,
+    /// Make targets that give it.
+    pub make_targets: &'a [String],
+    /// How the .config is begun.
+    pub recipe: &'a ConfigRecipe,
+    /// The last word of the fixups on every symbol.
+    pub fixups: BTreeMap<&'a str, (Strength, &'a Value)>,
+    /// The compiler.
+    pub toolchain: &'a Toolchain,
+}
+
+impl Catalog {
+    /// Every build address there is, sorted.
+    pub fn builds(&self) -> Vec<BuildAddress> {
+        let mut builds = Vec::new();
+        for defconfig in self.defconfigs.values() {
+            let Some(arch) = self.arches.get(&defconfig.arch) else {
+                continue;
+            };
+            let toolchains = if defconfig.toolchains.is_empty() {
+                &arch.toolchains
+            } else {
+                &defconfig.toolchains
+            };
+            for source in self.sources.keys() {
+                if !arch.sources.is_empty() && !arch.sources.contains(source) {
+                    continue;
+                }
+                builds.extend(toolchains.iter().map(|toolchain| BuildAddress {
+                    source: source.clone(),
+                    arch: arch.name.clone(),
+                    defconfig: defconfig.name.clone(),
+                    toolchain: toolchain.clone(),
+                }));
+            }
+        }
+        builds.sort();
+        builds
+    }
+
+    /// The build at an address; `None` where a name is not declared or, as evaluation refuses, a
+    /// value depends on a version that is not known.
+    pub fn build(&self, address: &str) -> Option<Build<'_>> {
+        let mut names = address.split('/');
+        let version = self.sources.get(names.next()?)?.version.as_ref();
+        let arch = self.arches.get(names.next()?)?;
+        let key = (arch.name.clone(), names.next()?.to_owned());
+        let defconfig = self.defconfigs.get(&key)?;
+        let fixups = defconfig.fixups.iter();
+        let fixups = fixups.filter(|fixup| fixup.versions.contains(version));
+        Some(Build {
+            kernel_arch: &arch.kernel_arch,
+            kernel_image: arch.kernel_image.at(version)?,
+            make_targets: arch.make_targets.at(version)?,
+            recipe: defconfig.recipe.at(version)?,
+            fixups: fixups
+                .flat_map(|fixup| {
+                    let symbols = fixup.symbols.iter();
+                    symbols.map(|(symbol, value)| (symbol.as_str(), (fixup.strength, value)))
+                })
+                .collect(),
+            toolchain: self.toolchains.get(names.next()?)?,
+        })
+    }
+
+    /// Which components of a build's or boot's address are declared `manual`, by index: it runs only
+    /// when a pattern names each of them.
+    pub fn manual(&self, address: &str) -> Vec<usize> {
+        let names: Vec<&str> = address.split('/').collect();
+        let name = |index: usize| names.get(index).copied().unwrap_or_default();
+        let defconfig = self
+            .defconfigs
+            .get(&(name(1).to_owned(), name(2).to_owned()));
+        let manual = [
+            (2, defconfig.is_some_and(|defconfig| defconfig.manual)),
+            (
+                3,
+                self.toolchains
+                    .get(name(3))
+                    .is_some_and(|toolchain| toolchain.manual),
+            ),
+            (
+                5,
+                self.suites.get(name(5)).is_some_and(|suite| suite.manual),
+            ),
+        ];
+        let manual = manual.into_iter().filter(|(_, manual)| *manual);
+        manual.map(|(index, _)| index).collect()
+    }
+}
