@@ -1,25 +1,20 @@
 //! What an ELF header says of a program: for which machine it is, and whether it stands alone.
 
-use serde::Serialize;
+use crate::model::Elf;
 
-/// The facts of a program.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Elf {
-    /// Bits of an address: 32 or 64 (`EI_CLASS`).
-    pub bits: u8,
-    /// Order of the bytes of a number (`EI_DATA`).
-    pub big_endian: bool,
-    /// The number of the instruction set (`e_machine`).
-    pub machine: u16,
+/// A program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Program {
+    /// What it runs on.
+    pub elf: Elf,
     /// Whether it names a loader for shared libraries.
-    #[serde(skip)]
     pub needs_loader: bool,
 }
 
 /// Type of the program header that names the loader.
 const PT_INTERP: u64 = 3;
 
-impl Elf {
+impl Program {
     /// Reads a program; `None` if it is no ELF file or cut short.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let ident = bytes.strip_prefix(b"\x7fELF")?;
@@ -54,27 +49,29 @@ impl Elf {
             let header = index.checked_mul(size)?.checked_add(table)?;
             needs_loader |= number(header, 4)? == PT_INTERP;
         }
-        Some(Self {
+        let machine = u16::try_from(number(18, 2)?).ok()?;
+        let elf = Elf {
             bits,
             big_endian,
-            machine: u16::try_from(number(18, 2)?).ok()?,
-            needs_loader,
-        })
+            machine,
+        };
+        Some(Self { elf, needs_loader })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Abi;
 
     #[test]
     fn the_tests_own_program() {
         let program = std::fs::read("/proc/self/exe").unwrap();
-        let elf = Elf::read(&program).unwrap();
-        assert_eq!(u32::from(elf.bits), usize::BITS);
-        assert!(elf.needs_loader);
-        assert_eq!(Elf::read(&program[..40]), None);
-        assert_eq!(Elf::read(b"#!/bin/sh"), None);
+        let read = Program::read(&program).unwrap();
+        assert_eq!(u32::from(read.elf.bits), usize::BITS);
+        assert!(read.needs_loader);
+        assert_eq!(Program::read(&program[..40]), None);
+        assert_eq!(Program::read(b"#!/bin/sh"), None);
     }
 
     #[test]
@@ -86,10 +83,10 @@ mod tests {
         program[43] = 32; // e_phentsize
         program[45] = 2; // e_phnum
         program[55] = 1; // PT_LOAD
-        let elf = |program: &[u8]| Elf::read(program).unwrap();
-        insta::assert_snapshot!(serde_json::to_string(&elf(&program)).unwrap(), @r#"{"bits":32,"big_endian":true,"machine":15}"#);
-        assert!(!elf(&program).needs_loader);
+        let read = |program: &[u8]| Program::read(program).unwrap();
+        assert_eq!(read(&program).elf, Abi::Hppa.elf());
+        assert!(!read(&program).needs_loader);
         program[52 + 32 + 3] = 3; // PT_INTERP
-        assert!(elf(&program).needs_loader);
+        assert!(read(&program).needs_loader);
     }
 }

@@ -9,10 +9,12 @@ use super::Broken;
 use super::Finished;
 use super::Job;
 use super::Recipes;
-use super::elf::Elf;
+use super::elf::Program;
 use super::step::End;
 use super::step::Step;
 use super::step::file;
+use crate::model::Abi;
+use crate::model::Elf;
 use crate::model::RootfsFormat;
 use crate::sandbox::User;
 
@@ -88,44 +90,41 @@ impl Recipes {
         if let End::Failure(message) = tools.step(job, image.path(), work.path(), &step)? {
             return Ok(failure(message));
         }
-        let elf = match programs(&work.path().join("root"))? {
-            Ok(elf) => elf,
-            Err(message) => return Ok(failure(message)),
-        };
+        if let Err(message) = check_programs(&work.path().join("root"), rootfs.abi)? {
+            return Ok(failure(message));
+        }
         let outputs = tools.take(work.path(), &[(output, output)])?;
-        Ok(Finished::success(
-            outputs,
-            json!({ "elf": elf }).to_string(),
-        ))
+        let elf = rootfs.abi.elf();
+        let facts = json!({ "elf": [elf.bits, elf.big_endian, elf.machine] });
+        Ok(Finished::success(outputs, facts.to_string()))
     }
 }
 
-/// The machine that `/init` and `/suite` are for, or why they cannot be booted.
-fn programs(root: &Path) -> Result<Result<Elf, String>, Broken> {
-    let mut found = None;
+/// Whether `/init` and `/suite` can run where the root filesystem is for; if not, why.
+fn check_programs(root: &Path, abi: Abi) -> Result<Result<(), String>, Broken> {
     for name in ["init", "suite"] {
         let path = root.join(name);
-        let program = std::fs::read(&path).map_err(file("read", &path))?;
-        let Some(elf) = Elf::read(&program) else {
-            return Ok(Err(format!(
-                "the compiler made a `/{name}` that is no ELF file"
-            )));
-        };
-        if elf.needs_loader {
-            return Ok(Err(format!(
-                "`/{name}` is not static: it needs a loader for shared libraries"
-            )));
-        }
-        match &found {
-            Some(first) if *first != elf => {
-                return Ok(Err(format!(
-                    "`/init` and `/{name}` are for different machines"
-                )));
+        let bytes = std::fs::read(&path).map_err(file("read", &path))?;
+        let wrong = match Program::read(&bytes) {
+            None => "no ELF file".to_owned(),
+            Some(program) if program.needs_loader => {
+                "not static: it needs a loader for shared libraries".to_owned()
             }
-            _ => found = Some(elf),
-        }
+            Some(program) if program.elf != abi.elf() => {
+                let wanted = describe(abi.elf());
+                let name = abi.name();
+                format!("{}, but programs of `{name}` are {wanted}", describe(program.elf))
+            }
+            Some(_) => continue,
+        };
+        return Ok(Err(format!("the compiled `/{name}` is {wrong}")));
     }
-    Ok(found.ok_or_else(|| "no program was compiled".to_owned()))
+    Ok(Ok(()))
+}
+
+fn describe(elf: Elf) -> String {
+    let order = if elf.big_endian { "big" } else { "little" };
+    format!("of {} bits, {order}-endian, for machine {}", elf.bits, elf.machine)
 }
 
 #[cfg(test)]
@@ -142,20 +141,18 @@ mod tests {
     }
 
     #[test]
-    fn both_programs_are_static_and_of_one_kind() {
+    fn both_programs_are_static_and_of_the_right_machine() {
         let root = tempfile::tempdir().unwrap();
         let found = |init: &[u8], suite: &[u8]| {
             std::fs::write(root.path().join("init"), init).unwrap();
             std::fs::write(root.path().join("suite"), suite).unwrap();
-            match programs(root.path()).unwrap() {
-                Ok(elf) => serde_json::to_string(&elf).unwrap(),
-                Err(message) => message,
-            }
+            let checked = check_programs(root.path(), Abi::Aarch64).unwrap();
+            checked.map_or_else(|message| message, |()| "good".to_owned())
         };
         let static_ = elf(183, 1);
-        insta::assert_snapshot!(found(&static_, &static_), @r#"{"bits":64,"big_endian":false,"machine":183}"#);
-        insta::assert_snapshot!(found(&static_, &elf(183, 3)), @"`/suite` is not static: it needs a loader for shared libraries");
-        insta::assert_snapshot!(found(&static_, &elf(62, 1)), @"`/init` and `/suite` are for different machines");
-        insta::assert_snapshot!(found(b"#!/bin/sh", &static_), @"the compiler made a `/init` that is no ELF file");
+        insta::assert_snapshot!(found(&static_, &static_), @"");
+        insta::assert_snapshot!(found(&static_, &elf(183, 3)), @"");
+        insta::assert_snapshot!(found(&static_, &elf(62, 1)), @"");
+        insta::assert_snapshot!(found(b"#!/bin/sh", &static_), @"");
     }
 }
