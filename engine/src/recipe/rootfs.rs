@@ -113,7 +113,10 @@ fn check_programs(root: &Path, abi: Abi) -> Result<Result<(), String>, Broken> {
             Some(program) if program.elf != abi.elf() => {
                 let wanted = describe(abi.elf());
                 let name = abi.name();
-                format!("{}, but programs of `{name}` are {wanted}", describe(program.elf))
+                format!(
+                    "{}, but programs of `{name}` are {wanted}",
+                    describe(program.elf)
+                )
             }
             Some(_) => continue,
         };
@@ -124,7 +127,10 @@ fn check_programs(root: &Path, abi: Abi) -> Result<Result<(), String>, Broken> {
 
 fn describe(elf: Elf) -> String {
     let order = if elf.big_endian { "big" } else { "little" };
-    format!("of {} bits, {order}-endian, for machine {}", elf.bits, elf.machine)
+    format!(
+        "of {} bits, {order}-endian, for machine {}",
+        elf.bits, elf.machine
+    )
 }
 
 #[cfg(test)]
@@ -150,9 +156,9 @@ mod tests {
             checked.map_or_else(|message| message, |()| "good".to_owned())
         };
         let static_ = elf(183, 1);
-        insta::assert_snapshot!(found(&static_, &static_), @"");
-        insta::assert_snapshot!(found(&static_, &elf(183, 3)), @"");
-        insta::assert_snapshot!(found(&static_, &elf(62, 1)), @"");
-        insta::assert_snapshot!(found(b"#!/bin/sh", &static_), @"");
+        insta::assert_snapshot!(found(&static_, &static_), @"good");
+        insta::assert_snapshot!(found(&static_, &elf(183, 3)), @"the compiled `/suite` is not static: it needs a loader for shared libraries");
+        insta::assert_snapshot!(found(&static_, &elf(62, 1)), @"the compiled `/suite` is of 64 bits, little-endian, for machine 62, but programs of `aarch64` are of 64 bits, little-endian, for machine 183");
+        insta::assert_snapshot!(found(b"#!/bin/sh", &static_), @"the compiled `/init` is no ELF file");
     }
 }
