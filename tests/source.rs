@@ -23,8 +23,9 @@ use world::World;
 
 const SMALL: &str = include_str!("cli/small.rhai");
 const DEBIAN: &str = r#"#{ debian: #{ package: "linux-source-6.1", suite: "bookworm" } }"#;
-const GOOD: &str = "--- a/Makefile\n+++ b/Makefile\n@@ -1 +1 @@\n-VERSION = 6\n+VERSION = 7\n";
-const BAD: &str = "--- a/Makefile\n+++ b/Makefile\n@@ -1 +1 @@\n-VERSION = 5\n+VERSION = 8\n";
+const MAKEFILE: &str = "VERSION = 6\nPATCHLEVEL = 1\n";
+const GOOD: &str = "--- a/Makefile\n+++ b/Makefile\n@@ -1,2 +1,2 @@\n-VERSION = 6\n+VERSION = 7\n PATCHLEVEL = 1\n";
+const BAD: &str = "--- a/Makefile\n+++ b/Makefile\n@@ -1,2 +1,2 @@\n-VERSION = 5\n+VERSION = 8\n PATCHLEVEL = 1\n";
 
 /// Serves one file to whoever asks, as long as the test runs.
 fn serve(content: Vec<u8>) -> String {
@@ -52,10 +53,15 @@ fn serve(content: Vec<u8>) -> String {
 
 /// A project whose source is a served tarball with these patches.
 fn project(sha256: Option<&str>, patches: &[(&str, &str)]) -> World {
+    project_of("", sha256, patches)
+}
+
+/// The same with more fields of the source.
+fn project_of(fields: &str, sha256: Option<&str>, patches: &[(&str, &str)]) -> World {
     let world = World::with(SMALL);
     let tree = world.path("linux-6.1");
     fs::create_dir(&tree).unwrap();
-    fs::write(tree.join("Makefile"), "VERSION = 6\n").unwrap();
+    fs::write(tree.join("Makefile"), MAKEFILE).unwrap();
     let tar = world.path("linux.tar");
     let done = Command::new("tar")
         .arg("--create")
@@ -75,7 +81,7 @@ fn project(sha256: Option<&str>, patches: &[(&str, &str)]) -> World {
         files.push(format!("file({name:?})"));
     }
     let source = format!(
-        "#{{ tarball: #{{ url: {url:?}, sha256: {sha256:?} }}, patches: [{}] }}",
+        "#{{ {fields} tarball: #{{ url: {url:?}, sha256: {sha256:?} }}, patches: [{}] }}",
         files.join(", ")
     );
     world.edit("main.rhai", DEBIAN, &source);
@@ -91,12 +97,12 @@ fn realize(world: &World) -> Ended {
 
 #[test]
 fn patches_are_applied_in_order() {
-    let second = "--- a/Makefile\n+++ b/Makefile\n@@ -1 +1,2 @@\n VERSION = 7\n+NAME = x\n";
+    let second = "--- a/Makefile\n+++ b/Makefile\n@@ -1,2 +1,3 @@\n VERSION = 7\n+NAME = x\n PATCHLEVEL = 1\n";
     let world = project(None, &[("one.patch", GOOD), ("two.patch", second)]);
     let ended = realize(&world);
     assert_eq!(ended.code, Some(0), "{ended}");
     let tree = patched(&world.path("store"));
-    assert_eq!(tree, "VERSION = 7\nNAME = x\n");
+    assert_eq!(tree, "VERSION = 7\nNAME = x\nPATCHLEVEL = 1\n");
 }
 
 /// The `Makefile` in the newest tarball that a source node made.
@@ -140,6 +146,23 @@ fn a_patch_that_is_already_in_the_source_is_told() {
     let text = ended.to_string();
     let why = "`again.patch` does not apply: Reversed (or previously applied) patch detected!";
     assert!(text.contains(why), "{text}");
+}
+
+#[test]
+fn another_kernel_version_than_was_declared_is_told() {
+    let told = |fields: &str, patches: &[(&str, &str)]| {
+        let ended = realize(&project_of(fields, None, patches));
+        (ended.code, ended.to_string())
+    };
+    assert_eq!(told("version: \"6.1\",", &[]).0, Some(0));
+    let patch = [("good.patch", GOOD)];
+    assert_eq!(told("version: \"7.1\",", &patch).0, Some(0));
+    for (patches, found) in [(&[][..], "6.1.0"), (&patch[..], "7.1.0")] {
+        let (code, text) = told("version: \"6.12\",", patches);
+        assert_eq!(code, Some(1), "{text}");
+        let why = format!("the definition says kernel 6.12, the source is {found}");
+        assert!(text.contains(&why), "{text}");
+    }
 }
 
 #[test]

@@ -175,7 +175,7 @@ fn made_up(store: &Store, progress: &Progress<'_>, id: NodeId, failing: &str) ->
     let outputs: &[(&str, &str)] = match kind {
         Kind::Fetch => &[("files", "files")],
         Kind::Source | Kind::Base | Kind::Image => &[("tar", "tar")],
-        Kind::Config if pci => &[("config", "CONFIG_PCI=y\n")],
+        Kind::Config if pci => &[("config", "CONFIG_PCI=y\nCONFIG_X86_64=y\n")],
         Kind::Config => &[("config", "# CONFIG_PCI is not set\n")],
         Kind::Kernel if failed => &[],
         Kind::Kernel => &[("image", "image")],

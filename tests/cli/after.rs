@@ -116,8 +116,48 @@ fn boards_of_resolved_configs() {
     linux-6.1/x86_64/big/gcc on pc-disk: no match
       `PCI` is not set, wanted `y`
       `EXT4_FS` is not set, wanted `y`
+      rootfs `initramfs`, ABI `x86_64`: `X86_64` is not set, wanted `y`
     linux-6.1/x86_64/tiny/gcc on pc-disk: no match
       `EXT4_FS` is not set, wanted `y`
+    ");
+}
+
+#[test]
+fn manual_builds_run_only_when_they_are_named() {
+    let world = pinned();
+    world.edit(
+        "main.rhai",
+        "recipe: tiny(),",
+        "recipe: tiny(), manual: true,",
+    );
+    world.make_up("");
+    insta::assert_snapshot!(world.engine("realize"), @"
+    exit code: 0
+    --- stderr
+    left out: 1 manual build; an address that says `tiny` runs it
+    nothing to do: 9 nodes fresh
+    ");
+    insta::assert_snapshot!(world.engine("boards linux-6.1/*/t*"), @"
+    exit code: 0
+    --- stdout
+    BUILD  pc  pc-disk
+    --- stderr
+    left out: 1 manual build; an address that says `tiny` runs it
+    ");
+    insta::assert_snapshot!(world.engine("plan linux-6.1/*/tiny"), @"
+    exit code: 0
+    --- stdout
+    run      config linux-6.1/x86_64/tiny/gcc: never ran
+    may run  kernel linux-6.1/x86_64/tiny/gcc
+    may run  match linux-6.1/x86_64/tiny/gcc
+    1 to run, 2 may run, 6 fresh
+    boots of 1 build: unknown until their configs are resolved and matched
+    cost: at most 30 s, by what earlier runs took
+    ");
+    insta::assert_snapshot!(world.engine("check"), @"
+    exit code: 0
+    --- stderr
+    the definitions are good: 1 source, 1 arch, 2 configurations, 1 toolchain, 2 boards, 1 suite, 2 builds
     ");
 }
 

@@ -118,8 +118,9 @@ impl Context {
             let names: Vec<String> = left.names.iter().map(|name| format!("`{name}`")).collect();
             let builds = counted(left.builds, "manual build", "manual builds");
             let names = names.join(", ");
+            let them = if left.builds == 1 { "it" } else { "them" };
             self.terminal.say(&format!(
-                "left out: {builds}; an address that says {names} runs them"
+                "left out: {builds}; an address that says {names} runs {them}"
             ));
         }
         Ok(())

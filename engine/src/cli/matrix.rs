@@ -48,7 +48,8 @@ pub(super) fn run(context: &Context, args: &MatrixArgs) -> Result<Ending, Fault>
         markdown(&matrix)
     } else {
         let head = HEAD.map(str::to_owned).to_vec();
-        let rows = matrix.builds.iter().flat_map(rows);
+        let short = |row: Vec<String>| row.iter().map(|cell| shortened(cell)).collect();
+        let rows = matrix.builds.iter().flat_map(rows).map(short);
         let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
         table(&rows)
     };
@@ -100,6 +101,15 @@ fn verdict(boot: &MatrixBoot) -> String {
         }
         (Ok(()), None) => "ok".to_owned(),
         (Err(reason), _) => reason.clone(),
+    }
+}
+
+/// A cell as wide as a terminal can bear; addresses are shorter.
+fn shortened(cell: &str) -> String {
+    const MOST: usize = 80;
+    match cell.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &cell[..end]),
+        None => cell.to_owned(),
     }
 }
 

@@ -217,10 +217,22 @@ mod tests {
         Predicate::built_in(symbol)
     }
 
+    fn since(version: &str) -> Predicate {
+        Predicate::Since(version.parse().unwrap())
+    }
+
+    #[test]
+    fn a_config_without_a_version_says_so() {
+        let config = Config::parse("CONFIG_SMP=y\n").unwrap();
+        let reasons = since("6.5").explain(&config).unwrap_err();
+        insta::assert_snapshot!(reasons[0], @"the .config does not say of which kernel it is, wanted 6.5 or later");
+        assert_eq!((!since("6.5")).explain(&config), Ok(()));
+    }
+
     #[test]
     fn reasons_name_symbol_wish_and_fact() {
         let config = Config::parse(
-            "CONFIG_EXT4_FS=m\nCONFIG_SMP=y\nCONFIG_NR_CPUS=64\nCONFIG_CMDLINE=\"quiet\"\n",
+            "# Linux/x86 6.1.192 Kernel Configuration\nCONFIG_EXT4_FS=m\nCONFIG_SMP=y\nCONFIG_NR_CPUS=64\nCONFIG_CMDLINE=\"quiet\"\n",
         )
         .unwrap();
         let is = |symbol: &str, value: Value| Predicate::Is(symbol.to_owned(), value);
@@ -242,6 +254,9 @@ mod tests {
             !(cfg("SMP") & Predicate::Module("EXT4_FS".to_owned())),
             Predicate::Any(vec![]),
             !Predicate::All(vec![]),
+            since("6.5"),
+            !since("6.1"),
+            cfg("A") | since("6.5"),
         ];
         let mut text = String::new();
         for predicate in &predicates {
@@ -286,6 +301,12 @@ mod tests {
             nothing can meet an empty choice
         !all_of([])
             nothing can meet an empty choice
+        since("6.5")
+            the kernel is 6.1.192, wanted 6.5 or later
+        !since("6.1")
+            the kernel is 6.1.192, wanted before 6.1
+        cfg("A") | since("6.5")
+            none of: `A` is not set, wanted `y`; the kernel is 6.1.192, wanted 6.5 or later
         "#);
     }
 }

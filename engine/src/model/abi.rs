@@ -1,5 +1,7 @@
 //! What user space is compiled for, and what a kernel must have to run it.
 
+use std::fmt;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -45,6 +47,14 @@ pub struct Elf {
     pub big_endian: bool,
     /// `e_machine`.
     pub machine: u16,
+}
+
+impl fmt::Display for Elf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let order = if self.big_endian { "big" } else { "little" };
+        let Self { bits, machine, .. } = self;
+        write!(f, "ELF of {bits} bits, {order}-endian, machine {machine}")
+    }
 }
 
 /// One ABI: its name, Debian's name of the architecture, what triplets look like, its programs.
@@ -175,11 +185,12 @@ impl Abi {
         };
         let mips = |order: &str| cfg("MIPS") & cfg(order) & cfg("MIPS_FP_SUPPORT");
         let o32 = || cfg("32BIT") | cfg("MIPS32_O32");
-        match self {
+        let own = match self {
             Self::X86_64 => cfg("X86_64"),
             Self::I386 => cfg("X86_32") | cfg("IA32_EMULATION"),
             Self::Armel => little_arm(cfg("AEABI")),
-            Self::Armhf => little_arm(cfg("AEABI") & cfg("VFP")),
+            // Debian, and gcc for this triplet, compile to Thumb-2.
+            Self::Armhf => little_arm(cfg("AEABI") & cfg("VFP") & cfg("ARM_THUMB")),
             Self::Aarch64 => cfg("ARM64") & !cfg("CPU_BIG_ENDIAN"),
             Self::Alpha => cfg("ALPHA"),
             Self::Hppa => cfg("PARISC") & (!cfg("64BIT") | cfg("COMPAT")),
@@ -200,6 +211,12 @@ impl Abi {
             Self::Sparc64 => cfg("SPARC64"),
             Self::S390x => cfg("S390") & cfg("64BIT"),
             Self::Ia64 => cfg("IA64"),
+        };
+        if self.elf().bits == 32 {
+            // glibc's default `time_t` there has 32 bits; a tiny config has not the system calls for it.
+            own & cfg("COMPAT_32BIT_TIME")
+        } else {
+            own
         }
     }
 }
@@ -217,6 +234,7 @@ mod tests {
             kind,
             image: "i".into(),
             make: BTreeMap::new(),
+            accelerate: None,
             manual: false,
         };
         let origin = BaseOrigin::Debian {
@@ -308,17 +326,17 @@ mod tests {
         }
         insta::assert_snapshot!(text, @r#"
         x86_64      64 little    62  cfg("X86_64")
-        i386        32 little     3  cfg("X86_32") | cfg("IA32_EMULATION")
-        armel       32 little    40  (cfg("ARM") & cfg("AEABI") | cfg("ARM64") & cfg("COMPAT")) & !cfg("CPU_BIG_ENDIAN")
-        armhf       32 little    40  (cfg("ARM") & cfg("AEABI") & cfg("VFP") | cfg("ARM64") & cfg("COMPAT")) & !cfg("CPU_BIG_ENDIAN")
+        i386        32 little     3  (cfg("X86_32") | cfg("IA32_EMULATION")) & cfg("COMPAT_32BIT_TIME")
+        armel       32 little    40  (cfg("ARM") & cfg("AEABI") | cfg("ARM64") & cfg("COMPAT")) & !cfg("CPU_BIG_ENDIAN") & cfg("COMPAT_32BIT_TIME")
+        armhf       32 little    40  (cfg("ARM") & cfg("AEABI") & cfg("VFP") & cfg("ARM_THUMB") | cfg("ARM64") & cfg("COMPAT")) & !cfg("CPU_BIG_ENDIAN") & cfg("COMPAT_32BIT_TIME")
         aarch64     64 little   183  cfg("ARM64") & !cfg("CPU_BIG_ENDIAN")
         alpha       64 little 36902  cfg("ALPHA")
-        hppa        32 big       15  cfg("PARISC") & (!cfg("64BIT") | cfg("COMPAT"))
-        m68k        32 big        4  cfg("M68K") & cfg("MMU") & cfg("FPU") & (cfg("M68020") | cfg("M68030") | cfg("M68040") | cfg("M68060"))
-        mips        32 big        8  cfg("MIPS") & cfg("CPU_BIG_ENDIAN") & cfg("MIPS_FP_SUPPORT") & (cfg("32BIT") | cfg("MIPS32_O32"))
-        mipsel      32 little     8  cfg("MIPS") & cfg("CPU_LITTLE_ENDIAN") & cfg("MIPS_FP_SUPPORT") & (cfg("32BIT") | cfg("MIPS32_O32"))
+        hppa        32 big       15  cfg("PARISC") & (!cfg("64BIT") | cfg("COMPAT")) & cfg("COMPAT_32BIT_TIME")
+        m68k        32 big        4  cfg("M68K") & cfg("MMU") & cfg("FPU") & (cfg("M68020") | cfg("M68030") | cfg("M68040") | cfg("M68060")) & cfg("COMPAT_32BIT_TIME")
+        mips        32 big        8  cfg("MIPS") & cfg("CPU_BIG_ENDIAN") & cfg("MIPS_FP_SUPPORT") & (cfg("32BIT") | cfg("MIPS32_O32")) & cfg("COMPAT_32BIT_TIME")
+        mipsel      32 little     8  cfg("MIPS") & cfg("CPU_LITTLE_ENDIAN") & cfg("MIPS_FP_SUPPORT") & (cfg("32BIT") | cfg("MIPS32_O32")) & cfg("COMPAT_32BIT_TIME")
         mips64el    64 little     8  cfg("MIPS") & cfg("CPU_LITTLE_ENDIAN") & cfg("MIPS_FP_SUPPORT") & cfg("64BIT")
-        powerpc     32 big       20  cfg("PPC") & cfg("CPU_BIG_ENDIAN") & (cfg("PPC32") | cfg("PPC64") & cfg("COMPAT"))
+        powerpc     32 big       20  cfg("PPC") & cfg("CPU_BIG_ENDIAN") & (cfg("PPC32") | cfg("PPC64") & cfg("COMPAT")) & cfg("COMPAT_32BIT_TIME")
         powerpc64   64 big       21  cfg("PPC64") & cfg("CPU_BIG_ENDIAN")
         powerpc64le 64 little    21  cfg("PPC64") & cfg("CPU_LITTLE_ENDIAN")
         riscv64     64 little   243  cfg("RISCV") & cfg("64BIT") & cfg("FPU")

@@ -14,7 +14,11 @@ use crate::graph::Kind;
 use crate::graph::Matched;
 use crate::graph::Slot;
 use crate::graph::World;
+use crate::graph::params;
 use crate::kconfig::Predicate;
+use crate::kconfig::Value;
+use crate::kconfig::Version;
+use crate::kconfig::Versions;
 use crate::lock::Lock;
 use crate::lock::Pin;
 use crate::lock::PinnedFile;
@@ -498,6 +502,79 @@ fn a_rebuild_compares_bytes_and_keeps_the_record() {
         run(dir.path(), &catalog(), &[], &|_| ()).ran,
         Vec::<String>::new()
     );
+}
+
+#[test]
+fn the_parameters_of_config_and_kernel_stay_as_they_are() {
+    let mut catalog = catalog();
+    let key = ("x86".to_owned(), "one".to_owned());
+    catalog.defconfigs.get_mut(&key).unwrap().fixups = vec![smp(Versions::default())];
+    let lock = lock(&catalog);
+    let world = World {
+        catalog: &catalog,
+        lock: &lock,
+        worker_uid: 1000,
+    };
+    // Kernels in stores everywhere are found by these very bytes.
+    let of = |kind| {
+        params(&world, kind, "linux/x86/one/gcc")
+            .unwrap()
+            .to_string()
+    };
+    insta::assert_snapshot!(of(Kind::Config), @r#"{"arch":"x86","fixups":{"SMP":["must","y"]},"make":{},"recipe":{"Defconfig":{"target":"one"}}}"#);
+    insta::assert_snapshot!(of(Kind::Kernel), @r#"{"arch":"x86","image":"bzImage","make":{},"targets":["bzImage"]}"#);
+}
+
+fn smp(versions: Versions) -> Fixup {
+    Fixup {
+        strength: Strength::Must,
+        versions,
+        symbols: BTreeMap::from([("SMP".to_owned(), Value::Yes)]),
+    }
+}
+
+#[test]
+fn what_is_for_another_kernel_version_changes_no_key() {
+    let version = |text: &str| text.parse::<Version>().unwrap();
+    let mut catalog = catalog();
+    catalog.sources.get_mut("linux").unwrap().version = Some(version("6.1"));
+    let dir = tempfile::tempdir().unwrap();
+    run(dir.path(), &catalog, &SAME, &|_| ());
+    let cases = [("0", "bzImage"), ("6.5", "vmlinuz.efi")];
+    let cases = cases.map(|(since, image)| (version(since), image.to_owned()));
+    let arch = catalog.arches.get_mut("x86").unwrap();
+    arch.kernel_image = ByVersion::new(cases.into()).unwrap();
+    let key = ("x86".to_owned(), "one".to_owned());
+    for (since, ran) in [("6.4", &[][..]), ("6.0", &["config:linux/x86/one/gcc"])] {
+        let fixup = smp(Versions {
+            since: Some(version(since)),
+            before: Some(version("6.8")),
+        });
+        catalog.defconfigs.get_mut(&key).unwrap().fixups = vec![fixup];
+        assert_eq!(run(dir.path(), &catalog, &SAME, &|_| ()).ran, ran);
+    }
+}
+
+#[test]
+fn a_manual_build_runs_when_it_is_named() {
+    let mut catalog = catalog();
+    let key = ("x86".to_owned(), "two".to_owned());
+    catalog.defconfigs.get_mut(&key).unwrap().manual = true;
+    let ran = |pattern: Option<&str>| {
+        let dir = tempfile::tempdir().unwrap();
+        let patterns: Vec<String> = pattern.into_iter().map(str::to_owned).collect();
+        let ran = run(dir.path(), &catalog, &[], &|call| {
+            call.patterns.clone_from(&patterns);
+        });
+        ran.ran.iter().filter(|name| name.contains("/two/")).count()
+    };
+    assert_eq!(ran(None), 0);
+    assert_eq!(ran(Some("linux/x86")), 0);
+    assert_eq!(ran(Some("linux/*/t*/gcc")), 0);
+    assert_eq!(ran(Some("kernel:**")), 0);
+    assert_eq!(ran(Some("**/general")), 0);
+    assert!(ran(Some("linux/*/two")) > 0);
+    assert!(ran(Some("**/two/**/general")) > 0);
 }
 
 #[test]

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::json;
-
 use super::Broken;
 use super::Finished;
 use super::Job;
@@ -14,7 +12,10 @@ use super::step::End;
 use super::step::Step;
 use super::step::file;
 use crate::model::Abi;
+<<<<<<< HEAD
 use crate::model::Elf;
+=======
+>>>>>>> main
 use crate::model::RootfsFormat;
 use crate::sandbox::User;
 
@@ -90,6 +91,7 @@ impl Recipes {
         if let End::Failure(message) = tools.step(job, image.path(), work.path(), &step)? {
             return Ok(failure(message));
         }
+<<<<<<< HEAD
         if let Err(message) = check_programs(&work.path().join("root"), rootfs.abi)? {
             return Ok(failure(message));
         }
@@ -131,6 +133,41 @@ fn describe(elf: Elf) -> String {
         "of {} bits, {order}-endian, for machine {}",
         elf.bits, elf.machine
     )
+=======
+        if let Some(message) = unfit(&work.path().join("root"), rootfs.abi)? {
+            return Ok(failure(message));
+        }
+        let outputs = tools.take(work.path(), &[(output, output)])?;
+        Ok(Finished::success(outputs, String::new()))
+    }
+}
+
+/// Why `/init` and `/suite` cannot be booted where programs of an ABI run alone.
+fn unfit(root: &Path, abi: Abi) -> Result<Option<String>, Broken> {
+    for name in ["init", "suite"] {
+        let path = root.join(name);
+        let bytes = std::fs::read(&path).map_err(file("read", &path))?;
+        let Some(program) = Program::read(&bytes) else {
+            return Ok(Some(format!(
+                "the compiler made a `/{name}` that is no ELF file"
+            )));
+        };
+        if program.elf != abi.elf() {
+            return Ok(Some(format!(
+                "`/{name}` is {}, not {} as programs of the ABI `{}`",
+                program.elf,
+                abi.elf(),
+                abi.name()
+            )));
+        }
+        if program.needs_loader {
+            return Ok(Some(format!(
+                "`/{name}` is not static: it needs a loader for shared libraries"
+            )));
+        }
+    }
+    Ok(None)
+>>>>>>> main
 }
 
 #[cfg(test)]
@@ -147,11 +184,16 @@ mod tests {
     }
 
     #[test]
+<<<<<<< HEAD
     fn both_programs_are_static_and_of_the_right_machine() {
+=======
+    fn both_programs_are_static_and_of_the_abi() {
+>>>>>>> main
         let root = tempfile::tempdir().unwrap();
-        let found = |init: &[u8], suite: &[u8]| {
+        let unfit = |init: &[u8], suite: &[u8]| {
             std::fs::write(root.path().join("init"), init).unwrap();
             std::fs::write(root.path().join("suite"), suite).unwrap();
+<<<<<<< HEAD
             let checked = check_programs(root.path(), Abi::Aarch64).unwrap();
             checked.map_or_else(|message| message, |()| "good".to_owned())
         };
@@ -160,5 +202,14 @@ mod tests {
         insta::assert_snapshot!(found(&static_, &elf(183, 3)), @"the compiled `/suite` is not static: it needs a loader for shared libraries");
         insta::assert_snapshot!(found(&static_, &elf(62, 1)), @"the compiled `/suite` is of 64 bits, little-endian, for machine 62, but programs of `aarch64` are of 64 bits, little-endian, for machine 183");
         insta::assert_snapshot!(found(b"#!/bin/sh", &static_), @"the compiled `/init` is no ELF file");
+=======
+            unfit(root.path(), Abi::Aarch64).unwrap().unwrap_or_default()
+        };
+        let fit = elf(183, 1);
+        assert_eq!(unfit(&fit, &fit), "");
+        insta::assert_snapshot!(unfit(&fit, &elf(183, 3)), @"`/suite` is not static: it needs a loader for shared libraries");
+        insta::assert_snapshot!(unfit(&fit, &elf(62, 1)), @"`/suite` is ELF of 64 bits, little-endian, machine 62, not ELF of 64 bits, little-endian, machine 183 as programs of the ABI `aarch64`");
+        insta::assert_snapshot!(unfit(b"#!/bin/sh", &fit), @"the compiler made a `/init` that is no ELF file");
+>>>>>>> main
     }
 }

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::fs::File;
 use std::io;
+use std::io::BufRead;
+use std::io::BufReader;
 use std::io::Read;
 use std::io::Write;
+use std::path::Component;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -21,11 +24,14 @@ use super::step::EPOCH;
 use super::step::file;
 use super::step::input;
 use crate::graph::Slot;
+use crate::kconfig::Version;
 use crate::model::ProjectFile;
 use crate::model::SourceOrigin;
 
 /// Level 3 is zstd's own default: 204 MB for a 1.3 GB tree, at disk speed.
 const ZSTD_LEVEL: i32 = 3;
+/// The kernel's Makefile has 70 kB.
+const MOST_MAKEFILE: u64 = 1 << 20;
 
 impl Recipes {
     /// Output `tar`: a tarball with one top directory, in whatever compression it came.
@@ -46,6 +52,12 @@ impl Recipes {
             }
         };
         if source.patches.is_empty() {
+            if let Some(declared) = &source.version {
+                let makefile = makefile_in(&store.blob_path(&tarball))?;
+                if let Some(message) = other_version(declared, &makefile) {
+                    return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
+                }
+            }
             return Ok(tar(tarball));
         }
         let tree = work.path().join("tree");
@@ -59,6 +71,12 @@ impl Recipes {
                 return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
             }
         }
+        if let Some(declared) = &source.version {
+            let makefile = fs::read(tree.join("Makefile")).unwrap_or_default();
+            if let Some(message) = other_version(declared, &String::from_utf8_lossy(&makefile)) {
+                return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
+            }
+        }
         let out = work.path().join("source.tar.zst");
         pack(&tree, &out).map_err(file("pack", &out))?;
         Ok(tar(store.take_file(out)?))
@@ -67,6 +85,55 @@ impl Recipes {
 
 fn tar(digest: Digest) -> Finished {
     Finished::success(BTreeMap::from([("tar".to_owned(), digest)]), String::new())
+}
+
+/// The Makefile in the top directory of a tarball, or nothing. It comes early in sorted archives:
+/// after a tenth of the kernel's.
+fn makefile_in(tarball: &Path) -> Result<String, Broken> {
+    const XZ: &[u8] = b"\xfd7zXZ\0";
+    const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
+    let read = || file("read", tarball);
+    let mut bytes = BufReader::new(File::open(tarball).map_err(file("open", tarball))?);
+    let magic = bytes.fill_buf().map_err(read())?;
+    let reader: Box<dyn Read> = if magic.starts_with(XZ) {
+        Box::new(liblzma::read::XzDecoder::new(bytes))
+    } else if magic.starts_with(ZSTD) {
+        Box::new(zstd::stream::read::Decoder::with_buffer(bytes).map_err(read())?)
+    } else {
+        Box::new(bytes)
+    };
+    for entry in tar::Archive::new(reader).entries().map_err(read())? {
+        let entry = entry.map_err(read())?;
+        let path = entry.path().map_err(read())?;
+        let parts = path.components().filter(|part| *part != Component::CurDir);
+        if path.ends_with("Makefile") && parts.count() == 2 {
+            let mut text = Vec::new();
+            entry
+                .take(MOST_MAKEFILE)
+                .read_to_end(&mut text)
+                .map_err(read())?;
+            return Ok(String::from_utf8_lossy(&text).into_owned());
+        }
+    }
+    Ok(String::new())
+}
+
+/// What is wrong if a kernel's Makefile does not say the declared version.
+fn other_version(declared: &Version, makefile: &str) -> Option<String> {
+    let number = |name: &str| {
+        let lines = makefile.lines().filter_map(|line| line.split_once('='));
+        let mut values = lines.filter(|(key, _)| key.trim() == name);
+        values.next().map(|(_, value)| value.trim())
+    };
+    let (Some(major), Some(minor)) = (number("VERSION"), number("PATCHLEVEL")) else {
+        return Some("the source has no Makefile that says a kernel version".to_owned());
+    };
+    let found = format!("{major}.{minor}.{}", number("SUBLEVEL").unwrap_or("0"));
+    let same = found
+        .parse()
+        .is_ok_and(|found: Version| declared.covers(&found));
+    let message = || format!("the definition says kernel {declared}, the source is {found}");
+    (!same).then(message)
 }
 
 fn only_file(dir: &Path) -> Result<PathBuf, Broken> {
@@ -210,6 +277,56 @@ fn append(builder: &mut tar::Builder<impl Write>, dir: &Path, name: &Path) -> io
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MAKEFILE: &str = "# SPDX\nVERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 148\nEXTRAVERSION =\n";
+
+    #[test]
+    fn another_version_than_declared_is_told() {
+        let told = |declared: &str, makefile: &str| {
+            other_version(&declared.parse().unwrap(), makefile).unwrap_or_default()
+        };
+        assert_eq!(told("6.1", MAKEFILE), "");
+        assert_eq!(told("6.1.148", MAKEFILE), "");
+        assert_eq!(
+            told("6.12", MAKEFILE),
+            "the definition says kernel 6.12, the source is 6.1.148"
+        );
+        assert_eq!(
+            told("6.1.14", MAKEFILE),
+            "the definition says kernel 6.1.14, the source is 6.1.148"
+        );
+        assert_eq!(
+            told("6.1", "all:\n"),
+            "the source has no Makefile that says a kernel version"
+        );
+    }
+
+    #[test]
+    fn the_makefile_is_found_in_every_compression() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut builder = tar::Builder::new(Vec::new());
+        for (name, text) in [
+            ("linux/Documentation/Makefile", "VERSION = 0\n"),
+            ("linux/Makefile", MAKEFILE),
+        ] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            builder
+                .append_data(&mut header, name, text.as_bytes())
+                .unwrap();
+        }
+        let plain = builder.into_inner().unwrap();
+        let mut xz = Vec::new();
+        liblzma::read::XzEncoder::new(&*plain, 1)
+            .read_to_end(&mut xz)
+            .unwrap();
+        let zstd = zstd::encode_all(&*plain, 1).unwrap();
+        for bytes in [plain, xz, zstd] {
+            let path = dir.path().join("tarball");
+            fs::write(&path, bytes).unwrap();
+            assert_eq!(makefile_in(&path).unwrap(), MAKEFILE);
+        }
+    }
 
     #[test]
     fn a_packed_tree_is_the_same_bytes_whenever_it_is_made() {
