@@ -76,6 +76,7 @@ impl Kind {
     pub fn revision(self) -> u32 {
         match self {
             Self::Match => crate::matching::MATCHER_REVISION,
+            Self::Rootfs => 2,
             _ => 1,
         }
     }

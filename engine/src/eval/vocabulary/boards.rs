@@ -155,7 +155,7 @@ const QEMU: Record = Record {
             name: "nic",
             shape: Shape::Text,
             need: Need::Otherwise("none"),
-            doc: "model of a network card, on a network that leads nowhere",
+            doc: "model of a network card, on a network that leads nowhere; what ends in `-device` is a `-device` of its own",
         },
         Field {
             name: "args",
