@@ -356,6 +356,22 @@ CONFIG_CMDLINE=\"root=\\\"a\\\\b\\\"\"
         }
 
         #[test]
+        fn line_ends_make_no_difference_and_junk_is_named_by_its_line(
+            values in proptest::collection::hash_map("[A-Z0-9_]{1,12}", value(), 0..20),
+            junk in "(CONFIG_A|=|[a-z<>]{1,5})( [a-z\"\\\\]{0,5})?",
+            at in any::<proptest::sample::Index>(),
+        ) {
+            let config = Config { values, header: None };
+            let text = config.to_text();
+            prop_assert_eq!(Config::parse(&text.replace('\n', "\r\n")).unwrap(), config);
+            let mut lines: Vec<&str> = text.lines().collect();
+            let index = at.index(lines.len() + 1);
+            lines.insert(index, &junk);
+            let error = Config::parse(&lines.join("\n")).unwrap_err();
+            prop_assert_eq!(error.line, index + 1);
+        }
+
+        #[test]
         fn no_text_makes_it_panic(text in ".{0,200}", line in "CONFIG_A=.{0,40}") {
             let _ = Config::parse(&text);
             let _ = Config::parse(&line);

@@ -9,4 +9,6 @@ pub use boards::match_boards;
 pub use boards::matches_only;
 
 #[cfg(test)]
+mod arch_tests;
+#[cfg(test)]
 mod tests;
