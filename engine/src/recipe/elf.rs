@@ -2,11 +2,7 @@
 
 use crate::model::Elf;
 
-<<<<<<< HEAD
-/// A program.
-=======
 /// What a program's headers say.
->>>>>>> main
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Program {
     /// What it runs on.
@@ -53,18 +49,10 @@ impl Program {
             let header = index.checked_mul(size)?.checked_add(table)?;
             needs_loader |= number(header, 4)? == PT_INTERP;
         }
-<<<<<<< HEAD
-        let machine = u16::try_from(number(18, 2)?).ok()?;
-        let elf = Elf {
-            bits,
-            big_endian,
-            machine,
-=======
         let elf = Elf {
             bits,
             big_endian,
             machine: u16::try_from(number(18, 2)?).ok()?,
->>>>>>> main
         };
         Some(Self { elf, needs_loader })
     }
@@ -78,15 +66,9 @@ mod tests {
     #[test]
     fn the_tests_own_program() {
         let program = std::fs::read("/proc/self/exe").unwrap();
-<<<<<<< HEAD
-        let read = Program::read(&program).unwrap();
-        assert_eq!(u32::from(read.elf.bits), usize::BITS);
-        assert!(read.needs_loader);
-=======
         let found = Program::read(&program).unwrap();
         assert_eq!(u32::from(found.elf.bits), usize::BITS);
         assert!(found.needs_loader);
->>>>>>> main
         assert_eq!(Program::read(&program[..40]), None);
         assert_eq!(Program::read(b"#!/bin/sh"), None);
     }

@@ -12,10 +12,6 @@ use super::step::End;
 use super::step::Step;
 use super::step::file;
 use crate::model::Abi;
-<<<<<<< HEAD
-use crate::model::Elf;
-=======
->>>>>>> main
 use crate::model::RootfsFormat;
 use crate::sandbox::User;
 
@@ -91,49 +87,6 @@ impl Recipes {
         if let End::Failure(message) = tools.step(job, image.path(), work.path(), &step)? {
             return Ok(failure(message));
         }
-<<<<<<< HEAD
-        if let Err(message) = check_programs(&work.path().join("root"), rootfs.abi)? {
-            return Ok(failure(message));
-        }
-        let outputs = tools.take(work.path(), &[(output, output)])?;
-        let elf = rootfs.abi.elf();
-        let facts = json!({ "elf": [elf.bits, elf.big_endian, elf.machine] });
-        Ok(Finished::success(outputs, facts.to_string()))
-    }
-}
-
-/// Whether `/init` and `/suite` can run where the root filesystem is for; if not, why.
-fn check_programs(root: &Path, abi: Abi) -> Result<Result<(), String>, Broken> {
-    for name in ["init", "suite"] {
-        let path = root.join(name);
-        let bytes = std::fs::read(&path).map_err(file("read", &path))?;
-        let wrong = match Program::read(&bytes) {
-            None => "no ELF file".to_owned(),
-            Some(program) if program.needs_loader => {
-                "not static: it needs a loader for shared libraries".to_owned()
-            }
-            Some(program) if program.elf != abi.elf() => {
-                let wanted = describe(abi.elf());
-                let name = abi.name();
-                format!(
-                    "{}, but programs of `{name}` are {wanted}",
-                    describe(program.elf)
-                )
-            }
-            Some(_) => continue,
-        };
-        return Ok(Err(format!("the compiled `/{name}` is {wrong}")));
-    }
-    Ok(Ok(()))
-}
-
-fn describe(elf: Elf) -> String {
-    let order = if elf.big_endian { "big" } else { "little" };
-    format!(
-        "of {} bits, {order}-endian, for machine {}",
-        elf.bits, elf.machine
-    )
-=======
         if let Some(message) = unfit(&work.path().join("root"), rootfs.abi)? {
             return Ok(failure(message));
         }
@@ -167,7 +120,6 @@ fn unfit(root: &Path, abi: Abi) -> Result<Option<String>, Broken> {
         }
     }
     Ok(None)
->>>>>>> main
 }
 
 #[cfg(test)]
@@ -184,25 +136,11 @@ mod tests {
     }
 
     #[test]
-<<<<<<< HEAD
-    fn both_programs_are_static_and_of_the_right_machine() {
-=======
     fn both_programs_are_static_and_of_the_abi() {
->>>>>>> main
         let root = tempfile::tempdir().unwrap();
         let unfit = |init: &[u8], suite: &[u8]| {
             std::fs::write(root.path().join("init"), init).unwrap();
             std::fs::write(root.path().join("suite"), suite).unwrap();
-<<<<<<< HEAD
-            let checked = check_programs(root.path(), Abi::Aarch64).unwrap();
-            checked.map_or_else(|message| message, |()| "good".to_owned())
-        };
-        let static_ = elf(183, 1);
-        insta::assert_snapshot!(found(&static_, &static_), @"good");
-        insta::assert_snapshot!(found(&static_, &elf(183, 3)), @"the compiled `/suite` is not static: it needs a loader for shared libraries");
-        insta::assert_snapshot!(found(&static_, &elf(62, 1)), @"the compiled `/suite` is of 64 bits, little-endian, for machine 62, but programs of `aarch64` are of 64 bits, little-endian, for machine 183");
-        insta::assert_snapshot!(found(b"#!/bin/sh", &static_), @"the compiled `/init` is no ELF file");
-=======
             unfit(root.path(), Abi::Aarch64).unwrap().unwrap_or_default()
         };
         let fit = elf(183, 1);
@@ -210,6 +148,5 @@ mod tests {
         insta::assert_snapshot!(unfit(&fit, &elf(183, 3)), @"`/suite` is not static: it needs a loader for shared libraries");
         insta::assert_snapshot!(unfit(&fit, &elf(62, 1)), @"`/suite` is ELF of 64 bits, little-endian, machine 62, not ELF of 64 bits, little-endian, machine 183 as programs of the ABI `aarch64`");
         insta::assert_snapshot!(unfit(b"#!/bin/sh", &fit), @"the compiler made a `/init` that is no ELF file");
->>>>>>> main
     }
 }
