@@ -19,7 +19,8 @@ use tempfile::TempDir;
 /// A copy of a project below `definitions/` on the shared store.
 pub struct Real {
     project: TempDir,
-    store: PathBuf,
+    /// The shared store's directory.
+    pub store: PathBuf,
 }
 
 /// What one `engine realize --json` did.

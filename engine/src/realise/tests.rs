@@ -141,6 +141,7 @@ fn catalog() -> Catalog {
         image: name("image"),
         make: BTreeMap::new(),
         manual: false,
+        accelerate: None,
     };
     catalog.toolchains.insert(name("gcc"), toolchain);
     let arch = Arch {

@@ -33,6 +33,9 @@ pub(super) const BINFMT_MISC: &str = "/proc/sys/fs/binfmt_misc";
 /// How much of an executable tells its architecture: `e_ident`, `e_type`, `e_machine`.
 const HEADER: usize = 20;
 
+/// What to do where there is no emulator.
+const MISSING: &str = "; install the package `qemu-user-static`";
+
 /// Which emulator a sandbox registers; found by [`Sandbox::emulator`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Emulator {
@@ -159,7 +162,7 @@ impl Sandbox {
         }
         let target = Target::of_arch(arch).ok_or_else(|| SandboxError::NoEmulator {
             arch: arch.to_owned(),
-            found: "no emulator of such programs is known".to_owned(),
+            found: "none is known for them".to_owned(),
             hint: String::new(),
         })?;
         let program = find(target.qemu);
@@ -189,7 +192,7 @@ impl Sandbox {
             Err(found) => SandboxError::NoEmulator {
                 arch,
                 found,
-                hint: "; install the package `qemu-user-static`".to_owned(),
+                hint: MISSING.to_owned(),
             },
         })
     }
@@ -404,6 +407,26 @@ mod tests {
         assert!(registered(dir.path(), arm64));
         fs::write(dir.path().join("status"), "disabled\n").unwrap();
         assert!(!registered(dir.path(), arm64));
+    }
+
+    #[test]
+    fn errors_say_what_to_do() {
+        let arch = || "arm64".to_owned();
+        let missing = SandboxError::NoEmulator {
+            arch: arch(),
+            found: find("no-such").unwrap_err(),
+            hint: MISSING.to_owned(),
+        };
+        insta::assert_snapshot!(missing, @"programs for `arm64` need an emulator on this machine, and `qemu-no-such-static` is not there; install the package `qemu-user-static`");
+        let refused = SandboxError::NoBinfmt {
+            arch: arch(),
+            source: StepError {
+                step: "mount `binfmt_misc` on `/sys`".to_owned(),
+                reason: "Operation not permitted".to_owned(),
+                errno: Some(1),
+            },
+        };
+        insta::assert_snapshot!(refused, @"the emulator for `arm64` cannot be registered: cannot mount `binfmt_misc` on `/sys`: Operation not permitted; Linux 6.7 or later lets each sandbox have its own, an older one needs it registered for the whole machine: as root, install `qemu-user-static` and `binfmt-support`, or run `systemctl restart systemd-binfmt`");
     }
 
     #[test]

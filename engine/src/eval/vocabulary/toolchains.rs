@@ -140,8 +140,11 @@ fn check_accelerate(toolchain: &Toolchain, catalog: &Catalog) -> Result<(), Mist
         ))
     };
     if toolchain.kind != ToolchainKind::Gcc {
-        return mistake("only a toolchain of kind `gcc` can be accelerated".to_owned())
-            .map_err(|mistake| mistake.help("a cross toolchain runs at full speed already"));
+        return mistake("only a toolchain of kind `gcc` can be accelerated".to_owned()).map_err(
+            |mistake| {
+                mistake.help("leave out `accelerate`, or take the image's own gcc: `kind: \"gcc\"`")
+            },
+        );
     }
     let Some((cross, _)) = toolchain.accelerator(catalog) else {
         return mistake(format!("the toolchain `{name}` is not of kind `cross`")).map_err(
