@@ -76,7 +76,7 @@ fn versions_choose_the_successor_of_a_defconfig() {
         let recipe = &catalog.defconfigs[&(arch.to_owned(), name.to_owned())].recipe;
         for version in ["5.10", "6.1", "6.12"] {
             let version: Version = version.parse().unwrap();
-            let _ = writeln!(chosen, "{arch} {version}: {:?}", recipe.at(&version));
+            let _ = writeln!(chosen, "{arch} {version}: {:?}", recipe.at(Some(&version)));
         }
     }
     insta::assert_snapshot!(chosen, @"");
