@@ -1,5 +1,8 @@
 //! Sandboxes on this machine: as root, as a user with subordinate ids, as a user without.
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "world/user.rs"]
+mod user;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -34,11 +37,10 @@ use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use nix::unistd::geteuid;
+use user::USER;
+use user::skip;
 
 const APPLETS: &str = "sh cat chown env hostname id kill ls mkdir rmdir sleep stat touch";
-
-/// An ordinary user with subordinate ids; made when missing.
-const USER: &str = "engine-test";
 
 /// A uid with neither a name nor subordinate ids.
 const STRANGER: &str = "23457";
@@ -718,27 +720,10 @@ fn as_user(test: &str, scenario: fn(&World)) {
     if !geteuid().is_root() {
         return scenario(&World::new());
     }
-    let known = || {
-        Command::new("id")
-            .args(["-u", USER])
-            .output()
-            .is_ok_and(|id| id.status.success())
-    };
-    if !known() {
-        // Another test may be making it at this moment; what counts is the second look.
-        let made = Command::new("useradd")
-            .args(["--no-create-home", USER])
-            .output();
-        if !known() {
-            return skip(&format!("the user `{USER}` ({made:?})"));
-        }
+    match user::make() {
+        Ok(()) => again(test, &format!("--reuid={USER}"), USER),
+        Err(lacks) => skip(&lacks),
     }
-    for file in ["/etc/subuid", "/etc/subgid"] {
-        if !fs::read_to_string(file).unwrap_or_default().contains(USER) {
-            return skip(&format!("a line `{USER}:100000:65536` in `{file}`"));
-        }
-    }
-    again(test, &format!("--reuid={USER}"), USER);
 }
 
 fn as_stranger(test: &str, scenario: fn(&World)) {
@@ -770,12 +755,6 @@ fn again(test: &str, user: &str, group: &str) {
         status.success() && said.contains("1 passed"),
         "as {group}: {said}"
     );
-}
-
-/// Leaves a test out, saying why; on CI, where everything must be there, fails it.
-fn skip(what: &str) {
-    eprintln!("not run: this test needs {what}");
-    assert!(variable("CI").is_none(), "this test needs {what}");
 }
 
 fn missing(what: &str) -> ! {

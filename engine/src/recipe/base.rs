@@ -113,7 +113,7 @@ fn spec(
         arch,
         packages,
     } = origin;
-    let argv = [
+    let mut argv = vec![
         PROGRAM.to_owned(),
         "--mode=root".to_owned(),
         "--variant=apt".to_owned(),
@@ -121,7 +121,6 @@ fn spec(
         // The engine has seen to the emulator, and to the directory of the output.
         "--skip=check/empty,check/qemu".to_owned(),
         format!("--architectures={arch}"),
-        format!("--include={}", packages.join(",")),
         "--customize-hook=rm -f \"$1\"/etc/apt/sources.list.d/*".to_owned(),
         "--customize-hook=: > \"$1\"/etc/apt/sources.list".to_owned(),
         "--customize-hook=rm -f \"$1\"/var/cache/ldconfig/aux-cache \"$1\"/etc/hostname \"$1\"/etc/resolv.conf"
@@ -130,6 +129,9 @@ fn spec(
         out.display().to_string(),
         format!("deb [trusted=yes] copy:{} ./", repo.display()),
     ];
+    if !packages.is_empty() {
+        argv.insert(1, format!("--include={}", packages.join(",")));
+    }
     let env = [
         ("PATH", PATH.to_owned()),
         ("LC_ALL", "C.UTF-8".to_owned()),
@@ -140,7 +142,7 @@ fn spec(
         root: Root::Host,
         emulator,
         binds: Vec::new(),
-        argv: argv.to_vec(),
+        argv,
         env: env.map(|(name, value)| (name.to_owned(), value)).into(),
         cwd: PathBuf::from("/"),
         user: User::Root,

@@ -61,6 +61,26 @@ pub(super) struct Compiler {
     _shown: Option<(Unpacked, WorkDir)>,
 }
 
+/// Where the libraries and the dynamic linker of the native architecture are, if this host runs it
+/// and not the other.
+fn host(
+    native: &str,
+    emulated: &str,
+    names: [&str; 2],
+) -> Result<(&'static str, &'static str), Broken> {
+    let host = HOSTS.iter().find(|(arch, _, _)| *arch == native);
+    match host {
+        Some((_, triplet, linker)) if is_native(native) && !is_native(emulated) => {
+            Ok((triplet, linker))
+        }
+        _ => Err(Broken::Infrastructure(format!(
+            "the toolchain `{}` is accelerated by `{}`, which needs a host that runs `{native}` and \
+             emulates `{emulated}`; this one does not: leave out `accelerate` here",
+            names[0], names[1]
+        ))),
+    }
+}
+
 impl Recipes {
     /// Gets the compiler of a toolchain ready; `note` takes a line for the user.
     pub(super) fn compiler(
@@ -81,16 +101,7 @@ impl Recipes {
         let unresolved = || Broken::Unresolved(toolchain.name.clone());
         let native = cross.runs_on(&self.catalog).ok_or_else(unresolved)?;
         let emulated = toolchain.runs_on(&self.catalog).ok_or_else(unresolved)?;
-        let host = HOSTS.iter().find(|(arch, _, _)| *arch == native);
-        let (Some((_, triplet, linker)), true, false) =
-            (host, is_native(native), is_native(emulated))
-        else {
-            return Err(Broken::Infrastructure(format!(
-                "the toolchain `{}` is accelerated by `{}`, which needs a host that runs `{native}` \
-                 and emulates `{emulated}`; this one does not: leave out `accelerate` here",
-                toolchain.name, cross.name
-            )));
-        };
+        let (triplet, linker) = host(native, emulated, [&toolchain.name, &cross.name])?;
         let digest = *inputs.get(&Slot::Native).ok_or_else(unresolved)?;
         let tree = self.tools.unpacked(&digest, false, &|| {
             note(&format!("unpacks native {}", digest.short()));
@@ -130,5 +141,24 @@ impl Recipes {
             }
         }
         Ok(links)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_cannot_says_so() {
+        let error = host("m68k", "arm64", ["fast", "cross"]).unwrap_err();
+        insta::assert_snapshot!(error, @"the toolchain `fast` is accelerated by `cross`, which needs a host that runs `m68k` and emulates `arm64`; this one does not: leave out `accelerate` here");
+        for (arch, ..) in HOSTS {
+            // Nothing is emulated that the host runs itself.
+            assert!(host(arch, arch, ["fast", "cross"]).is_err());
+            assert_eq!(
+                host(arch, "m68k", ["fast", "cross"]).is_ok(),
+                is_native(arch)
+            );
+        }
     }
 }
