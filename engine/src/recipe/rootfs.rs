@@ -137,7 +137,9 @@ mod tests {
         let unfit = |init: &[u8], suite: &[u8]| {
             std::fs::write(root.path().join("init"), init).unwrap();
             std::fs::write(root.path().join("suite"), suite).unwrap();
-            unfit(root.path(), Abi::Aarch64).unwrap().unwrap_or_default()
+            unfit(root.path(), Abi::Aarch64)
+                .unwrap()
+                .unwrap_or_default()
         };
         let fit = elf(183, 1);
         assert_eq!(unfit(&fit, &fit), "");
