@@ -15,14 +15,18 @@ use crate::model::Abi;
 use crate::model::RootfsFormat;
 use crate::sandbox::User;
 
+// Objects have names of their own, as some compilers put the name of a temporary one into the program.
 const COMPILE: &str = r#"
 mkdir -p root/dev root/proc root/sys root/tmp
+options= libraries=
+if [ -f libc.c ]; then
+    options='-nostdlib -ffreestanding' libraries='libc.o -lgcc'
+fi
+for source in *.c; do
+    $CC $options -Os -Wall -Wextra -c -o ${source%.c}.o $source
+done
 for program in init suite; do
-    if [ -f libc.c ]; then
-        $CC -static -nostdlib -ffreestanding -Os -Wall -Wextra -o root/$program $program.c libc.c -lgcc
-    else
-        $CC -static -Os -Wall -Wextra -o root/$program $program.c
-    fi
+    $CC $options -static -o root/$program $program.o $libraries
 done
 find root -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 "#;
