@@ -57,6 +57,9 @@ pub(super) fn run(context: &Context, args: &BoardsArgs) -> Result<Ending, Fault>
     let mut rows: Vec<Vec<String>> = vec![head.collect()];
     rows.extend(builds.iter().map(|build| row(build, &boards)));
     context.terminal.data(table(&rows))?;
+    for line in session.catalog.not_bootable() {
+        context.terminal.say(&line);
+    }
     if builds.iter().any(|build| build.boards.is_err()) {
         context
             .terminal

@@ -38,6 +38,9 @@ pub(super) fn run(context: &Context, _: &CheckArgs) -> Result<Ending, Fault> {
     context
         .terminal
         .say(&format!("the definitions are good: {}", counts.join(", ")));
+    for line in catalog.not_bootable() {
+        context.terminal.say(&line);
+    }
     if !checked.unpinned.is_empty() {
         let names: Vec<String> = checked
             .unpinned

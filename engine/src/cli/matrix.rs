@@ -43,7 +43,8 @@ const HEAD: [&str; 7] = [
 ];
 
 pub(super) fn run(context: &Context, args: &MatrixArgs) -> Result<Ending, Fault> {
-    let matrix = context.session()?.matrix(&args.addresses)?;
+    let session = context.session()?;
+    let matrix = session.matrix(&args.addresses)?;
     let text = if args.markdown {
         markdown(&matrix)
     } else {
@@ -53,6 +54,9 @@ pub(super) fn run(context: &Context, args: &MatrixArgs) -> Result<Ending, Fault>
         let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
         table(&rows)
     };
+    for line in session.catalog.not_bootable() {
+        context.terminal.say(&line);
+    }
     let last = format!("matrix: {}/{} booted\n", matrix.booted, matrix.arches);
     context.terminal.data([text, last].concat())?;
     Ok(if matrix.booted == matrix.arches {

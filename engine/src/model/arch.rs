@@ -24,6 +24,8 @@ pub struct Arch {
     pub toolchains: Vec<String>,
     /// Names of the declared sources to build; empty means all.
     pub sources: Vec<String>,
+    /// Why nothing can boot it, where that is known; it is told wherever boots are.
+    pub not_bootable: Option<String>,
 }
 
 /// One configuration to build for an arch.

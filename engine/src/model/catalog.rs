@@ -44,6 +44,14 @@ pub struct Catalog {
 }
 
 impl Catalog {
+    /// A line for each arch that nothing can boot, with the reason.
+    pub fn not_bootable(&self) -> impl Iterator<Item = String> + '_ {
+        self.arches.values().filter_map(|arch| {
+            let reason = arch.not_bootable.as_ref()?;
+            Some(format!("{} is not boot-testable: {reason}", arch.name))
+        })
+    }
+
     /// The ABI of a board's root filesystem.
     pub fn abi(&self, board: &Board) -> Option<Abi> {
         self.rootfses.get(&board.rootfs).map(|rootfs| rootfs.abi)

@@ -151,6 +151,7 @@ fn catalog() -> Catalog {
         make_targets: vec![name("bzImage")].into(),
         toolchains: vec![name("gcc")],
         sources: vec![],
+        not_bootable: None,
     };
     catalog.arches.insert(name("x86"), arch);
     for defconfig in ["one", "two"] {

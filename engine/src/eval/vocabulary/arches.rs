@@ -231,13 +231,19 @@ const ARCH: Record = Record {
             name: "toolchains",
             shape: Shape::List(&Shape::Handle(Kind::Toolchain)),
             need: Need::Required,
-            doc: "the toolchains to build with",
+            doc: "the toolchains to build with; only an arch that is `not_bootable` may have none",
         },
         Field {
             name: "sources",
             shape: Shape::List(&Shape::Handle(Kind::Source)),
             need: Need::Otherwise("all"),
             doc: "the sources to build",
+        },
+        Field {
+            name: "not_bootable",
+            shape: Shape::Word,
+            need: Need::Otherwise("boards say what boots"),
+            doc: "why nothing can boot it, such as `\"QEMU has no such machine\"`; `check`, `boards` and `matrix` tell it",
         },
     ],
     one_of: &[],
@@ -322,7 +328,8 @@ fn arch(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistak
         vec![name.to_owned()]
     };
     let toolchains: Vec<String> = fields.take_or_empty("toolchains");
-    if toolchains.is_empty() {
+    let not_bootable: Option<String> = fields.take("not_bootable");
+    if toolchains.is_empty() && not_bootable.is_none() {
         let path = ["1".to_owned(), "toolchains".to_owned()];
         return Err(Mistake::at(&path, "an arch needs at least one toolchain"));
     }
@@ -339,6 +346,7 @@ fn arch(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistak
         kernel_image,
         toolchains,
         sources,
+        not_bootable,
     };
     call.state.catalog.arches.insert(name, arch);
     Ok(handle)
