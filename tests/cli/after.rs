@@ -171,8 +171,8 @@ fn a_run_of_all_does_not_end_what_manual_builds_gave() {
         "recipe: tiny(), manual: true,",
     );
     world.make_up("");
-    let named = ["linux-6.1/*/tiny".to_owned()];
-    world.make_up_of(Selection::of(&named, None).unwrap(), "");
+    let patterns = ["linux-6.1/*/tiny".to_owned()];
+    world.make_up_of(Selection::of(&patterns, None).unwrap(), "");
     let boots = || {
         let store = store::Store::open(&world.path("store")).unwrap();
         let names = store
