@@ -102,9 +102,14 @@ impl World {
     /// Makes results up for everything that is wanted, as if it had run for ten seconds each.
     /// Kernels whose address contains `failing` failed; boards match as `.config`s of one line say.
     pub fn make_up(&self, failing: &str) {
+        self.make_up_of(Selection::all(None), failing);
+    }
+
+    /// The same for what some selection wants.
+    pub fn make_up_of(&self, selection: Selection, failing: &str) {
         let store = Arc::new(Store::open(&self.path("store")).unwrap());
         let session = Session::open(&self.path("project"), Arc::clone(&store)).unwrap();
-        let mut progress = session.progress(Selection::all(None), false).unwrap();
+        let mut progress = session.progress(selection, false).unwrap();
         loop {
             let ready = progress.take_ready();
             if ready.is_empty() {

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use super::pinned;
 use super::plain;
 use super::world::World;
+use engine::plan::Selection;
 
 #[test]
 fn a_reader_that_goes_away_is_no_fault() {
@@ -159,6 +160,35 @@ fn manual_builds_run_only_when_they_are_named() {
     --- stderr
     the definitions are good: 1 source, 1 arch, 2 configurations, 1 toolchain, 2 boards, 1 suite, 2 builds
     ");
+}
+
+#[test]
+fn a_run_of_all_does_not_end_what_manual_builds_gave() {
+    let world = pinned();
+    world.edit(
+        "main.rhai",
+        "recipe: tiny(),",
+        "recipe: tiny(), manual: true,",
+    );
+    world.make_up("");
+    let patterns = ["linux-6.1/*/tiny".to_owned()];
+    world.make_up_of(Selection::of(&patterns, None).unwrap(), "");
+    let boots = || {
+        let store = store::Store::open(&world.path("store")).unwrap();
+        let names = store
+            .currents()
+            .unwrap()
+            .into_iter()
+            .map(|outcome| outcome.name);
+        names.filter(|name| name.contains(" boot:")).count()
+    };
+    assert_eq!(world.engine("realize linux-6.1/*/tiny").code, Some(0));
+    assert_eq!(boots(), 1);
+    assert_eq!(world.engine("realize").code, Some(0));
+    assert_eq!(boots(), 1);
+    world.edit("main.rhai", "\"pc\", #{", "\"other-pc\", #{");
+    assert_eq!(world.engine("realize").code, Some(0));
+    assert_eq!(boots(), 0);
 }
 
 #[test]

@@ -161,6 +161,7 @@ impl Session {
                 history_project(name) != self.project
                     || names.contains(name)
                     || declared.contains(name)
+                    || is_manual_boot(progress, name)
             })?;
         }
         results::link(&self.store, progress, &options.results)
@@ -188,6 +189,19 @@ impl Session {
         }
         hasher.finish()
     }
+}
+
+/// Whether a name of the history is a boot that is declared and runs only when it is named: that this
+/// run had no outcome for it does not end its last one.
+fn is_manual_boot(progress: &Progress<'_>, history_name: &str) -> bool {
+    let world = progress.world();
+    let address = history_name
+        .rsplit_once(" boot:")
+        .map(|(_, address)| address);
+    address.is_some_and(|address| {
+        let declared = world.catalog.build(address).is_some() && world.boot(address).is_some();
+        declared && !world.catalog.manual(address).is_empty()
+    })
 }
 
 /// `--rebuild` runs what the patterns name for itself, not its inputs; a boot is not rebuilt unless

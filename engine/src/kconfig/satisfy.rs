@@ -110,9 +110,9 @@ fn collect_versions(predicate: &Predicate, versions: &mut Vec<Version>) {
         Predicate::Since(version) => versions.push(version.clone()),
         Predicate::Not(inner) => collect_versions(inner, versions),
         Predicate::All(parts) | Predicate::Any(parts) => {
-            parts
-                .iter()
-                .for_each(|part| collect_versions(part, versions));
+            for part in parts {
+                collect_versions(part, versions);
+            }
         }
         Predicate::BuiltIn(_)
         | Predicate::Module(_)
@@ -221,15 +221,14 @@ fn allowed((literal, negated): Goal<'_>) -> Option<(&str, Vec<Value>)> {
     use Value::Yes as Y;
     let (symbol, values) = match (literal, negated) {
         (Predicate::BuiltIn(symbol), false) => (symbol, vec![Y]),
-        (Predicate::BuiltIn(symbol), true) => (symbol, vec![N, M]),
+        (Predicate::BuiltIn(symbol) | Predicate::Is(symbol, Y), true) => (symbol, vec![N, M]),
         (Predicate::Module(symbol), false) => (symbol, vec![M]),
-        (Predicate::Module(symbol), true) => (symbol, vec![N, Y]),
-        (Predicate::Enabled(symbol), false) => (symbol, vec![Y, M]),
+        (Predicate::Module(symbol) | Predicate::Is(symbol, M), true) => (symbol, vec![N, Y]),
+        (Predicate::Enabled(symbol), false) | (Predicate::Is(symbol, N), true) => {
+            (symbol, vec![Y, M])
+        }
         (Predicate::Enabled(symbol), true) => (symbol, vec![N]),
         (Predicate::Is(symbol, value), false) => (symbol, vec![value.clone()]),
-        (Predicate::Is(symbol, Y), true) => (symbol, vec![N, M]),
-        (Predicate::Is(symbol, M), true) => (symbol, vec![N, Y]),
-        (Predicate::Is(symbol, N), true) => (symbol, vec![Y, M]),
         _ => return None,
     };
     Some((symbol, values))

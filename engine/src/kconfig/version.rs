@@ -46,6 +46,12 @@ impl Version {
         text[..end.unwrap_or(text.len())].parse().ok()
     }
 
+    /// Whether a version that begins like this one may be before or after `other`: `6.1` does not say
+    /// whether it is since `6.1.100`.
+    pub fn leaves_open(&self, other: &Self) -> bool {
+        self != other && self.covers(other)
+    }
+
     /// Whether `other` is this version or one of its series: `6.1.192` is of `6.1`, `6.10` is not.
     pub fn covers(&self, other: &Self) -> bool {
         // `6.0` is kept as `6` and is no promise about 6.1.
@@ -137,6 +143,9 @@ mod tests {
         assert!(!version("6.1").covers(&version("6.10")));
         assert!(!version("6.0").covers(&version("6.1")));
         assert!(!version("6.1.5").covers(&version("6.1.50")));
+        assert!(version("6.1").leaves_open(&version("6.1.100")));
+        assert!(!version("6.1").leaves_open(&version("6.1")));
+        assert!(!version("6.1.148").leaves_open(&version("6.1.100")));
     }
 
     #[test]

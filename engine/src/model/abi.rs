@@ -133,9 +133,8 @@ impl Row {
     fn has_prefix(&self, prefix: &str) -> bool {
         let triplet = prefix.rsplit('/').next().unwrap_or(prefix);
         let parts: Vec<&str> = triplet.trim_end_matches('-').split('-').collect();
-        let (cpu, system) = match parts[..] {
-            [cpu, "linux", system] | [cpu, _, "linux", system] => (cpu, system),
-            _ => return false,
+        let ([cpu, "linux", system] | [cpu, _, "linux", system]) = parts[..] else {
+            return false;
         };
         let fits = |pattern: &&str| match pattern.strip_suffix('*') {
             Some(start) => cpu.starts_with(start),

@@ -39,6 +39,11 @@ impl<T> ByVersion<T> {
         self.later.is_empty()
     }
 
+    /// The versions at which it changes.
+    pub fn versions(&self) -> impl Iterator<Item = &Version> {
+        self.later.keys()
+    }
+
     /// The value for a kernel version; of an unknown one, the only value there is.
     pub fn at(&self, version: Option<&Version>) -> Option<&T> {
         match version {

@@ -7,7 +7,7 @@ use rhai::Map;
 
 use crate::kconfig::Predicate;
 use crate::kconfig::Version;
-use crate::model::Catalog;
+use crate::model::Arch;
 use crate::model::Defconfig;
 use crate::model::Fixup;
 
@@ -125,54 +125,64 @@ fn in_order(fixup: Fixup) -> Result<Dynamic, Mistake> {
     }
 }
 
-/// Refuses a source of unknown version that something depends on.
+/// Refuses a source whose version is not known well enough for what depends on it.
 pub(in crate::eval) fn check_versions(state: &State) -> Result<(), Mistake> {
     let catalog = &state.catalog;
     for build in catalog.builds() {
-        let unknown = catalog.sources.get(&build.source);
-        if unknown.is_none_or(|source| source.version.is_some()) {
-            continue;
-        }
-        let key = (build.arch.clone(), build.defconfig);
-        let Some(what) = catalog
-            .defconfigs
-            .get(&key)
-            .and_then(|it| dependent(catalog, it))
-        else {
+        let key = (build.arch, build.defconfig);
+        let (Some(source), Some(arch), Some(defconfig)) = (
+            catalog.sources.get(&build.source),
+            catalog.arches.get(&key.0),
+            catalog.defconfigs.get(&key),
+        ) else {
             continue;
         };
-        let message = format!(
-            "the source `{}` says no kernel version, and {what} depends on it",
-            build.source
-        );
-        let declared = state.declared.get(&(Kind::Source, build.source));
-        let (site, path) = declared
-            .cloned()
-            .unwrap_or_else(|| (Site::none(), Vec::new()));
-        let mut mistake = Mistake::at(&path, message)
-            .help("say it: `version: \"6.1\"`; it is compared with the source's Makefile");
-        mistake.site = site;
-        return Err(mistake);
+        for (what, version) in turning(arch, defconfig) {
+            let name = &source.name;
+            let (message, help) = match &source.version {
+                None => (
+                    format!("the source `{name}` says no kernel version, and {what} depends on it"),
+                    "say it: `version: \"6.1\"`; it is compared with the source's Makefile"
+                        .to_owned(),
+                ),
+                Some(known) if known.leaves_open(version) => (
+                    format!(
+                        "the source `{name}` says kernel {known}, and {what} turns on {version}"
+                    ),
+                    format!("say more of it: `version: \"{version}\"`, or what it is"),
+                ),
+                Some(_) => continue,
+            };
+            let declared = state.declared.get(&(Kind::Source, name.clone()));
+            let (site, path) = declared
+                .cloned()
+                .unwrap_or_else(|| (Site::none(), Vec::new()));
+            let mistake = Mistake::at(&path, message).help(help);
+            return Err(Mistake { site, ..mistake });
+        }
     }
     Ok(())
 }
 
-/// What of a defconfig or its arch depends on the kernel's version.
-fn dependent(catalog: &Catalog, defconfig: &Defconfig) -> Option<String> {
-    let arch = catalog.arches.get(&defconfig.arch)?;
-    let name = format!("the defconfig `{}/{}`", arch.name, defconfig.name);
-    if !arch.kernel_image.is_plain() {
-        return Some(format!("`kernel_image` of the arch `{}`", arch.name));
+/// What of a defconfig or its arch depends on the kernel's version, with each version it turns on.
+fn turning<'a>(arch: &'a Arch, defconfig: &'a Defconfig) -> Vec<(String, &'a Version)> {
+    let named = |field: &str, noun: &str, name: &str| format!("`{field}` of the {noun} `{name}`");
+    let own = format!("{}/{}", arch.name, defconfig.name);
+    let mut found = Vec::new();
+    for version in arch.kernel_image.versions() {
+        found.push((named("kernel_image", "arch", &arch.name), version));
     }
-    if !arch.make_targets.is_plain() {
-        return Some(format!("`make_targets` of the arch `{}`", arch.name));
+    for version in arch.make_targets.versions() {
+        found.push((named("make_targets", "arch", &arch.name), version));
     }
-    if !defconfig.recipe.is_plain() {
-        return Some(format!("`recipe` of {name}"));
+    for version in defconfig.recipe.versions() {
+        found.push((named("recipe", "defconfig", &own), version));
     }
-    let ranged = defconfig
-        .fixups
-        .iter()
-        .any(|fixup| !fixup.versions.is_all());
-    ranged.then(|| format!("a fixup of {name}"))
+    for fixup in &defconfig.fixups {
+        let range = &fixup.versions;
+        for version in range.since.iter().chain(&range.before) {
+            found.push((format!("a fixup of the defconfig `{own}`"), version));
+        }
+    }
+    found
 }
