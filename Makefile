@@ -2,7 +2,7 @@
 
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help setup demo test test-crash bench docs clean
+.PHONY: help setup demo matrix test test-crash test-arches bench docs clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -13,6 +13,13 @@ setup: ## Install the host packages and Rust, where missing
 demo: setup ## Build the engine, then build and boot the demo's kernels
 	cargo build --release --locked
 	@tools/demo.sh
+
+CONFIGS ?= boot
+
+matrix: ## Build and boot all arches; CONFIGS=defconfig takes the true defconfigs (hours)
+	@tools/setup.sh matrix
+	cargo build --release --locked
+	@tools/matrix.sh $(CONFIGS)
 
 test: ## Everything a change must pass, kernel builds and boots included
 	@tools/setup.sh test
@@ -26,6 +33,10 @@ test: ## Everything a change must pass, kernel builds and boots included
 test-crash: ## Only the tests that kill the engine or make its disk fail
 	@tools/setup.sh test
 	cargo nextest run --locked --workspace -E 'binary(crash)'
+
+test-arches: ## Only the tests of the twelve arches and of foreign toolchains
+	@tools/setup.sh test
+	cargo nextest run --locked --workspace -E 'binary(arches) + binary(emulation) + test(matching)'
 
 bench: ## Measure beside ninja, nix-build and bare make; one line each
 	@tools/setup.sh bench

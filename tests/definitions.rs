@@ -217,7 +217,7 @@ fn ten_thousand_boards_evaluate() {
         let root = rootfs("r", #{ toolchain: tc });
         for i in range(0, 10000) {
             board(`board-${i}`, #{
-                requires: cfg(`BOARD_${i}`) & cfg("TTY"), rootfs: root, suites: [], qemu: qemu::pc(),
+                requires: cfg(`BOARD_${i}`) & cfg("TTY"), rootfs: root, suites: [], qemu: qemu::pc().qemu,
             });
         }
     "#;

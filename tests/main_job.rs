@@ -109,8 +109,8 @@ fn edits_run_only_what_follows(demo: &Real) {
     // A board's requirement: matched again, nothing built.
     demo.edit(
         "boards.rhai",
-        "& cfg(\"DEVTMPFS_MOUNT\")",
-        "& cfg(\"DEVTMPFS_MOUNT\") & cfg(\"NET\")",
+        "rootfs: DISK,",
+        "rootfs: DISK, requires: qemu::on_disk(qemu::pc()).requires & cfg(\"NET\"),",
     );
     let ran = demo.realize(&[]).ran;
     assert!(

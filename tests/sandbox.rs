@@ -1,5 +1,8 @@
 //! Sandboxes on this machine: as root, as a user with subordinate ids, as a user without.
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "world/user.rs"]
+mod user;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,20 +26,21 @@ use engine::sandbox::Cancel;
 use engine::sandbox::Exit;
 use engine::sandbox::Limits;
 use engine::sandbox::Mapping;
+use engine::sandbox::Root;
 use engine::sandbox::Sandbox;
 use engine::sandbox::SandboxError;
 use engine::sandbox::Spec;
 use engine::sandbox::Stdio;
 use engine::sandbox::User;
+use engine::sandbox::arch_of;
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use nix::unistd::geteuid;
+use user::USER;
+use user::skip;
 
 const APPLETS: &str = "sh cat chown env hostname id kill ls mkdir rmdir sleep stat touch";
-
-/// An ordinary user with subordinate ids; made when missing.
-const USER: &str = "engine-test";
 
 /// A uid with neither a name nor subordinate ids.
 const STRANGER: &str = "23457";
@@ -65,6 +69,7 @@ scenarios! {
     failing_steps_are_named
     limits_apply
     root_of_the_image_needs_ids
+    foreign_programs_are_emulated
     wall_limit_kills_the_tree
     cancelling_kills_the_tree
     killing_the_engine_kills_the_tree
@@ -184,7 +189,7 @@ fn failing_steps_are_named(world: &World) {
         fails(&|spec| spec.argv.clear()),
         fails(&|spec| spec.cwd = "/nowhere".into()),
         fails(&|spec| spec.cwd = "/bin/sh".into()),
-        fails(&|spec| spec.root.push("missing")),
+        fails(&|spec| spec.root = Root::Image(world.path("root/missing"))),
         fails(&|spec| spec.binds[0].source.push("missing")),
         fails(&|spec| spec.binds[0].target = "a/../b".into()),
         fails(&|spec| spec.binds[0].target = "/bin/sh/x".into()),
@@ -233,6 +238,80 @@ fn root_of_the_image_needs_ids(world: &World) {
             assert_eq!((exit.unwrap(), &*log), (Exit::Code(0), "0\n33:44\n"));
         }
     }
+}
+
+/// A program for arm64: writes `arm64` and ends with exit code 7.
+fn foreign_program() -> Vec<u8> {
+    let code: [u32; 8] = [
+        0xd280_0020, // mov x0, #1
+        0x1000_00e1, // adr x1, the text
+        0xd280_00c2, // mov x2, #6
+        0xd280_0808, // mov x8, #64: write
+        0xd400_0001, // svc #0
+        0xd280_00e0, // mov x0, #7
+        0xd280_0ba8, // mov x8, #93: exit
+        0xd400_0001, // svc #0
+    ];
+    let text = b"arm64\n";
+    let (start, address) = (64 + 56, 0x40_0000_u64);
+    let size = (start + size_of_val(&code) + text.len()) as u64;
+    let mut program = b"\x7fELF\x02\x01\x01".to_vec();
+    program.resize(16, 0);
+    program.extend([2, 0, 183, 0, 1, 0, 0, 0]);
+    for word in [address + start as u64, 64, 0] {
+        program.extend(word.to_le_bytes());
+    }
+    program.extend([0, 0, 0, 0, 64, 0, 56, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
+    // One segment, to read and execute.
+    program.extend([1, 0, 0, 0, 5, 0, 0, 0]);
+    for word in [0, address, address, size, size, 0x1_0000] {
+        program.extend(word.to_le_bytes());
+    }
+    assert_eq!(program.len(), start);
+    program.extend(code.iter().flat_map(|word| word.to_le_bytes()));
+    program.extend(text);
+    program
+}
+
+fn foreign_programs_are_emulated(world: &World) {
+    let registered = || {
+        let entries = fs::read_dir("/proc/sys/fs/binfmt_misc")
+            .into_iter()
+            .flatten();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = registered();
+    let program = world.path("root/bin/hello");
+    fs::write(&program, foreign_program()).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    let mut spec = world.spec("hello; code=$?; ls /proc/sys/fs/binfmt_misc; exit $code");
+    assert_eq!(world.sandbox.emulator("amd64").unwrap(), None);
+    assert_eq!(arch_of(&world.path("root")), Some("amd64"));
+    spec.emulator = world.sandbox.emulator("arm64").unwrap();
+    assert!(spec.emulator.is_some());
+    let users = [User::Worker, world.root_or_worker()];
+    for user in users {
+        spec.user = user;
+        let (exit, log) = world.run(&spec);
+        assert_eq!(exit.unwrap(), Exit::Code(7), "{log}");
+        // Nothing but the sandbox's own entry, whatever the machine has.
+        assert_eq!(log, "arm64\nqemu-aarch64\nregister\nstatus\n");
+    }
+    if registered().is_empty() {
+        // Neither another sandbox nor the machine runs such programs.
+        assert_eq!(
+            Command::new(&program).status().unwrap_err().raw_os_error(),
+            Some(8)
+        );
+    }
+    spec.emulator = None;
+    spec.argv = vec!["/bin/hello".to_owned()];
+    let error = world.run(&spec).0.unwrap_err();
+    insta::assert_snapshot!(error, @"sandbox: cannot run `/bin/hello` in `/out`: Exec format error");
+    assert_eq!(registered(), before);
+    insta::assert_snapshot!(world.sandbox.emulator("hurd-i386").unwrap_err(), @"programs for `hurd-i386` need an emulator on this machine, and none is known for them");
 }
 
 fn wall_limit_kills_the_tree(world: &World) {
@@ -531,7 +610,8 @@ impl World {
             read_only,
         };
         Spec {
-            root: self.path("root"),
+            root: Root::Image(self.path("root")),
+            emulator: None,
             binds: vec![bind("src", true), bind("out", false)],
             argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
             env: BTreeMap::from([("PATH".to_owned(), "/bin".to_owned())]),
@@ -640,27 +720,10 @@ fn as_user(test: &str, scenario: fn(&World)) {
     if !geteuid().is_root() {
         return scenario(&World::new());
     }
-    let known = || {
-        Command::new("id")
-            .args(["-u", USER])
-            .output()
-            .is_ok_and(|id| id.status.success())
-    };
-    if !known() {
-        // Another test may be making it at this moment; what counts is the second look.
-        let made = Command::new("useradd")
-            .args(["--no-create-home", USER])
-            .output();
-        if !known() {
-            return skip(&format!("the user `{USER}` ({made:?})"));
-        }
+    match user::make() {
+        Ok(()) => again(test, &format!("--reuid={USER}"), USER),
+        Err(lacks) => skip(&lacks),
     }
-    for file in ["/etc/subuid", "/etc/subgid"] {
-        if !fs::read_to_string(file).unwrap_or_default().contains(USER) {
-            return skip(&format!("a line `{USER}:100000:65536` in `{file}`"));
-        }
-    }
-    again(test, &format!("--reuid={USER}"), USER);
 }
 
 fn as_stranger(test: &str, scenario: fn(&World)) {
@@ -692,12 +755,6 @@ fn again(test: &str, user: &str, group: &str) {
         status.success() && said.contains("1 passed"),
         "as {group}: {said}"
     );
-}
-
-/// Leaves a test out, saying why; on CI, where everything must be there, fails it.
-fn skip(what: &str) {
-    eprintln!("not run: this test needs {what}");
-    assert!(variable("CI").is_none(), "this test needs {what}");
 }
 
 fn missing(what: &str) -> ! {

@@ -173,6 +173,11 @@ impl fmt::Display for Ended {
     }
 }
 
+const METADATA: &str = r#"{"kernel_release":"6.1.0","compiler":"gcc 12","image_bytes":4096}"#;
+const RESULTS: &str = r#"{"format":1,"verdict":"succeeded","reason":"","signature":"","tests":[
+    {"name":"a","result":"pass","detail":""},{"name":"b","result":"skip","detail":"no b"}],
+    "failures":[],"trace":[],"warnings":0,"kernel_version":"Linux version"}"#;
+
 fn made_up(store: &Store, progress: &Progress<'_>, id: NodeId, failing: &str) -> Record {
     let Node { kind, name, .. } = progress.graph().node(id).clone();
     let pci = name.contains("/tiny/");
@@ -183,10 +188,13 @@ fn made_up(store: &Store, progress: &Progress<'_>, id: NodeId, failing: &str) ->
         Kind::Config if pci => &[("config", "CONFIG_PCI=y\nCONFIG_X86_64=y\n")],
         Kind::Config => &[("config", "# CONFIG_PCI is not set\n")],
         Kind::Kernel if failed => &[],
-        Kind::Kernel => &[("image", "image")],
+        Kind::Kernel => &[("image", "image"), ("metadata.json", METADATA)],
         Kind::Match => &[],
         Kind::Rootfs => &[("initrd", "initrd")],
-        Kind::Boot => &[("console.log", "Linux version\n"), ("results.json", "{}")],
+        Kind::Boot => &[
+            ("console.log", "Linux version\n"),
+            ("results.json", RESULTS),
+        ],
     };
     let put = |text: &str| store.put_bytes(text.as_bytes()).unwrap();
     let params = params(progress.world(), kind, &name).unwrap();
@@ -208,6 +216,9 @@ fn made_up(store: &Store, progress: &Progress<'_>, id: NodeId, failing: &str) ->
         facts: match kind {
             Kind::Match if pci => r#"{"boards":["pc"]}"#.to_owned(),
             Kind::Match => r#"{"boards":[]}"#.to_owned(),
+            Kind::Config if pci => {
+                r#"{"dropped":[{"outcome":"`X`: asked `y`, got nothing"}]}"#.to_owned()
+            }
             _ => String::new(),
         },
         manifest: put(&manifest.to_string()),

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Brings a machine to where `make` can build, test and measure the engine. Safe to repeat: what is
-# there is left alone. Usage: tools/setup.sh build|test|bench
+# there is left alone. Usage: tools/setup.sh build|matrix|test|bench
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -18,15 +18,19 @@ as_root() {
 }
 
 # Host programs by Debian package; README.md has other distributions' names.
-packages='ca-certificates curl gcc libc6-dev make patch mmdebstrap apt-utils debian-archive-keyring procps qemu-system-x86 uidmap'
-programs='curl gcc make patch mmdebstrap apt-ftparchive qemu-system-x86_64 newuidmap kill'
+packages='ca-certificates curl gcc libc6-dev make patch mmdebstrap apt-utils debian-archive-keyring qemu-system-x86 uidmap'
+programs='curl gcc make patch mmdebstrap apt-ftparchive qemu-system-x86_64 newuidmap'
+if [ "$1" = matrix ] || [ "$1" = test ]; then
+    packages="$packages qemu-system-arm qemu-system-mips qemu-system-ppc qemu-system-sparc qemu-system-misc"
+    programs="$programs qemu-system-arm qemu-system-mips qemu-system-ppc qemu-system-sparc64 qemu-system-m68k"
+fi
 if [ "$1" = test ]; then
-    packages="$packages busybox-static bsdutils util-linux"
-    programs="$programs busybox script setpriv"
+    packages="$packages busybox-static bsdutils procps util-linux qemu-user-static"
+    programs="$programs busybox kill script setpriv qemu-aarch64-static"
 fi
 if [ "$1" = bench ]; then
-    packages="$packages ninja-build flex bison bc cpio libelf-dev libssl-dev"
-    programs="$programs ninja flex bison bc"
+    packages="$packages ninja-build flex bison bc cpio libelf-dev libssl-dev qemu-user-static"
+    programs="$programs ninja flex bison bc qemu-aarch64-static"
 fi
 if command -v apt-get >/dev/null; then
     missing=

@@ -1,4 +1,5 @@
-//! What a sandbox costs: part of a kernel built in it beside bare make, and the time to a first command.
+//! What a sandbox costs: part of a kernel built in it beside bare make, the time to a first command,
+//! and a foreign kernel by its own gcc, emulated and accelerated.
 //!
 //! Works on the store of the demo (`$ENGINE_STORE`, else the default one), so run `make demo` first.
 //! Bare make uses the host's compiler, which must be the image's own for the numbers to mean anything.
@@ -33,6 +34,7 @@ use engine::sandbox::Bind;
 use engine::sandbox::Cancel;
 use engine::sandbox::Exit;
 use engine::sandbox::Limits;
+use engine::sandbox::Root;
 use engine::sandbox::Spec;
 use engine::sandbox::Stdio;
 use engine::sandbox::User;
@@ -74,9 +76,12 @@ struct World {
 }
 
 fn run() -> Done {
-    let Some(world) = World::open()? else {
+    let store = store().filter(|root| root.join("format").is_file());
+    let world = store.as_deref().map(World::open).transpose()?.flatten();
+    let (Some(world), Some(store)) = (world, store) else {
         println!("kernel_subset skipped=needs-make-demo");
         println!("image_ready skipped=needs-make-demo");
+        println!("foreign_subset skipped=needs-make-demo");
         return Ok(());
     };
     let mut starts: Vec<f64> = Vec::new();
@@ -91,6 +96,17 @@ fn run() -> Done {
         starts[0]
     );
 
+    subset(&world)?;
+    foreign(&store)
+}
+
+/// The store of the demo.
+fn store() -> Option<PathBuf> {
+    let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".cache/engine"));
+    env::var_os("ENGINE_STORE").map(PathBuf::from).or_else(home)
+}
+
+fn subset(world: &World) -> Done {
     let (ours, theirs) = (host_compiler()?, world.compiler()?);
     if ours != theirs {
         println!("kernel_subset skipped=host-compiler-differs host={ours:?} image={theirs:?}");
@@ -111,15 +127,86 @@ fn run() -> Done {
     Ok(())
 }
 
+/// Two parts of an arm64 kernel, and what each build does before, by arm64's own gcc emulated, by
+/// the same accelerated, and by a cross gcc.
+const FOREIGN: &str = r#"
+import "std/debian" as debian;
+const PACKAGES = ["bc", "libelf-dev", "libssl-dev"];
+const ARM64 = image("arm64", #{ base: base("bookworm-arm64", debian::kbuild("bookworm", "arm64")), packages: PACKAGES });
+const AMD64 = image("amd64", #{
+    base: base("bookworm", debian::kbuild("bookworm", "amd64")),
+    packages: PACKAGES + ["gcc-aarch64-linux-gnu"],
+});
+const OWN = toolchain("emulated", #{ kind: "gcc", image: ARM64 });
+const CROSS = toolchain("cross", #{ kind: "cross", image: AMD64, prefix: "aarch64-linux-gnu-" });
+const FAST = toolchain("accelerated", #{ kind: "gcc", image: ARM64, accelerate: CROSS });
+source("linux-6.1", debian::linux("6.1", "bookworm"));
+fn declare(name, targets, last, toolchains) {
+    let subset = arch(name, #{ kernel_arch: "arm64", kernel_image: last, make_targets: targets, toolchains: toolchains });
+    defconfig(subset, "tinyconfig", #{ recipe: tiny() });
+}
+declare("prepare", ["prepare"], "include/generated/asm-offsets.h", [OWN, CROSS, FAST]);
+declare("subset", ["kernel/locking/", "kernel/time/"], "kernel/time/built-in.a", [OWN, CROSS, FAST]);
+"#;
+
+/// Builds all of it once more, each kernel alone; packages and images are made where missing.
+fn foreign(store: &Path) -> Done {
+    let project = tempfile::tempdir()?;
+    fs::write(project.path().join("main.rhai"), FOREIGN)?;
+    let engine = |arguments: &[&str]| -> Done<String> {
+        let output = Command::new(env!("CARGO_BIN_EXE_engine"))
+            .arg("--project")
+            .arg(project.path())
+            .arg("--store")
+            .arg(store)
+            .args(arguments)
+            .output()?;
+        if output.status.success() {
+            return Ok(String::from_utf8(output.stdout)?);
+        }
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        Err(format!("engine {arguments:?}: {}: {said}", output.status).into())
+    };
+    engine(&["update", "--if-gone"])?;
+    engine(&["realize"])?;
+    let mut took = BTreeMap::new();
+    for build in ["prepare", "subset"] {
+        for toolchain in ["emulated", "accelerated", "cross"] {
+            let name = format!("kernel:linux-6.1/{build}/tinyconfig/{toolchain}");
+            let events = engine(&["realize", "--json", "--rebuild", &name])?;
+            let events = events
+                .lines()
+                .map(serde_json::from_str::<serde_json::Value>);
+            for event in events {
+                let event = event?;
+                if event["event"] == "node_finished" && event["kind"] == "kernel" {
+                    let milliseconds = event["duration_ms"].as_f64().unwrap_or(f64::NAN);
+                    took.insert((build, toolchain), milliseconds / 1000.0);
+                }
+            }
+        }
+    }
+    let whole = |toolchain| took[&("subset", toolchain)];
+    let parts = |toolchain| whole(toolchain) - took[&("prepare", toolchain)];
+    for (what, seconds) in [
+        ("foreign_build", &whole as &dyn Fn(&'static str) -> f64),
+        ("foreign_subset", &parts),
+    ] {
+        let [emulated, fast, cross] = ["emulated", "accelerated", "cross"].map(seconds);
+        println!(
+            "{what} emulated_s={emulated:.1} accelerated_s={fast:.1} cross_s={cross:.1} \
+             emulated_ratio={:.1} accelerated_ratio={:.2}",
+            emulated / cross,
+            fast / cross
+        );
+    }
+    Ok(())
+}
+
 impl World {
-    fn open() -> Done<Option<Self>> {
+    fn open(store: &Path) -> Done<Option<Self>> {
         let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../definitions/demo");
-        let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".cache/engine"));
-        let root = env::var_os("ENGINE_STORE").map(PathBuf::from).or_else(home);
-        let Some(root) = root.filter(|root| root.join("format").is_file()) else {
-            return Ok(None);
-        };
-        let session = Session::open(&project, Arc::new(Store::open(&root)?))?;
+        let session = Session::open(&project, Arc::new(Store::open(store)?))?;
         let output = |node: &str, name: &str| {
             session
                 .record(node)
@@ -202,7 +289,8 @@ impl World {
             .create(true)
             .open(build.join("log"))?;
         let spec = Spec {
-            root: self.image.path().to_owned(),
+            root: Root::Image(self.image.path().to_owned()),
+            emulator: None,
             binds: vec![
                 bind(self.source.path(), "/src", true),
                 bind(build, "/build", false),

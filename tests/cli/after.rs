@@ -240,3 +240,60 @@ fn what_an_edit_makes_stale_and_why() {
     skipped    match   linux-6.1/x86_64/tiny/gcc  unknown until its inputs are resolved
     ");
 }
+
+#[test]
+fn a_table_of_builds_and_boots() {
+    let world = pinned();
+    insta::assert_snapshot!(world.engine("matrix"), @"
+    exit code: 1
+    --- stdout
+    BUILD                      KERNEL                                       TOOK  IMAGE  BOARD  BOOT     LAST LINE
+    linux-6.1/x86_64/big/gcc   none: unknown until its inputs are resolved               -      no boot
+    linux-6.1/x86_64/tiny/gcc  none: unknown until its inputs are resolved               -      no boot
+    matrix: 0/1 booted
+    ");
+    world.make_up("");
+    insta::assert_snapshot!(world.engine("matrix"), @"
+    exit code: 0
+    --- stdout
+    BUILD                      KERNEL  TOOK    IMAGE    BOARD  BOOT                      LAST LINE
+    linux-6.1/x86_64/big/gcc   6.1.0   10.0 s  4.0 KiB  -      no boot
+    linux-6.1/x86_64/tiny/gcc  6.1.0   10.0 s  4.0 KiB  pc     ok, 1 of 1 tests, 10.0 s  Linux version
+    matrix: 1/1 booted
+    ");
+    insta::assert_snapshot!(world.engine("matrix --markdown linux-6.1/x86_64/tiny"), @"
+    exit code: 0
+    --- stdout
+    | build | kernel | compiler | took | image | fixups that did not stick | board | boot | console's last line |
+    |---|---|---|---|---|---|---|---|---|
+    | linux-6.1/x86_64/tiny/gcc | 6.1.0 | gcc 12 | 10.0 s | 4.0 KiB | `X`: asked `y`, got nothing | pc | ok, 1 of 1 tests, 10.0 s | Linux version |
+
+    1 build on 1 arch
+    matrix: 1/1 booted
+    ");
+}
+
+#[test]
+fn a_plan_tells_the_builds_of_each_board() {
+    let world = pinned();
+    world.make_up("");
+    insta::assert_snapshot!(world.engine("plan --verbose linux-6.1/x86_64/tiny"), @"
+    exit code: 0
+    --- stdout
+    fresh    fetch source/linux-6.1
+    fresh    source linux-6.1
+    fresh    fetch base/deb
+    fresh    base deb
+    fresh    fetch image/kbuild
+    fresh    image kbuild
+    fresh    config linux-6.1/x86_64/tiny/gcc
+    fresh    kernel linux-6.1/x86_64/tiny/gcc
+    fresh    match linux-6.1/x86_64/tiny/gcc
+    fresh    rootfs initramfs/general
+    fresh    boot linux-6.1/x86_64/tiny/gcc/pc/general
+    0 to run, 0 may run, 11 fresh
+    board pc: 1 build would boot it
+      linux-6.1/x86_64/tiny/gcc
+    board pc-disk: no build boots it
+    ");
+}

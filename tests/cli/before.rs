@@ -50,7 +50,7 @@ fn plan_says_what_is_known_and_what_not() {
     {"estimate_ms":null,"kind":"base","name":"deb","reasons":[],"standing":"may_run","v":1}
     {"estimate_ms":null,"kind":"fetch","name":"image/kbuild","reasons":["never ran"],"standing":"run","v":1}
     {"estimate_ms":null,"kind":"image","name":"kbuild","reasons":[],"standing":"may_run","v":1}
-    {"nodes":4,"unresolved_builds":0,"v":1}
+    {"boards":{"pc":[],"pc-disk":[]},"nodes":4,"unresolved_builds":0,"v":1}
     "#);
 }
 

@@ -33,6 +33,7 @@ fn help_of_every_command() {
       plan         Show what `realize` would run, why, and what it would cost; build nothing
       realize      Build, boot and test what is wanted and not there yet [alias: realise]
       results      Show the result of every wanted node, from the store alone
+      matrix       Show a table of builds and their boots, from the store alone
       log          Print the whole log of a node's latest result
       boards       Show which boards each resolved configuration can boot on
       why          Explain why a node is stale, or what changed when it was last made
@@ -188,6 +189,25 @@ fn help_of_every_command() {
     Examples:
       engine results
       engine results --json 'linux-6.1/**' | jq -r 'select(.verdict == "failed").address'
+
+    === matrix
+    Show a table of builds and their boots, from the store alone
+
+    Usage: engine matrix [OPTIONS] [ADDRESS]...
+
+    Arguments:
+      [ADDRESS]...  Addresses, with `*` and `**` [default: everything that runs by default]
+
+    Options:
+          --markdown  As Markdown, with compilers and the fixups that did not stick
+      -h, --help      Print help
+
+    An arch counts as booted when one of its builds booted on every board that fits it, and on one at
+    least. The exit code is 0 if all did, else 1.
+
+    Examples:
+      engine matrix 'linux-6.1/*/boot'
+      engine matrix --markdown 'linux-6.1/*/*defconfig' > matrix.md
 
     === log
     Print the whole log of a node's latest result

@@ -16,13 +16,14 @@ use world::World;
 
 const SMALL: &str = include_str!("small.rhai");
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "init",
     "check",
     "update",
     "plan",
     "realize",
     "results",
+    "matrix",
     "log",
     "boards",
     "why",

@@ -16,10 +16,11 @@ use std::process::Output;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A copy of `definitions/demo` on the shared store.
+/// A copy of a project below `definitions/` on the shared store.
 pub struct Real {
     project: TempDir,
-    store: PathBuf,
+    /// The shared store's directory.
+    pub store: PathBuf,
 }
 
 /// What one `engine realize --json` did.
@@ -37,6 +38,11 @@ pub struct Realized {
 impl Real {
     /// The demo with pins that the mirror still carries.
     pub fn demo() -> Self {
+        Self::of("demo")
+    }
+
+    /// A project with pins that the mirror still carries.
+    pub fn of(project: &str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let store = std::env::var_os("ENGINE_TEST_STORE")
             .map_or_else(|| root.join("target/test-store"), PathBuf::from);
@@ -45,7 +51,7 @@ impl Real {
             project: tempfile::tempdir().unwrap(),
             store,
         };
-        for entry in fs::read_dir(root.join("definitions/demo")).unwrap() {
+        for entry in fs::read_dir(root.join("definitions").join(project)).unwrap() {
             let path = entry.unwrap().path();
             if path.is_file() {
                 fs::copy(&path, real.path().join(path.file_name().unwrap())).unwrap();

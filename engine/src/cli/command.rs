@@ -16,6 +16,7 @@ use super::graph;
 use super::init;
 use super::log;
 use super::man;
+use super::matrix;
 use super::plan;
 use super::realize;
 use super::results;
@@ -58,6 +59,7 @@ pub(super) enum Command {
     #[command(visible_alias = "realise")]
     Realize(realize::RealizeArgs),
     Results(results::ResultsArgs),
+    Matrix(matrix::MatrixArgs),
     Log(log::LogArgs),
     Boards(boards::BoardsArgs),
     Why(why::WhyArgs),
@@ -80,6 +82,7 @@ impl Command {
             Self::Plan(args) => plan::run(context, args),
             Self::Realize(args) => realize::run(context, args),
             Self::Results(args) => results::run(context, args),
+            Self::Matrix(args) => matrix::run(context, args),
             Self::Log(args) => log::run(context, args),
             Self::Boards(args) => boards::run(context, args),
             Self::Why(args) => why::run(context, args),

@@ -248,6 +248,7 @@ impl From<Broken> for Fault {
             Broken::Apt(error) => error.into(),
             Broken::Lab(
                 LabError::NoProgram { .. }
+                | LabError::NoMachine { .. }
                 | LabError::Run { .. }
                 | LabError::Log(_)
                 | LabError::Cancelled,

@@ -13,6 +13,7 @@ mod graph;
 mod init;
 mod log;
 mod man;
+mod matrix;
 mod plan;
 mod realize;
 mod results;

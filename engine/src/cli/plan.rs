@@ -52,10 +52,15 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<Ending, Fault> {
     let session = context.session()?;
     context.say_left_out(&session, &args.wanted.addresses, args.wanted.until)?;
     let outlook = foresee(&session, args)?;
+    let verbose = context.terminal.level() == Level::Verbose;
     let lines = if args.json {
         as_json(&outlook)
     } else {
-        as_text(&outlook, context.terminal.level() == Level::Verbose)
+        let mut lines = as_text(&outlook, verbose);
+        if args.resolve || verbose {
+            lines.extend(outlook.boards.iter().flat_map(boots));
+        }
+        lines
     };
     context.terminal.lines(&lines)?;
     Ok(ending)
@@ -128,6 +133,18 @@ fn reasons(node: &Foreseen) -> Vec<String> {
     }
 }
 
+/// A board and the builds that would boot it.
+fn boots((board, builds): (&String, &Vec<String>)) -> Vec<String> {
+    let count = match &builds[..] {
+        [] => "no build boots it".to_owned(),
+        builds => format!("{} would boot it", counted(builds.len(), "build", "builds")),
+    };
+    let below = builds.iter().map(|build| format!("  {build}"));
+    std::iter::once(format!("board {board}: {count}"))
+        .chain(below)
+        .collect()
+}
+
 /// The time earlier runs took, and for how many nodes nothing is known.
 fn cost(nodes: &[Foreseen]) -> String {
     let pending = || {
@@ -173,8 +190,10 @@ fn as_json(outlook: &Outlook) -> Vec<String> {
             "reasons": reasons(node), "estimate_ms": node.estimate_ms,
         })
     };
-    let last =
-        json!({ "v": 1, "nodes": outlook.nodes.len(), "unresolved_builds": outlook.unresolved });
+    let last = json!({
+        "v": 1, "nodes": outlook.nodes.len(), "unresolved_builds": outlook.unresolved,
+        "boards": outlook.boards,
+    });
     outlook
         .nodes
         .iter()

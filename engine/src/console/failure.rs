@@ -13,17 +13,19 @@ static FAILURE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
         r"Kernel panic - not syncing|\bOops\b.*[:#]|\bBUG: |\bkernel BUG at |Internal error: ",
         r"|Unable to handle kernel |general protection fault|\[\d+\]: segfault |\bsegfault at ",
-        r"|Cannot open root device|Unable to mount root fs",
+        r"|Cannot open root device|Unable to mount root fs|Failed to execute /init ",
         r"|INFO: task .* blocked for more than|INFO: rcu\w* .*detected .*stall",
     ))
     .expect("a constant expression")
 });
 
-/// Where it happened, as x86, arm, arm64, riscv and powerpc print it.
+/// Where it happened, as x86, arm, alpha, arm64, mips and riscv, powerpc, m68k, sparc64 and parisc
+/// print it.
 static PLACE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"^(?:RIP: [0-9a-f]+:|EIP: |PC is at |pc : |epc : |NIP \[[0-9a-f]+\] )([A-Za-z_][\w.]*)\+0x",
-    )
+    Regex::new(concat!(
+        r"^(?:RIP: [0-9a-f]+:|EIP: |PC is at |pc is at |pc : |epc *: (?:[0-9a-f]{8,} )?|NIP \[[0-9a-f]+\] ",
+        r"|PC: \[<[0-9a-f]+>\] |TPC: <| *IAOQ\[0\]: )([A-Za-z_][\w.]*)\+0x",
+    ))
     .expect("a constant expression")
 });
 
@@ -96,6 +98,30 @@ mod tests {
             assert!(!is_failure(line), "{line}");
         }
         assert!(is_warning("WARNING: CPU: 0 PID: 1 at kernel/a.c:1"));
+    }
+
+    #[test]
+    fn the_place_as_each_arch_prints_it() {
+        let lines = [
+            "RIP: 0010:do_thing+0x12/0x20",
+            "EIP: do_thing+0x12/0x20",
+            "PC is at do_thing+0x12/0x20",
+            "pc is at do_thing+0x12/0x20",
+            "pc : do_thing+0x12/0x20",
+            "epc : do_thing+0x12/0x20",
+            "epc   : 80100abc do_thing+0x12/0x20",
+            "NIP [c000000000012340] do_thing+0x12/0x20",
+            "PC: [<0000abcd>] do_thing+0x12/0x20",
+            "TPC: <do_thing+0x12/0x20>",
+            " IAOQ[0]: do_thing+0x12/0x20",
+        ];
+        for line in lines {
+            assert_eq!(
+                signature("BUG: x", &[line.to_owned()]),
+                "BUG: x in do_thing",
+                "{line}"
+            );
+        }
     }
 
     #[test]

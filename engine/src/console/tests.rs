@@ -121,6 +121,42 @@ fn a_kernel_without_init() {
     "#);
 }
 
+/// A Thumb program on an arm kernel without `ARM_THUMB`.
+#[test]
+fn an_init_for_another_machine() {
+    insta::assert_snapshot!(summary(&judge(&log("wrong_arch.log"), End::Exited(0))), @r#"
+    Failed: Kernel panic - not syncing: No working init found.  Try passing init= option to kernel. See Linux Documentation/admin-guide/init.rst for guidance. (first: Failed to execute /init (error -8))
+    signature: Failed to execute /init (error -N)
+    warnings: 0
+    failure: Failed to execute /init (error -8)
+    failure: Kernel panic - not syncing: No working init found.  Try passing init= option to kernel. See Linux Documentation/admin-guide/init.rst for guidance.
+    trace: 5 lines
+    "#);
+}
+
+/// Open Firmware, lines that end in CR CR LF, and a machine that cannot reboot.
+#[test]
+fn a_boot_of_sparc64() {
+    insta::assert_snapshot!(summary(&judge(&log("sparc64.log"), End::Killed)), @r#"
+    Succeeded: 
+    signature: 
+    warnings: 0
+    Pass proc_version ""
+    Pass uname_matches_proc_version ""
+    Pass proc_cpuinfo ""
+    Pass proc_meminfo ""
+    Pass dev_null_and_zero ""
+    Pass fork_and_wait ""
+    Pass pipes ""
+    Pass signals ""
+    Pass mmap_and_mprotect ""
+    Pass monotonic_clock ""
+    Pass tmpfs_files ""
+    Pass sysfs ""
+    trace: 0 lines
+    "#);
+}
+
 #[test]
 fn a_suite_that_crashes() {
     insta::assert_snapshot!(summary(&judge(&log("segfault.log"), End::Exited(0))), @r#"

@@ -21,6 +21,8 @@ pub struct Outlook {
     pub nodes: Vec<Foreseen>,
     /// Builds whose boots are wanted and unknown until their .config is resolved.
     pub unresolved: usize,
+    /// Every board, and the builds among the wanted that would boot it, as far as they are matched.
+    pub boards: BTreeMap<String, Vec<String>>,
 }
 
 /// What a run would do with one node.
@@ -107,12 +109,20 @@ impl Session {
         let costs = self.costs(progress.records())?;
         let mut nodes = Vec::new();
         let mut unresolved = 0;
+        let names = self.catalog.boards.keys().cloned();
+        let mut boards: BTreeMap<String, Vec<String>> =
+            names.map(|name| (name, Vec::new())).collect();
         for id in progress.wanted() {
             let node = progress.graph().node(id);
             let standing = standing(&progress, id);
             let pending = matches!(standing, Standing::Runs | Standing::MayRun);
             if pending && node.kind == Kind::Match {
                 unresolved += usize::from(until.is_none_or(|until| until == Kind::Boot));
+            }
+            if node.kind == Kind::Match {
+                for board in progress.matched(id)?.boards {
+                    boards.entry(board).or_default().push(node.name.to_string());
+                }
             }
             let reasons = match standing {
                 Standing::Runs => self.explain(&progress, id)?.reasons,
@@ -132,7 +142,11 @@ impl Session {
                 estimate_ms,
             });
         }
-        Ok(Outlook { nodes, unresolved })
+        Ok(Outlook {
+            nodes,
+            unresolved,
+            boards,
+        })
     }
 
     fn costs(&self, records: &Records) -> Result<Costs, DriveError> {

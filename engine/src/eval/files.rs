@@ -44,6 +44,10 @@ pub enum FileError {
 /// The standard library, by the path definitions know it under.
 const STANDARD: &[(&str, &str)] = &[
     (
+        "std/arches.rhai",
+        include_str!("../../../stdlib/arches.rhai"),
+    ),
+    (
         "std/debian.rhai",
         include_str!("../../../stdlib/debian.rhai"),
     ),
@@ -51,6 +55,10 @@ const STANDARD: &[(&str, &str)] = &[
     (
         "std/kconfig.rhai",
         include_str!("../../../stdlib/kconfig.rhai"),
+    ),
+    (
+        "std/libc/alpha.c",
+        include_str!("../../../stdlib/libc/alpha.c"),
     ),
     ("std/qemu.rhai", include_str!("../../../stdlib/qemu.rhai")),
     (

@@ -70,6 +70,8 @@ pub(super) enum Shape {
     ByVersion(&'static Shape),
     /// A list.
     List(&'static Shape),
+    /// A string, which may be empty, or a list of strings that are not.
+    Texts,
     /// A map with known fields.
     Record(&'static Record),
     /// Any map.
@@ -319,6 +321,7 @@ impl fmt::Display for Shape {
             Self::Symbols => "a map from Kconfig symbols to values",
             Self::Variables => "a map from variable names to strings",
             Self::List(inner) => return write!(f, "a list, each element {inner}"),
+            Self::Texts => "a string, or a list of strings",
             Self::Record(record) => {
                 return write!(f, "a map with the fields {}", list_names(record.names(), "and"));
             }
@@ -383,6 +386,18 @@ impl Shape {
             },
             Self::Recipe => cast(value).map(Checked::Recipe),
             Self::Value => Some(Checked::Value(check_value(value, path)?)),
+            Self::Texts => {
+                let text = cast::<ImmutableString>(value);
+                if text.as_ref().is_some_and(|text| text.is_empty()) {
+                    Some(Checked::List(Vec::new()))
+                } else if text.is_some() {
+                    Some(Checked::List(vec![Self::Word.check(value, path)?]))
+                } else if value.is_array() {
+                    return Self::List(&Self::Word).check(value, path);
+                } else {
+                    None
+                }
+            }
             Self::Symbols | Self::Variables | Self::Record(_) | Self::Map => {
                 match cast::<Map>(value) {
                     Some(map) => return self.check_map(map, path),

@@ -197,9 +197,14 @@ impl Builder<'_> {
         let toolchain = toolchain.ok_or_else(|| dangling(Kind::Kernel, &name))?;
         let source = (Slot::Source, self.source(&build.source)?, Output::Tar);
         let image = (Slot::Image, self.image(&toolchain.image)?, Output::Tar);
-        let config = self.node(Kind::Config, &name, &[source, image])?;
+        let mut inputs = vec![source, image];
+        if let Some((native, _)) = toolchain.accelerator(self.world.catalog) {
+            inputs.push((Slot::Native, self.image(&native.image)?, Output::Tar));
+        }
+        let config = self.node(Kind::Config, &name, &inputs)?;
         let config = (Slot::Config, config, Output::Config);
-        self.node(Kind::Kernel, &name, &[source, image, config])?;
+        inputs.push(config);
+        self.node(Kind::Kernel, &name, &inputs)?;
         self.node(Kind::Match, &name, &[config])?;
         Ok(())
     }

@@ -54,10 +54,11 @@ impl Graph {
                         name: address,
                     });
                 };
-                let mut inputs = vec![
-                    (Slot::Kernel, kernel, Output::Image),
-                    (Slot::Initrd, rootfs, Output::Initrd),
-                ];
+                let root = match machine.disk {
+                    None => (Slot::Initrd, rootfs, Output::Initrd),
+                    Some(_) => (Slot::Disk, rootfs, Output::Disk),
+                };
+                let mut inputs = vec![(Slot::Kernel, kernel, Output::Image), root];
                 if !machine.dtb.is_empty() {
                     inputs.push((Slot::Dtbs, kernel, Output::Dtbs));
                 }

@@ -32,7 +32,7 @@ pub enum Kind {
     Kernel,
     /// Which boards a resolved .config fits.
     Match,
-    /// An initramfs.
+    /// A root filesystem.
     Rootfs,
     /// One kernel booted on one board with one suite.
     Boot,
@@ -76,6 +76,7 @@ impl Kind {
     pub fn revision(self) -> u32 {
         match self {
             Self::Match => crate::matching::MATCHER_REVISION,
+            Self::Rootfs => 2,
             _ => 1,
         }
     }
@@ -107,6 +108,10 @@ pub enum Slot {
     Dtbs,
     /// The initramfs.
     Initrd,
+    /// The image of the disk that is booted.
+    Disk,
+    /// The tar of the image whose compiler and tools are put into another.
+    Native,
 }
 
 impl Slot {
@@ -121,6 +126,8 @@ impl Slot {
             Self::Kernel => "kernel",
             Self::Dtbs => "dtbs",
             Self::Initrd => "initrd",
+            Self::Disk => "disk",
+            Self::Native => "native",
         }
     }
 }
@@ -141,6 +148,8 @@ pub enum Output {
     Dtbs,
     /// An initramfs.
     Initrd,
+    /// The image of a disk.
+    Disk,
 }
 
 impl Output {
@@ -153,6 +162,7 @@ impl Output {
             Self::Image => "image",
             Self::Dtbs => "dtbs.tar",
             Self::Initrd => "initrd",
+            Self::Disk => "disk",
         }
     }
 }

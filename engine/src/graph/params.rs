@@ -13,8 +13,11 @@ use crate::lock::PinnedFile;
 use crate::model::BaseOrigin;
 use crate::model::Board;
 use crate::model::ProjectFile;
+use crate::model::RootfsFormat;
+use crate::model::Source;
 use crate::model::SourceOrigin;
 use crate::model::Suite;
+use crate::model::Toolchain;
 
 /// The canonical parameters of a node, or `None` where the catalog does not know the name.
 ///
@@ -33,24 +36,7 @@ pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
             };
             Some(json!({ "sha256": sha256 }))
         }
-        Kind::Source => {
-            let source = catalog.sources.get(name)?;
-            let origin = match source.origin {
-                SourceOrigin::Debian { .. } => "debian",
-                SourceOrigin::Tarball { .. } => "tarball",
-            };
-            let mut params = json!({
-                "origin": origin,
-                "patches": source.patches.iter().map(text).collect::<Vec<_>>(),
-            });
-            // A version that follows from the package's name says nothing the files do not say.
-            if let Some(version) = &source.version
-                && source.version != source.origin.version()
-            {
-                params["version"] = json!(version.to_string());
-            }
-            Some(params)
-        }
+        Kind::Source => catalog.sources.get(name).map(source),
         Kind::Base => {
             let BaseOrigin::Debian {
                 suite,
@@ -66,12 +52,13 @@ pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
         Kind::Config => config(world, name),
         Kind::Kernel => {
             let build = catalog.build(name)?;
-            Some(json!({
+            let params = json!({
                 "arch": build.kernel_arch,
                 "make": build.toolchain.make_variables(),
                 "image": build.kernel_image,
                 "targets": build.make_targets,
-            }))
+            });
+            Some(accelerated(params, world, build.toolchain))
         }
         Kind::Match => {
             let boards: BTreeMap<&str, String> = catalog
@@ -86,18 +73,43 @@ pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
             let rootfs = catalog.rootfses.get(rootfs)?;
             let suite = catalog.suites.get(suite)?;
             let toolchain = catalog.toolchains.get(&rootfs.toolchain)?;
-            Some(json!({
+            let mut params = json!({
                 "abi": rootfs.abi.name(),
                 "cc": toolchain.c_compiler(),
                 "init": text(&rootfs.init),
                 "suite": text(&suite.program),
-            }))
+            });
+            if let Some(libc) = &rootfs.libc {
+                params["libc"] = text(libc);
+            }
+            if rootfs.format != RootfsFormat::Initramfs {
+                params["format"] = json!(rootfs.format);
+            }
+            Some(params)
         }
         Kind::Boot => {
             let (board, suite) = world.boot(name)?;
             Some(boot(board, suite))
         }
     }
+}
+
+fn source(source: &Source) -> Value {
+    let origin = match source.origin {
+        SourceOrigin::Debian { .. } => "debian",
+        SourceOrigin::Tarball { .. } => "tarball",
+    };
+    let mut params = json!({
+        "origin": origin,
+        "patches": source.patches.iter().map(text).collect::<Vec<_>>(),
+    });
+    // A version that follows from the package's name says nothing the files do not say.
+    if let Some(version) = &source.version
+        && source.version != source.origin.version()
+    {
+        params["version"] = json!(version.to_string());
+    }
+    params
 }
 
 fn config(world: &World<'_>, name: &str) -> Option<Value> {
@@ -107,12 +119,21 @@ fn config(world: &World<'_>, name: &str) -> Option<Value> {
         .into_iter()
         .map(|(symbol, (strength, value))| (symbol, json!([strength, value.to_string()])))
         .collect();
-    Some(json!({
+    let params = json!({
         "arch": build.kernel_arch,
         "make": build.toolchain.make_variables(),
         "recipe": build.recipe,
         "fixups": fixups,
-    }))
+    });
+    Some(accelerated(params, world, build.toolchain))
+}
+
+/// Adds what an accelerated toolchain says; any other adds nothing.
+fn accelerated(mut params: Value, world: &World<'_>, toolchain: &Toolchain) -> Value {
+    if let Some((_, prefix)) = toolchain.accelerator(world.catalog) {
+        params["accelerate"] = json!(prefix);
+    }
+    params
 }
 
 fn boot(board: &Board, suite: &Suite) -> Value {

@@ -14,8 +14,8 @@ pub struct BootJob {
     pub qemu: QemuMachine,
     /// Kernel image.
     pub kernel: PathBuf,
-    /// Initramfs with `/init` and `/suite`.
-    pub initrd: PathBuf,
+    /// Initramfs with `/init` and `/suite`, or the image of the disk that the machine boots.
+    pub root: PathBuf,
     /// Device tree blob, for machines that do not make their own.
     pub dtb: Option<PathBuf>,
     /// Time without console output after which the boot counts as hung.

@@ -5,6 +5,7 @@ mod qemu;
 
 pub use job::BootJob;
 pub use qemu::QemuParams;
+pub use qemu::choose_machine;
 pub use qemu::debian_package;
 pub use qemu::qemu_argv;
 pub use qemu::qemu_params;

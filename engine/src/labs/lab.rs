@@ -29,6 +29,8 @@ pub struct LabBoot {
     pub results: BootResults,
     /// How it ended.
     pub end: End,
+    /// Which of the machines that the job allows was booted; empty for the program's default.
+    pub machine: String,
 }
 
 impl LabBoot {
@@ -52,6 +54,19 @@ pub enum LabError {
         /// The Debian package that has it.
         package: Option<&'static str>,
     },
+    /// The program has none of the machines that the job allows.
+    #[error(
+        "`{binary}` ({version}) offers {}; `{binary} -M help` lists what it has",
+        none_of(wanted)
+    )]
+    NoMachine {
+        /// The program.
+        binary: String,
+        /// What it says of its version.
+        version: String,
+        /// The machines, with their options.
+        wanted: Vec<String>,
+    },
     /// The program could not be started or watched.
     #[error("cannot run `{binary}`")]
     Run {
@@ -67,6 +82,13 @@ pub enum LabError {
     /// `cancel` said so.
     #[error("boot was cancelled")]
     Cancelled,
+}
+
+fn none_of(wanted: &[String]) -> String {
+    match wanted {
+        [one] => format!("no machine `{one}`"),
+        several => format!("none of the machines `{}`", several.join("`, `")),
+    }
 }
 
 fn hint(package: Option<&'static str>) -> String {

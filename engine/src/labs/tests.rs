@@ -45,11 +45,8 @@ struct QemuBench {
 
 impl QemuBench {
     fn new() -> Self {
-        let lab = QemuLab {
-            grace: Duration::from_millis(300),
-        };
         Self {
-            lab,
+            lab: QemuLab::new(Duration::from_millis(300)),
             folder: tempfile::tempdir().expect("a temporary folder"),
         }
     }
@@ -83,7 +80,7 @@ impl Bench for QemuBench {
             Then::Aborts => "kill -ABRT $$".to_owned(),
         };
         let script = format!(
-            "#!/bin/sh\ncd {}\necho $$ > leader\ncat {}\ncat {} >&2\n{then}\n",
+            "#!/bin/sh\ncd {}\n{OFFERS}echo $$ > leader\ncat {}\ncat {} >&2\n{then}\n",
             folder.display(),
             console.display(),
             complaint.display(),
@@ -94,21 +91,32 @@ impl Bench for QemuBench {
     }
 }
 
+/// What a stand-in answers when asked what it has; every such question is counted.
+const OFFERS: &str = "\
+case \"$*\" in
+'-M help') echo asked >> asked; printf 'Supported machines are:\\npc  Standard PC\\nisapc  Old PC\\n'; exit;;
+--version) echo 'QEMU emulator version 7.2.22'; echo Copyright; exit;;
+esac
+echo \"$*\" > arguments
+";
+
 fn job(program: &Path) -> BootJob {
     BootJob {
         board: "board".to_owned(),
         qemu: QemuMachine {
             binary: program.display().to_string(),
-            machine: "pc".to_owned(),
+            machine: vec!["pc".to_owned()],
             cpu: String::new(),
             memory_mb: 64,
             console: "ttyS0".to_owned(),
             dtb: String::new(),
+            disk: None,
+            nic: String::new(),
             args: Vec::new(),
             cmdline: String::new(),
         },
         kernel: PathBuf::from("kernel"),
-        initrd: PathBuf::from("initrd"),
+        root: PathBuf::from("initrd"),
         dtb: None,
         silence: Duration::from_secs(30),
         total: Duration::from_mins(1),
@@ -228,6 +236,39 @@ fn a_qemu_that_does_not_start_is_broken() {
         String::from_utf8_lossy(&log),
         format!("[qemu] {complains}\n")
     );
+}
+
+#[test]
+fn the_first_machine_that_qemu_offers_is_booted() {
+    let bench = QemuBench::new();
+    let mut job = bench.job(&behaves(PASSED, Then::Exits(0)));
+    let read = |name: &str| fs::read_to_string(bench.folder.path().join(name)).expect("written");
+    let boot = |job: &BootJob| {
+        let mut log = Vec::new();
+        let boot = bench.lab.boot(job, &mut log, &|| false)?;
+        let log = String::from_utf8(log).expect("the script prints text");
+        Ok::<_, LabError>((boot.machine, log))
+    };
+    job.qemu.machine = ["pc-2.11", "isapc,a=on", "pc"].map(String::from).to_vec();
+    let (machine, log) = boot(&job).expect("the machine runs");
+    assert_eq!(machine, "isapc,a=on");
+    assert!(read("arguments").contains("-M isapc,a=on "));
+    assert_eq!(
+        log,
+        format!("{PASSED}[qemu] the machine was `isapc,a=on`\n")
+    );
+
+    let missing = |machines: &[&str]| {
+        let mut job = job.clone();
+        job.qemu.machine = machines.iter().map(ToString::to_string).collect();
+        let error = boot(&job)
+            .expect_err("there is no such machine")
+            .to_string();
+        error.replace(&job.qemu.binary, "QEMU")
+    };
+    insta::assert_snapshot!(missing(&["pc-2.11", "q800"]), @"`QEMU` (QEMU emulator version 7.2.22) offers none of the machines `pc-2.11`, `q800`; `QEMU -M help` lists what it has");
+    insta::assert_snapshot!(missing(&["q800,a=b"]), @"`QEMU` (QEMU emulator version 7.2.22) offers no machine `q800,a=b`; `QEMU -M help` lists what it has");
+    assert_eq!(read("asked"), "asked\n", "asked once");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What user space is compiled for, and what a kernel must have to run it.
 
+use std::fmt;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -45,6 +47,14 @@ pub struct Elf {
     pub big_endian: bool,
     /// `e_machine`.
     pub machine: u16,
+}
+
+impl fmt::Display for Elf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let order = if self.big_endian { "big" } else { "little" };
+        let Self { bits, machine, .. } = self;
+        write!(f, "ELF of {bits} bits, {order}-endian, machine {machine}")
+    }
 }
 
 /// One ABI: its name, Debian's name of the architecture, what triplets look like, its programs.
@@ -223,6 +233,7 @@ mod tests {
             kind,
             image: "i".into(),
             make: BTreeMap::new(),
+            accelerate: None,
             manual: false,
         };
         let origin = BaseOrigin::Debian {

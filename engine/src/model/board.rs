@@ -27,8 +27,9 @@ pub struct Board {
 pub struct QemuMachine {
     /// Program, such as `qemu-system-x86_64`.
     pub binary: String,
-    /// `-M`; empty lets the program choose its default.
-    pub machine: String,
+    /// `-M`, of which the first that the program offers is taken, as names differ between versions
+    /// of QEMU; what follows a comma is options. None lets the program choose its default.
+    pub machine: Vec<String>,
     /// `-cpu`; empty lets the machine choose.
     pub cpu: String,
     /// `-m`, in MiB.
@@ -37,10 +38,33 @@ pub struct QemuMachine {
     pub console: String,
     /// Device tree below the build's dtbs, such as `sun4i-a10-cubieboard.dtb`; empty for none.
     pub dtb: String,
+    /// The disk it boots, with a root filesystem on it; without one it boots an initramfs.
+    pub disk: Option<QemuDisk>,
+    /// Model of a network card whose network leads nowhere; empty for none.
+    pub nic: String,
     /// More arguments, one per element.
     pub args: Vec<String>,
     /// More kernel command line words.
     pub cmdline: String,
+}
+
+/// A disk of a QEMU machine, whose image is never written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QemuDisk {
+    /// What the kernel calls it, such as `/dev/sda`.
+    pub root: String,
+    /// How it is attached.
+    pub bus: DiskBus,
+}
+
+/// How a disk is attached to a QEMU machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DiskBus {
+    /// To what the machine has: `if=` of `-drive`, such as `ide` and `scsi`.
+    Interface(String),
+    /// To a device of its own: `-device`, such as `virtio-blk-device`.
+    Device(String),
 }
 
 /// What a LAVA job needs to name the device.

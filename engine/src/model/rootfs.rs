@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Abi;
 use super::ProjectFile;
 
-/// An initramfs: a static C `init` that runs one suite, compiled by the toolchain for the board's arch.
+/// A static C `init` that runs one suite, compiled by the toolchain for the board's arch and packed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rootfs {
     /// Unique among root filesystems.
@@ -17,6 +17,21 @@ pub struct Rootfs {
     pub abi: Abi,
     /// C source of `/init`.
     pub init: ProjectFile,
+    /// C source that takes the place of the toolchain's C library, whose headers are still used.
+    pub libc: Option<ProjectFile>,
+    /// What it is packed as.
+    pub format: RootfsFormat,
+}
+
+/// What a kernel gets as its first root filesystem.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RootfsFormat {
+    /// An initramfs, loaded beside the kernel.
+    #[default]
+    Initramfs,
+    /// An image of an ext2 file system, on a disk of the board.
+    Ext2,
 }
 
 /// A test suite: one static C program that prints KTAP on the console.

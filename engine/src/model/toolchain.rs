@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::BaseOrigin;
+use super::Catalog;
+
 /// A compiler as the kernel build sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Toolchain {
@@ -16,6 +19,8 @@ pub struct Toolchain {
     pub image: String,
     /// More variables for the kernel's make line, such as `LLVM_IAS` to `1`.
     pub make: BTreeMap<String, String>,
+    /// Name of a cross toolchain of the host's architecture that compiles instead of an emulated gcc.
+    pub accelerate: Option<String>,
     /// Builds with it run only when an address names it.
     pub manual: bool,
 }
@@ -48,6 +53,22 @@ impl Toolchain {
             }
         }
         variables
+    }
+
+    /// The cross toolchain that compiles instead, and its prefix.
+    pub fn accelerator<'a>(&self, catalog: &'a Catalog) -> Option<(&'a Self, &'a str)> {
+        let cross = catalog.toolchains.get(self.accelerate.as_ref()?)?;
+        match &cross.kind {
+            ToolchainKind::Cross { prefix } => Some((cross, prefix)),
+            ToolchainKind::Gcc | ToolchainKind::Clang => None,
+        }
+    }
+
+    /// Debian's name of the architecture it runs on.
+    pub fn runs_on<'a>(&self, catalog: &'a Catalog) -> Option<&'a str> {
+        let image = catalog.images.get(&self.image)?;
+        let BaseOrigin::Debian { arch, .. } = &catalog.bases.get(&image.base)?.origin;
+        Some(arch)
     }
 
     /// The C compiler's command inside the image.

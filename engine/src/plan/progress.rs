@@ -111,6 +111,11 @@ impl State {
         }
     }
 
+    /// Whether it is done and has no device trees; the boot that asks for one tells of it.
+    fn lacks_dtbs(&self, output: Output) -> bool {
+        output == Output::Dtbs && matches!(self, Self::Done { .. }) && self.output(output).is_none()
+    }
+
     fn output(&self, output: Output) -> Option<Digest> {
         let Self::Done { content, .. } = self else {
             return None;
@@ -205,6 +210,17 @@ impl<'a> Progress<'a> {
         &self.states[id.index()]
     }
 
+    /// The boards that a match node found before this run; none while it has no answer.
+    pub fn matched(&self, id: NodeId) -> Result<Matched, PlanError> {
+        let key = self.state(id).key();
+        match key.and_then(|key| self.records.get(&key)) {
+            Some(record) if matches!(self.state(id), State::Done { .. }) => {
+                self.answer(id, record.facts())
+            }
+            _ => Ok(Matched::default()),
+        }
+    }
+
     /// The wanted nodes, in topological order.
     pub fn wanted(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.graph
@@ -236,6 +252,7 @@ impl<'a> Progress<'a> {
     pub fn key_inputs(&self, id: NodeId) -> Option<Vec<KeyInput>> {
         let inputs = self.graph.inputs(id);
         inputs
+            .filter(|(input, from)| !self.state(*from).lacks_dtbs(input.output))
             .map(|(input, from)| Some((input.slot, self.state(from).output(input.output)?)))
             .collect()
     }
@@ -362,6 +379,7 @@ impl<'a> Progress<'a> {
                 State::Waiting | State::Stale { .. } => return Ok(false),
                 state => match state.output(input.output) {
                     Some(content) => inputs.push((input.slot, content)),
+                    None if state.lacks_dtbs(input.output) => {}
                     None => skip = Some(self.blame(from, input.output)),
                 },
             }
@@ -409,8 +427,7 @@ impl<'a> Progress<'a> {
         {
             return Ok(());
         }
-        let matched: Matched = serde_json::from_str(facts)
-            .map_err(|source| PlanError::Answer(self.graph.node(id).name.to_string(), source))?;
+        let matched = self.answer(id, facts)?;
         let selection = &self.selection;
         let catalog = self.world.catalog;
         let wants = |address: &str| selection.wants_boot(address, &catalog.manual(address));
@@ -421,6 +438,11 @@ impl<'a> Progress<'a> {
             self.visit(boot)?;
         }
         Ok(())
+    }
+
+    fn answer(&self, id: NodeId, facts: &str) -> Result<Matched, PlanError> {
+        serde_json::from_str(facts)
+            .map_err(|source| PlanError::Answer(self.graph.node(id).name.to_string(), source))
     }
 
     /// Wants what a new node needs and nothing wanted before.
@@ -438,13 +460,14 @@ impl<'a> Progress<'a> {
 }
 
 fn content<'r>(outputs: impl Iterator<Item = (&'r str, Digest)>) -> Content {
-    const TAKEN: [Output; 6] = [
+    const TAKEN: [Output; 7] = [
         Output::Files,
         Output::Tar,
         Output::Config,
         Output::Image,
         Output::Dtbs,
         Output::Initrd,
+        Output::Disk,
     ];
     outputs
         .filter_map(|(name, digest)| {

@@ -141,6 +141,7 @@ fn catalog() -> Catalog {
         image: name("image"),
         make: BTreeMap::new(),
         manual: false,
+        accelerate: None,
     };
     catalog.toolchains.insert(name("gcc"), toolchain);
     let arch = Arch {
@@ -170,11 +171,13 @@ fn catalog() -> Catalog {
     }
     let machine = QemuMachine {
         binary: name("qemu"),
-        machine: name("pc"),
+        machine: vec![name("pc")],
         cpu: String::new(),
         memory_mb: 64,
         console: name("ttyS0"),
         dtb: String::new(),
+        disk: None,
+        nic: String::new(),
         args: vec![],
         cmdline: String::new(),
     };
@@ -192,6 +195,8 @@ fn catalog() -> Catalog {
         toolchain: name("gcc"),
         abi: Abi::X86_64,
         init: text("init"),
+        libc: None,
+        format: RootfsFormat::Initramfs,
     };
     catalog.rootfses.insert(name("rootfs"), rootfs);
     for (suite, manual) in [("general", false), ("panic", true)] {
@@ -411,6 +416,17 @@ fn a_board_edit_matches_again_and_builds_nothing() {
         run(dir.path(), &catalog, &SAME, &|_| ()).ran,
         ["match:linux/x86/one/gcc"]
     );
+}
+
+/// The boot is asked for all the same, and says itself what it misses.
+#[test]
+fn a_build_without_device_trees_is_booted() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut catalog = catalog();
+    let board = catalog.boards.get_mut("board").unwrap();
+    board.qemu.as_mut().unwrap().dtb = "a.dtb".into();
+    let ran = run(dir.path(), &catalog, &SAME, &|_| ()).ran;
+    assert!(ran.iter().any(|name| name.starts_with("boot:")), "{ran:?}");
 }
 
 #[test]

@@ -4,34 +4,37 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
-use std::process::Stdio;
-use std::time::Duration;
+use std::path::PathBuf;
 
 use super::Broken;
 use super::Finished;
 use super::Job;
 use super::Recipes;
 use super::step::EPOCH;
+use super::step::PATH;
 use super::step::file;
 use super::step::input;
+use super::step::read_log;
 use crate::graph::Slot;
 use crate::model::BaseOrigin;
-use crate::sandbox::Mapping;
+use crate::sandbox::Emulator;
+use crate::sandbox::Exit;
+use crate::sandbox::Limits;
+use crate::sandbox::Root;
+use crate::sandbox::SandboxError;
+use crate::sandbox::Spec;
+use crate::sandbox::Stdio;
+use crate::sandbox::User;
 
-/// How often a running host program is looked at.
-const POLL: Duration = Duration::from_millis(50);
+const PROGRAM: &str = "mmdebstrap";
 
 impl Recipes {
     /// Output `tar`: the root filesystem, byte-reproducible (fixed times, no caches, no logs).
     pub(super) fn base(&self, job: &Job<'_>) -> Result<Finished, Broken> {
         let base = self.catalog.bases.get(job.name);
         let base = base.ok_or_else(|| Broken::Unresolved(job.name.to_owned()))?;
-        let BaseOrigin::Debian {
-            suite,
-            arch,
-            packages,
-        } = &base.origin;
+        let origin = &base.origin;
+        let BaseOrigin::Debian { suite, arch, .. } = origin;
         // A world-readable place: an ordinary user's mmdebstrap reads it under other uids.
         let work = tempfile::Builder::new()
             .prefix("engine-base-")
@@ -42,66 +45,109 @@ impl Recipes {
         self.tools.materialise(&input(job, Slot::Files)?, &repo)?;
         self.tools.apt.index(&repo)?;
         let out = work.path().join("base.tar");
-        let mut command = Command::new("mmdebstrap");
-        command
-            .env_clear()
-            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("LC_ALL", "C.UTF-8")
-            .env("SOURCE_DATE_EPOCH", EPOCH.to_string())
-            .env("TMPDIR", work.path())
-            .arg(if *self.tools.sandbox.mapping() == Mapping::Identity { "--mode=root" } else { "--mode=unshare" })
-            .args(["--variant=apt", "--format=tar", "--skip=check/empty"])
-            .arg(format!("--architectures={arch}"))
-            .arg(format!("--include={}", packages.join(",")))
-            .arg("--customize-hook=rm -f \"$1\"/etc/apt/sources.list.d/*")
-            .arg("--customize-hook=: > \"$1\"/etc/apt/sources.list")
-            .arg("--customize-hook=rm -f \"$1\"/var/cache/ldconfig/aux-cache \"$1\"/etc/hostname \"$1\"/etc/resolv.conf")
-            .arg(suite)
-            .arg(&out)
-            .arg(format!("deb [trusted=yes] copy:{} ./", repo.display()));
+        let spec = spec(
+            work.path(),
+            &repo,
+            &out,
+            origin,
+            self.tools.sandbox.emulator(arch)?,
+        );
         (job.note)(&format!("makes the {suite} root filesystem for {arch}"));
-        run(command, "mmdebstrap", job)?;
-        let tar = self.tools.store.put_file(&out)?;
+        let made = self.mmdebstrap(&spec, job);
+        let tar = made.and_then(|()| Ok(self.tools.store.put_file(&out)?));
+        // What it left when it was stopped belongs to ids of the sandbox.
+        let emptied = self.tools.sandbox.remove(work.path());
+        let tar = tar?;
+        emptied.map_err(file("remove", work.path()))?;
         Ok(Finished::success(
             BTreeMap::from([("tar".to_owned(), tar)]),
             String::new(),
         ))
     }
+
+    /// Runs it with its output in the node's log; its failure says nothing about definitions, so it
+    /// is a fault of the environment.
+    fn mmdebstrap(&self, spec: &Spec, job: &Job<'_>) -> Result<(), Broken> {
+        let log = job
+            .log
+            .try_clone()
+            .map_err(file("open", Path::new("log")))?;
+        let exit = match self.tools.sandbox.run(spec, Stdio::Log(log), job.cancel) {
+            Err(SandboxError::Step(step)) if step.is_not_found() => {
+                return Err(Broken::Missing {
+                    program: PROGRAM,
+                    package: PROGRAM,
+                });
+            }
+            exit => exit?,
+        };
+        let how = match exit {
+            Exit::Code(0) => return Ok(()),
+            Exit::Cancelled => return Err(Broken::Cancelled),
+            Exit::Code(code) => format!("exit status {code}"),
+            Exit::Signal(signal) => format!("signal {signal}"),
+            Exit::TimedOut => "its time limit".to_owned(),
+        };
+        let log = read_log(job.log);
+        let line = log
+            .lines()
+            .rfind(|line| line.starts_with("E: "))
+            .unwrap_or("see the log");
+        Err(Broken::Infrastructure(format!(
+            "`{PROGRAM}` ended with {how}: {line}"
+        )))
+    }
 }
 
-/// Runs a program of the host with its output in the node's log; its failure says nothing about
-/// definitions, so it is a fault of the environment.
-fn run(mut command: Command, program: &'static str, job: &Job<'_>) -> Result<(), Broken> {
-    let log = || job.log.try_clone().map_err(file("open", Path::new("log")));
-    command.stdin(Stdio::null()).stdout(log()?).stderr(log()?);
-    let mut child = command.spawn().map_err(|_| Broken::Missing {
-        program,
-        package: program,
-    })?;
-    loop {
-        let ended = child
-            .try_wait()
-            .map_err(file("wait for", Path::new(program)))?;
-        if let Some(status) = ended {
-            if status.success() {
-                return Ok(());
-            }
-            let log = super::step::read_log(job.log);
-            let line = log
-                .lines()
-                .rfind(|line| line.starts_with("E: "))
-                .unwrap_or("see the log");
-            return Err(Broken::Infrastructure(format!(
-                "`{program}` ended with {status}: {line}"
-            )));
-        }
-        if job.cancel.is_cancelled() {
-            // mmdebstrap tidies up its mounts on SIGTERM.
-            let pid = child.id().to_string();
-            let _ = Command::new("kill").args(["-TERM", &pid]).status();
-            let _ = child.wait();
-            return Err(Broken::Cancelled);
-        }
-        std::thread::sleep(POLL);
+/// How `mmdebstrap` is run: as root of the ids of images, with the machine's own files, as what it
+/// makes is put together from them.
+fn spec(
+    work: &Path,
+    repo: &Path,
+    out: &Path,
+    origin: &BaseOrigin,
+    emulator: Option<Emulator>,
+) -> Spec {
+    let BaseOrigin::Debian {
+        suite,
+        arch,
+        packages,
+    } = origin;
+    let mut argv = vec![
+        PROGRAM.to_owned(),
+        "--mode=root".to_owned(),
+        "--variant=apt".to_owned(),
+        "--format=tar".to_owned(),
+        // The engine has seen to the emulator, and to the directory of the output.
+        "--skip=check/empty,check/qemu".to_owned(),
+        format!("--architectures={arch}"),
+        "--customize-hook=rm -f \"$1\"/etc/apt/sources.list.d/*".to_owned(),
+        "--customize-hook=: > \"$1\"/etc/apt/sources.list".to_owned(),
+        "--customize-hook=rm -f \"$1\"/var/cache/ldconfig/aux-cache \"$1\"/etc/hostname \"$1\"/etc/resolv.conf"
+            .to_owned(),
+        suite.clone(),
+        out.display().to_string(),
+        format!("deb [trusted=yes] copy:{} ./", repo.display()),
+    ];
+    if !packages.is_empty() {
+        argv.insert(1, format!("--include={}", packages.join(",")));
+    }
+    let env = [
+        ("PATH", PATH.to_owned()),
+        ("LC_ALL", "C.UTF-8".to_owned()),
+        ("SOURCE_DATE_EPOCH", EPOCH.to_string()),
+        ("TMPDIR", work.display().to_string()),
+    ];
+    Spec {
+        root: Root::Host,
+        emulator,
+        binds: Vec::new(),
+        argv,
+        env: env.map(|(name, value)| (name.to_owned(), value)).into(),
+        cwd: PathBuf::from("/"),
+        user: User::Root,
+        limits: Limits::default(),
+        hostname: "engine".to_owned(),
+        tmp_size: 0,
     }
 }

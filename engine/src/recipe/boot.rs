@@ -7,8 +7,6 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use store::Digest;
-
 use super::Broken;
 use super::Finished;
 use super::Job;
@@ -30,12 +28,23 @@ impl Recipes {
         let machine = board.qemu.as_ref().ok_or_else(unresolved)?;
         let store = &self.tools.store;
         let work = store.work_dir("boot")?;
+        let dtb = match self.dtb(job, machine, work.path())? {
+            Dtb::NotNeeded => None,
+            Dtb::Found(path) => Some(path),
+            Dtb::Missing(message) => {
+                return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
+            }
+        };
+        let root = match machine.disk {
+            None => Slot::Initrd,
+            Some(_) => Slot::Disk,
+        };
         let boot = BootJob {
             board: board.name.clone(),
             qemu: machine.clone(),
             kernel: store.blob_path(&input(job, Slot::Kernel)?),
-            initrd: store.blob_path(&input(job, Slot::Initrd)?),
-            dtb: self.dtb(job, machine, work.path())?,
+            root: store.blob_path(&input(job, root)?),
+            dtb,
             silence: Duration::from_secs(suite.silence_secs.into()),
             total: Duration::from_secs(suite.total_secs.into()),
         };
@@ -54,9 +63,10 @@ impl Recipes {
             ("console.log".to_owned(), store.take_file(console)?),
             ("results.json".to_owned(), store.put_bytes(&json)?),
         ]);
-        let facts = serde_json::json!({ "signature": results.signature }).to_string();
+        let facts = serde_json::json!({ "machine": ended.machine, "signature": results.signature });
+        let facts = facts.to_string();
         if results.verdict == BootVerdict::Succeeded {
-            return Ok(Finished::success(outputs, String::new()));
+            return Ok(Finished::success(outputs, facts));
         }
         Ok(Finished::failure(results.reason, outputs, facts))
     }
@@ -76,29 +86,83 @@ impl Recipes {
     }
 
     /// The device tree a machine asks for, out of the build's dtbs.
-    fn dtb(
-        &self,
-        job: &Job<'_>,
-        machine: &QemuMachine,
-        work: &Path,
-    ) -> Result<Option<PathBuf>, Broken> {
-        let Some(dtbs): Option<&Digest> = job.inputs.get(&Slot::Dtbs) else {
-            return Ok(None);
-        };
-        let tree = work.join("dtbs");
-        std::fs::create_dir(&tree).map_err(file("make", &tree))?;
-        self.tools
-            .sandbox
-            .unpack(&self.tools.store.blob_path(dtbs), &tree, false)?;
-        let path = tree.join(&machine.dtb);
-        if path.is_file() {
-            return Ok(Some(path));
+    fn dtb(&self, job: &Job<'_>, machine: &QemuMachine, work: &Path) -> Result<Dtb, Broken> {
+        let wanted = machine.dtb.as_str();
+        if wanted.is_empty() {
+            return Ok(Dtb::NotNeeded);
         }
-        Err(Broken::Infrastructure(format!(
-            "the build has no device tree `{}`",
-            machine.dtb
-        )))
+        // A build without any device tree has no such output.
+        let names = match job.inputs.get(&Slot::Dtbs) {
+            None => Vec::new(),
+            Some(dtbs) => {
+                let dtbs = self.tools.store.blob_path(dtbs);
+                let path = work.join("dtb");
+                let taken = take_file(&dtbs, wanted, &path).map_err(file("read", &dtbs))?;
+                match taken {
+                    Taken::File => return Ok(Dtb::Found(path)),
+                    Taken::Not(names) => names,
+                }
+            }
+        };
+        Ok(Dtb::Missing(no_dtb(wanted, &names)))
     }
+}
+
+/// The device tree of a boot.
+enum Dtb {
+    NotNeeded,
+    Found(PathBuf),
+    /// Why the boot fails.
+    Missing(String),
+}
+
+/// What a search in an archive gave: the file, or the names that are there instead.
+enum Taken {
+    File,
+    Not(Vec<String>),
+}
+
+/// Writes the file called `wanted` of a tar archive to `dest`.
+fn take_file(archive: &Path, wanted: &str, dest: &Path) -> std::io::Result<Taken> {
+    let mut names = Vec::new();
+    for entry in tar::Archive::new(File::open(archive)?).entries()? {
+        let mut entry = entry?;
+        let path = entry.path()?.to_string_lossy().into_owned();
+        let name = path.trim_start_matches("./");
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        if name == wanted {
+            std::io::copy(&mut entry, &mut File::create(dest)?)?;
+            return Ok(Taken::File);
+        }
+        names.push(name.to_owned());
+    }
+    Ok(Taken::Not(names))
+}
+
+/// Names up to three that are like the one that is missing.
+fn no_dtb(wanted: &str, names: &[String]) -> String {
+    let file = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
+    let mut like: Vec<(f64, &String)> = names
+        .iter()
+        .map(|name| (strsim::jaro_winkler(&file(wanted), &file(name)), name))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .collect();
+    like.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    let like: Vec<String> = like
+        .iter()
+        .take(3)
+        .map(|(_, name)| format!("`{name}`"))
+        .collect();
+    let has = match (names.len(), like.as_slice()) {
+        (0, _) => "it has none at all".to_owned(),
+        (count, []) => format!("it has {count} others"),
+        (_, like) => format!("it has {}", like.join(", ")),
+    };
+    format!(
+        "the build has no device tree `{wanted}`: {has}; let the board's `requires` ask for the platform's symbol"
+    )
 }
 
 struct Both<'a>(&'a File, &'a File);
@@ -112,5 +176,37 @@ impl Write for Both<'_> {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_file_is_taken_out_of_the_archive() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = folder.path().join("dtbs.tar");
+        let mut tar = tar::Builder::new(File::create(&archive).unwrap());
+        let mut add = |name: &str, content: &[u8]| {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, name, content).unwrap();
+        };
+        add("./sun4i-a10-cubieboard.dtb", b"tree");
+        add("./sun4i-a10-cubieboard2.dtb", b"2");
+        add("./nuvoton/wpcm450.dtb", b"3");
+        tar.finish().unwrap();
+        let dest = folder.path().join("dtb");
+        let take = |name: &str| match take_file(&archive, name, &dest).unwrap() {
+            Taken::File => std::fs::read_to_string(&dest).unwrap(),
+            Taken::Not(names) => no_dtb(name, &names),
+        };
+        assert_eq!(take("sun4i-a10-cubieboard.dtb"), "tree");
+        assert_eq!(take("nuvoton/wpcm450.dtb"), "3");
+        insta::assert_snapshot!(take("sun4i-a20-cubieboard.dtb"), @"the build has no device tree `sun4i-a20-cubieboard.dtb`: it has `sun4i-a10-cubieboard.dtb`, `sun4i-a10-cubieboard2.dtb`; let the board's `requires` ask for the platform's symbol");
+        insta::assert_snapshot!(take("zynq"), @"the build has no device tree `zynq`: it has 3 others; let the board's `requires` ask for the platform's symbol");
+        insta::assert_snapshot!(no_dtb("a.dtb", &[]), @"the build has no device tree `a.dtb`: it has none at all; let the board's `requires` ask for the platform's symbol");
     }
 }

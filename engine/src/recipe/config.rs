@@ -80,12 +80,11 @@ impl Recipes {
         let wanted = declared.fixups;
         let fixups = fragment(wanted.iter().map(|(symbol, (_, value))| (*symbol, *value)));
         tools.write(&build.join("fixups.config"), fixups)?;
+        let compiler = self.compiler(declared.toolchain, &job.inputs, job.note)?;
         let mut env = BTreeMap::from([
             ("ARCH".to_owned(), declared.kernel_arch.to_owned()),
-            (
-                "MAKE_VARIABLES".to_owned(),
-                make_words(&declared.toolchain.make_variables()),
-            ),
+            ("PATH".to_owned(), compiler.path.clone()),
+            ("MAKE_VARIABLES".to_owned(), compiler.variables.clone()),
         ]);
         let script = match declared.recipe {
             ConfigRecipe::Defconfig { target } => {
@@ -106,7 +105,8 @@ impl Recipes {
             }
         };
         let script = format!("{MAKE}{script}");
-        let binds = vec![bind(source.path(), SRC, true)];
+        let mut binds = vec![bind(source.path(), SRC, true)];
+        binds.extend(compiler.binds.iter().cloned());
         let step = Step {
             script: &script,
             env,

@@ -22,8 +22,14 @@ echo "buildbot:x:$WORKER_GROUP:" >> /etc/group
 echo "buildbot:x:$WORKER:$WORKER_GROUP:kernel builds:/build:/bin/sh" >> /etc/passwd
 echo 'buildbot:*:19675:0:99999:7:::' >> /etc/shadow
 if ls /files/*.deb >/dev/null 2>&1; then
-    dpkg --force-unsafe-io --force-confold --unpack /files/*.deb
-    dpkg --force-unsafe-io --force-confold --configure --pending
+    # A package with a pre-dependency is unpacked only after that one is configured.
+    for round in 1 2 3; do
+        unpacked=yes
+        dpkg --force-unsafe-io --force-confold --skip-same-version --unpack /files/*.deb || unpacked=no
+        dpkg --force-unsafe-io --force-confold --configure --pending
+        [ $unpacked = no ] || break
+    done
+    [ $unpacked = yes ]
 fi
 ldconfig
 rm -rf /var/cache/apt/* /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache \

@@ -10,7 +10,6 @@ use super::Finished;
 use super::Job;
 use super::Recipes;
 use super::config::MAKE;
-use super::config::make_words;
 use super::step::End;
 use super::step::SRC;
 use super::step::Step;
@@ -36,7 +35,8 @@ reproducible modules.tar modules
 if grep -q '^CONFIG_OF=y' .config && [ -d /src/arch/$srcarch/boot/dts ]; then
     mk -j"$JOBS" dtbs
     mk INSTALL_DTBS_PATH=/build/dtbs dtbs_install
-    reproducible dtbs.tar dtbs
+    # A config may want none of the trees.
+    [ ! -d dtbs ] || reproducible dtbs.tar dtbs
 fi
 "#;
 
@@ -55,16 +55,19 @@ impl Recipes {
         let build = work.path();
         let config = tools.store.read(&input(job, Slot::Config)?)?;
         tools.write(&build.join(".config"), &config)?;
-        let variables = make_words(&declared.toolchain.make_variables());
+        let compiler = self.compiler(declared.toolchain, &job.inputs, job.note)?;
+        let variables = &compiler.variables;
         let targets = declared.make_targets.join(" ");
         let env = BTreeMap::from([
             ("ARCH".to_owned(), declared.kernel_arch.to_owned()),
             ("MAKE_VARIABLES".to_owned(), variables.clone()),
+            ("PATH".to_owned(), compiler.path.clone()),
             ("JOBS".to_owned(), self.make_jobs.to_string()),
             ("TARGETS".to_owned(), targets.clone()),
         ]);
         let script = format!("{MAKE}{SCRIPT}");
-        let binds = vec![bind(source.path(), SRC, true)];
+        let mut binds = vec![bind(source.path(), SRC, true)];
+        binds.extend(compiler.binds.iter().cloned());
         let step = Step {
             script: &script,
             env,
@@ -98,7 +101,7 @@ impl Recipes {
         let mut outputs = tools.take(build, &files)?;
         outputs.insert("image".to_owned(), boot_image);
         let arch_word = format!("ARCH={}", declared.kernel_arch);
-        let words = ["make", &arch_word, &variables, &targets];
+        let words = ["make", &arch_word, variables, &targets];
         let make = words
             .into_iter()
             .filter(|word| !word.is_empty())

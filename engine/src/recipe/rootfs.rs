@@ -1,26 +1,60 @@
-//! An initramfs: a static `/init` and one suite, compiled by the toolchain and packed reproducibly.
+//! A root filesystem: a static `/init` and one suite, compiled by the toolchain and packed reproducibly.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::Broken;
 use super::Finished;
 use super::Job;
 use super::Recipes;
+use super::elf::Program;
 use super::step::End;
 use super::step::Step;
+use super::step::file;
+use crate::model::Abi;
+use crate::model::RootfsFormat;
 use crate::sandbox::User;
 
-const SCRIPT: &str = r#"
+// Objects have names of their own, as some compilers put the name of a temporary one into the program.
+const COMPILE: &str = r#"
 mkdir -p root/dev root/proc root/sys root/tmp
-$CC -static -Os -Wall -Wextra -o root/init init.c
-$CC -static -Os -Wall -Wextra -o root/suite suite.c
+options= libraries=
+if [ -f libc.c ]; then
+    options='-nostdlib -ffreestanding' libraries='libc.o -lgcc'
+fi
+for source in *.c; do
+    $CC $options -Os -Wall -Wextra -c -o ${source%.c}.o $source
+done
+for program in init suite; do
+    $CC $options -static -o root/$program $program.o $libraries
+done
+find root -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+"#;
+
+const PACK_INITRAMFS: &str = r"
 cd root
-find . -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 find . | LC_ALL=C sort | cpio --quiet --create --format=newc --reproducible --owner=0:0 | gzip -9 --no-name > ../initrd
+";
+
+// mke2fs copies the owner and the time of change of each file, which are whose and when they happen to be.
+const PACK_EXT2: &str = r#"
+if ! command -v mke2fs > /dev/null || ! command -v debugfs > /dev/null; then
+    echo "rootfs: error: the toolchain's image has no \`mke2fs\`: add the package \`e2fsprogs\` to it"
+    exit 1
+fi
+export E2FSPROGS_FAKE_TIME="$SOURCE_DATE_EPOCH"
+id=00000000-0000-4000-8000-000000000001
+mke2fs -q -t ext2 -b 1024 -I 256 -m 0 -N 64 -U $id -E hash_seed=$id -d root disk 8M
+for file in $(cd root && find . | LC_ALL=C sort); do
+    for field in 'uid 0' 'gid 0' "atime @$SOURCE_DATE_EPOCH" "ctime @$SOURCE_DATE_EPOCH"; do
+        echo "set_inode_field /${file#./} $field"
+    done
+done > owners
+debugfs -w -f owners disk > /dev/null
 "#;
 
 impl Recipes {
-    /// Output `initrd`: a gzip-compressed cpio archive (newc).
+    /// Output `initrd`, a gzip-compressed cpio archive (newc), or `disk`, an ext2 file system.
     pub(super) fn rootfs(&self, job: &Job<'_>) -> Result<Finished, Broken> {
         let unresolved = || Broken::Unresolved(job.name.to_owned());
         let (rootfs, suite) = job.name.split_once('/').ok_or_else(unresolved)?;
@@ -36,19 +70,85 @@ impl Recipes {
         let work = tools.build_dir("rootfs")?;
         tools.write(&work.path().join("init.c"), &rootfs.init.text)?;
         tools.write(&work.path().join("suite.c"), &suite.program.text)?;
-        let env = BTreeMap::from([("CC".to_owned(), toolchain.c_compiler())]);
+        if let Some(libc) = &rootfs.libc {
+            tools.write(&work.path().join("libc.c"), &libc.text)?;
+        }
+        let (pack, output) = match rootfs.format {
+            RootfsFormat::Initramfs => (PACK_INITRAMFS, "initrd"),
+            RootfsFormat::Ext2 => (PACK_EXT2, "disk"),
+        };
         let step = Step {
-            script: SCRIPT,
-            env,
+            script: &format!("{COMPILE}{pack}"),
+            env: BTreeMap::from([("CC".to_owned(), toolchain.c_compiler())]),
             user: User::Worker,
             binds: Vec::new(),
         };
-        match tools.step(job, image.path(), work.path(), &step)? {
-            End::Success => {
-                let outputs = tools.take(work.path(), &[("initrd", "initrd")])?;
-                Ok(Finished::success(outputs, String::new()))
-            }
-            End::Failure(message) => Ok(Finished::failure(message, BTreeMap::new(), String::new())),
+        let failure = |message| Finished::failure(message, BTreeMap::new(), String::new());
+        if let End::Failure(message) = tools.step(job, image.path(), work.path(), &step)? {
+            return Ok(failure(message));
         }
+        if let Some(message) = unfit(&work.path().join("root"), rootfs.abi)? {
+            return Ok(failure(message));
+        }
+        let outputs = tools.take(work.path(), &[(output, output)])?;
+        Ok(Finished::success(outputs, String::new()))
+    }
+}
+
+/// Why `/init` and `/suite` cannot be booted where programs of an ABI run alone.
+fn unfit(root: &Path, abi: Abi) -> Result<Option<String>, Broken> {
+    for name in ["init", "suite"] {
+        let path = root.join(name);
+        let bytes = std::fs::read(&path).map_err(file("read", &path))?;
+        let Some(program) = Program::read(&bytes) else {
+            return Ok(Some(format!(
+                "the compiler made a `/{name}` that is no ELF file"
+            )));
+        };
+        if program.elf != abi.elf() {
+            return Ok(Some(format!(
+                "`/{name}` is {}, not {} as programs of the ABI `{}`",
+                program.elf,
+                abi.elf(),
+                abi.name()
+            )));
+        }
+        if program.needs_loader {
+            return Ok(Some(format!(
+                "`/{name}` is not static: it needs a loader for shared libraries"
+            )));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A little-endian program of 64 bits, with one program header of a type.
+    fn elf(machine: u8, header: u8) -> Vec<u8> {
+        let mut program = b"\x7fELF\x02\x01\x01".to_vec();
+        program.resize(64 + 56, 0);
+        (program[18], program[32], program[54], program[56]) = (machine, 64, 56, 1);
+        program[64] = header;
+        program
+    }
+
+    #[test]
+    fn both_programs_are_static_and_of_the_abi() {
+        let root = tempfile::tempdir().unwrap();
+        let unfit = |init: &[u8], suite: &[u8]| {
+            std::fs::write(root.path().join("init"), init).unwrap();
+            std::fs::write(root.path().join("suite"), suite).unwrap();
+            unfit(root.path(), Abi::Aarch64)
+                .unwrap()
+                .unwrap_or_default()
+        };
+        let fit = elf(183, 1);
+        assert_eq!(unfit(&fit, &fit), "");
+        insta::assert_snapshot!(unfit(&fit, &elf(183, 3)), @"`/suite` is not static: it needs a loader for shared libraries");
+        insta::assert_snapshot!(unfit(&fit, &elf(62, 1)), @"`/suite` is ELF of 64 bits, little-endian, machine 62, not ELF of 64 bits, little-endian, machine 183 as programs of the ABI `aarch64`");
+        insta::assert_snapshot!(unfit(b"#!/bin/sh", &fit), @"the compiler made a `/init` that is no ELF file");
     }
 }

@@ -7,13 +7,13 @@ use store::Digest;
 
 use super::Broken;
 use super::Recipes;
-use super::config::make_words;
 use super::step::SRC;
 use super::step::Step;
 use super::step::bind;
 use super::step::spec;
 use crate::graph::Kind;
 use crate::graph::Slot;
+use crate::sandbox::Bind;
 use crate::sandbox::Cancel;
 use crate::sandbox::Exit;
 use crate::sandbox::Stdio;
@@ -49,24 +49,27 @@ impl Recipes {
             ("TERM".to_owned(), "xterm".to_owned()),
             ("PS1".to_owned(), format!("engine {kind}:{name} \\w\\$ ")),
         ]);
-        if let Some(build) = self.catalog.build(name) {
-            env.insert("ARCH".to_owned(), build.kernel_arch.to_owned());
-            env.insert(
-                "MAKE_VARIABLES".to_owned(),
-                make_words(&build.toolchain.make_variables()),
-            );
-        }
-        let binds = source
+        let mut binds: Vec<Bind> = source
             .iter()
             .map(|tree| bind(tree.path(), SRC, true))
             .collect();
+        // Held until the shell ends.
+        let compiler;
+        if let Some(build) = self.catalog.build(name) {
+            compiler = self.compiler(build.toolchain, inputs, &|_| {})?;
+            env.insert("ARCH".to_owned(), build.kernel_arch.to_owned());
+            env.insert("PATH".to_owned(), compiler.path.clone());
+            env.insert("MAKE_VARIABLES".to_owned(), compiler.variables.clone());
+            binds.extend(compiler.binds.iter().cloned());
+        }
         let step = Step {
             script: "",
             env,
             user: User::Worker,
             binds,
         };
-        let mut spec = spec(image.path(), work.path(), &step);
+        let emulator = tools.sandbox.emulator_of(image.path())?;
+        let mut spec = spec(image.path(), work.path(), &step, emulator);
         let bash = image.path().join("bin/bash").exists();
         spec.argv = vec![if bash { "/bin/bash" } else { "/bin/sh" }.to_owned()];
         if bash {

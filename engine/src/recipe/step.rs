@@ -21,8 +21,10 @@ use super::Tools;
 use super::broken::infrastructure_fault;
 use crate::graph::Slot;
 use crate::sandbox::Bind;
+use crate::sandbox::Emulator;
 use crate::sandbox::Exit;
 use crate::sandbox::Limits;
+use crate::sandbox::Root;
 use crate::sandbox::Spec;
 use crate::sandbox::Stdio;
 use crate::sandbox::User;
@@ -33,6 +35,9 @@ pub(super) const BUILD: &str = "/build";
 pub(super) const SRC: &str = "/src";
 /// Where downloaded packages lie in the sandbox.
 pub(super) const FILES: &str = "/files";
+
+/// Where programs are, in images and on the host.
+pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Fixed time of everything that would otherwise carry the clock, seconds since 1970.
 pub const EPOCH: u64 = 1_700_000_000;
@@ -119,7 +124,7 @@ impl Tools {
             .log
             .try_clone()
             .map_err(file("open", Path::new("log")))?;
-        let spec = spec(image, build, step);
+        let spec = spec(image, build, step, self.sandbox.emulator_of(image)?);
         match self.sandbox.run(&spec, Stdio::Log(log), job.cancel)? {
             Exit::Code(0) => Ok(End::Success),
             Exit::Code(code) => {
@@ -141,13 +146,15 @@ impl Tools {
 }
 
 /// The sandbox a step runs in.
-pub(super) fn spec(image: &Path, build: &Path, step: &Step<'_>) -> Spec {
+pub(super) fn spec(
+    image: &Path,
+    build: &Path,
+    step: &Step<'_>,
+    emulator: Option<Emulator>,
+) -> Spec {
     let mut env = BTreeMap::from(
         [
-            (
-                "PATH",
-                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            ),
+            ("PATH", PATH),
             ("HOME", BUILD),
             ("LC_ALL", "C"),
             ("TZ", "UTC"),
@@ -163,7 +170,8 @@ pub(super) fn spec(image: &Path, build: &Path, step: &Step<'_>) -> Spec {
     let mut binds = step.binds.clone();
     binds.push(bind(build, BUILD, false));
     Spec {
-        root: image.to_owned(),
+        root: Root::Image(image.to_owned()),
+        emulator,
         binds,
         argv: ["/bin/sh", "-euc", step.script].map(str::to_owned).to_vec(),
         env,

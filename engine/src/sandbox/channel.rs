@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::binfmt::Emulator;
 use super::error::StepError;
 use super::spec::Exit;
 use super::spec::Spec;
@@ -16,8 +17,8 @@ use super::spec::Spec;
 /// What the helper is to do once its ids are mapped.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Order {
-    /// Try the namespaces of a run, and stop.
-    Probe,
+    /// Try the namespaces of a run, with an emulator if given, and stop.
+    Probe { emulator: Option<Emulator> },
     /// Start pid 1, for which a [`Job`] follows.
     Run,
     /// Extract an archive.

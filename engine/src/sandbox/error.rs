@@ -29,6 +29,28 @@ pub enum SandboxError {
         /// What was looked for and not found.
         missing: String,
     },
+    /// Nothing on this machine runs programs of an architecture.
+    #[error("programs for `{arch}` need an emulator on this machine, and {found}{hint}")]
+    NoEmulator {
+        /// Debian's name of the architecture.
+        arch: String,
+        /// What there is instead.
+        found: String,
+        /// What to do about it, after `; `; empty where nothing can be.
+        hint: String,
+    },
+    /// The kernel lets a sandbox register no emulator, and the machine has none registered.
+    #[error(
+        "the emulator for `{arch}` cannot be registered: {source}; Linux 6.7 or later lets each \
+         sandbox have its own, an older one needs it registered for the whole machine: as root, \
+         install `qemu-user-static` and `binfmt-support`, or run `systemctl restart systemd-binfmt`"
+    )]
+    NoBinfmt {
+        /// Debian's name of the architecture.
+        arch: String,
+        /// What failed.
+        source: StepError,
+    },
     /// A step of the set-up failed.
     #[error("sandbox: {0}")]
     Step(#[from] StepError),
@@ -55,6 +77,13 @@ pub struct StepError {
     pub reason: String,
     /// The system's number for that answer, when it gave one.
     pub errno: Option<i32>,
+}
+
+impl StepError {
+    /// Whether a file or program was not there.
+    pub fn is_not_found(&self) -> bool {
+        self.errno == Some(Errno::ENOENT as i32)
+    }
 }
 
 /// Names the step of a system call that failed.

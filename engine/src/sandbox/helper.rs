@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::Command;
 use std::process::ExitCode;
 
@@ -18,12 +19,14 @@ use nix::unistd::setresgid;
 use nix::unistd::setresuid;
 
 use super::archive;
+use super::binfmt;
 use super::channel::Order;
 use super::channel::Report;
 use super::channel::receive;
 use super::channel::send;
 use super::error::Step;
 use super::error::StepError;
+use super::mounts;
 use super::pid1;
 
 /// The namespaces of a run, beside the user namespace.
@@ -74,7 +77,14 @@ fn run(socket: &UnixStream) -> Result<Option<Report>, StepError> {
     // Again: a change of credentials takes it away.
     die_with_parent()?;
     match order {
-        Order::Probe => enter_namespaces()?,
+        Order::Probe { emulator } => {
+            enter_namespaces()?;
+            if let Some(emulator) = emulator {
+                mounts::isolate()?;
+                // `/proc` has no place for it where the kernel has yet to load its module.
+                binfmt::register(&emulator, mounts::WORK, Path::new("/"))?;
+            }
+        }
         Order::Run => return start_pid1(),
         Order::Unpack {
             archive,

@@ -13,6 +13,7 @@
 //! engine however the engine dies; the parent-death signal says the same a second time.
 
 mod archive;
+mod binfmt;
 mod cancel;
 mod channel;
 mod error;
@@ -25,6 +26,9 @@ mod spec;
 mod tree;
 mod tty;
 
+pub use binfmt::Emulator;
+pub use binfmt::arch_of;
+pub use binfmt::is_native;
 pub use cancel::Cancel;
 pub use cancel::OnCancel;
 pub use error::SandboxError;
@@ -36,6 +40,7 @@ pub use run::Sandbox;
 pub use spec::Bind;
 pub use spec::Exit;
 pub use spec::Limits;
+pub use spec::Root;
 pub use spec::Spec;
 pub use spec::Stdio;
 pub use spec::User;

@@ -16,14 +16,17 @@ use nix::sys::statvfs::FsFlags;
 use nix::sys::statvfs::statvfs;
 use nix::unistd::pivot_root;
 
+use super::binfmt;
+use super::binfmt::BINFMT_MISC;
 use super::error::Step;
 use super::error::StepError;
 use super::spec::Bind;
+use super::spec::Root;
 use super::spec::Spec;
 
 /// Where the layer in memory is put together. Every host has this directory, and nothing that is
 /// shown inside comes from below it.
-const WORK: &str = "/sys";
+pub(super) const WORK: &str = "/sys";
 
 /// Where the host stays in reach, inside, until everything is bound.
 const HOST: &str = "/.host";
@@ -38,19 +41,45 @@ pub(super) fn enter(spec: &Spec) -> Result<(), StepError> {
         .iter()
         .map(source)
         .collect::<Result<Vec<_>, _>>()?;
+    isolate()?;
+    let Root::Image(root) = &spec.root else {
+        return enter_host(spec);
+    };
     let size = format!("size={}", spec.tmp_size);
-    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)
-        .step(|| "make the mounts private".to_owned())?;
-    overlay(spec, &size)?;
+    overlay(root, &size)?;
     for (bind, source) in spec.binds.iter().zip(&sources) {
         show(source, &bind.target, bind.read_only)?;
     }
     let private = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    make("proc", "/proc", private | MsFlags::MS_NOEXEC, None)?;
+    proc(spec, HOST)?;
     devices()?;
     make("tmpfs", "/tmp", private, Some(&format!("mode=1777,{size}")))?;
     umount2(HOST, MntFlags::MNT_DETACH).step(|| "leave the host's mounts".to_owned())?;
     fs::remove_dir(HOST).step(|| format!("remove `{HOST}`"))
+}
+
+/// Lets nothing that is mounted from here on be seen elsewhere.
+pub(super) fn isolate() -> Result<(), StepError> {
+    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)
+        .step(|| "make the mounts private".to_owned())
+}
+
+/// Keeps the host's mounts, but for `/proc`.
+fn enter_host(spec: &Spec) -> Result<(), StepError> {
+    if let Some(bind) = spec.binds.first() {
+        let odd = io::Error::other("the machine's own root takes no binds");
+        return Err(odd).step(|| format!("bind on `{}`", bind.target.display()));
+    }
+    proc(spec, "/")
+}
+
+/// Mounts `/proc`, and in it the emulator, which is found below `host`.
+fn proc(spec: &Spec, host: &str) -> Result<(), StepError> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    make("proc", "/proc", flags, None)?;
+    spec.emulator.as_ref().map_or(Ok(()), |emulator| {
+        binfmt::register(emulator, BINFMT_MISC, Path::new(host))
+    })
 }
 
 const NONE: Option<&str> = None;
@@ -61,9 +90,9 @@ fn source(bind: &Bind) -> Result<PathBuf, StepError> {
 }
 
 /// Makes the image with a layer in memory above it the root, and the host's root [`HOST`].
-fn overlay(spec: &Spec, size: &str) -> Result<(), StepError> {
+fn overlay(root: &Path, size: &str) -> Result<(), StepError> {
     let work = Path::new(WORK);
-    let root = fs::canonicalize(&spec.root).step(|| format!("find `{}`", spec.root.display()))?;
+    let root = fs::canonicalize(root).step(|| format!("find `{}`", root.display()))?;
     mount(
         Some("tmpfs"),
         work,

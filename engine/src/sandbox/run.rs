@@ -46,7 +46,7 @@ impl Sandbox {
             helper,
             mapping: Mapping::detect(),
         };
-        match sandbox.order(&Order::Probe) {
+        match sandbox.order(&Order::Probe { emulator: None }) {
             Err(SandboxError::Step(source)) => Err(SandboxError::Unavailable {
                 source,
                 hint: mapping::hint(),

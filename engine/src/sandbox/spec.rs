@@ -8,15 +8,19 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::binfmt::Emulator;
+
 /// One command and everything it can see.
 ///
 /// There is no network but a loopback device that is down. `/proc`, `/dev` (null, zero, full,
 /// random, urandom, tty, pts, shm) and an empty `/tmp` are always there.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Spec {
-    /// An unpacked image tree; what the command changes in it goes to memory and is lost.
-    pub root: PathBuf,
-    /// Host directories and files to show, in order.
+    /// What the command sees as `/`.
+    pub root: Root,
+    /// What runs programs of another architecture.
+    pub emulator: Option<Emulator>,
+    /// Host directories and files to show, in order; none above [`Root::Host`].
     pub binds: Vec<Bind>,
     /// The command; a name without `/` is looked up in the `PATH` of `env`.
     pub argv: Vec<String>,
@@ -32,6 +36,16 @@ pub struct Spec {
     pub hostname: String,
     /// Bytes that image changes may take in memory; the same again for `/tmp`.
     pub tmp_size: u64,
+}
+
+/// The root of what a command sees.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Root {
+    /// An unpacked image tree; what the command changes in it goes to memory and is lost.
+    Image(PathBuf),
+    /// The machine's own, with a `/proc` that shows the sandbox: for programs of the machine that make
+    /// an image, and need its ids for that. What the ids may change is changed.
+    Host,
 }
 
 /// A host directory or file shown in the sandbox.

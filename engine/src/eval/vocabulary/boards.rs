@@ -4,10 +4,14 @@ use rhai::Dynamic;
 
 use crate::kconfig::Predicate;
 use crate::model::Board;
+use crate::model::DiskBus;
 use crate::model::Lab;
 use crate::model::LabKind;
 use crate::model::LavaDevice;
+use crate::model::QemuDisk;
 use crate::model::QemuMachine;
+use crate::model::Rootfs;
+use crate::model::RootfsFormat;
 
 use super::super::handle::Kind;
 use super::super::mistake::Mistake;
@@ -113,9 +117,9 @@ const QEMU: Record = Record {
         },
         Field {
             name: "machine",
-            shape: Shape::Text,
+            shape: Shape::Texts,
             need: Need::Otherwise("the program's"),
-            doc: "`-M`",
+            doc: "`-M`; of a list the first whose name, up to a comma, the installed QEMU offers",
         },
         Field {
             name: "cpu",
@@ -142,6 +146,18 @@ const QEMU: Record = Record {
             doc: "device tree below the build's, such as `\"sun4i-a10-cubieboard.dtb\"`",
         },
         Field {
+            name: "disk",
+            shape: Shape::Record(&QEMU_DISK),
+            need: Need::Otherwise("it boots an initramfs"),
+            doc: "the disk it boots, for a root filesystem that is a disk image; never written",
+        },
+        Field {
+            name: "nic",
+            shape: Shape::Text,
+            need: Need::Otherwise("none"),
+            doc: "model of a network card, on a network that leads nowhere; what ends in `-device` is a `-device` of its own",
+        },
+        Field {
             name: "args",
             shape: Shape::List(&Shape::Text),
             need: Need::Otherwise("none"),
@@ -155,6 +171,33 @@ const QEMU: Record = Record {
         },
     ],
     one_of: &[],
+    any_of: &[],
+    refused: &[],
+};
+
+const QEMU_DISK: Record = Record {
+    noun: "a disk",
+    fields: &[
+        Field {
+            name: "root",
+            shape: Shape::Word,
+            need: Need::Required,
+            doc: "what the kernel calls it, such as `\"/dev/sda\"`",
+        },
+        Field {
+            name: "interface",
+            shape: Shape::Word,
+            need: Need::Otherwise("`device`"),
+            doc: "what the machine has to attach it to, such as `\"ide\"` and `\"scsi\"`: `if=` of `-drive`",
+        },
+        Field {
+            name: "device",
+            shape: Shape::Word,
+            need: Need::Otherwise("`interface`"),
+            doc: "a `-device` of its own, such as `\"virtio-blk-device\"`",
+        },
+    ],
+    one_of: &[&["interface", "device"]],
     any_of: &[],
     refused: &[],
 };
@@ -239,14 +282,19 @@ fn board(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mista
     let suites: Vec<String> = fields.take_or_empty("suites");
     each_once(Kind::Suite, &suites, "1", "suites")?;
     let handle = call.declare(Kind::Board, &name, &["0"])?;
+    let rootfs: String = fields.take_or_empty("rootfs");
+    let qemu = fields.take("qemu").map(qemu_machine);
+    if let (Some(qemu), Some(rootfs)) = (&qemu, call.state.catalog.rootfses.get(&rootfs)) {
+        boots_what_it_gets(qemu, rootfs)?;
+    }
     let board = Board {
         name: name.clone(),
         requires: fields
             .take("requires")
             .unwrap_or(Predicate::All(Vec::new())),
-        rootfs: fields.take_or_empty("rootfs"),
+        rootfs,
         suites,
-        qemu: fields.take("qemu").map(qemu_machine),
+        qemu,
         lava: fields.take("lava").map(|mut lava: Fields| LavaDevice {
             device_type: lava.take_or_empty("device_type"),
             tags: lava.take_or_empty("tags"),
@@ -254,6 +302,25 @@ fn board(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mista
     };
     call.state.catalog.boards.insert(name, board);
     Ok(handle)
+}
+
+/// A disk image needs a disk, and a disk an image.
+fn boots_what_it_gets(qemu: &QemuMachine, rootfs: &Rootfs) -> Result<(), Mistake> {
+    let at = |path: &[&str]| path.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let name = &rootfs.name;
+    match (&qemu.disk, rootfs.format) {
+        (None, RootfsFormat::Ext2) => Err(Mistake::at(
+            &at(&["1", "qemu"]),
+            format!("the root filesystem `{name}` is a disk image, and the machine has no `disk`"),
+        )
+        .help("say how it is attached: `disk: #{ interface: \"ide\", root: \"/dev/sda\" }`")),
+        (Some(_), RootfsFormat::Initramfs) => Err(Mistake::at(
+            &at(&["1", "qemu", "disk"]),
+            format!("the machine boots a disk, and the root filesystem `{name}` is an initramfs"),
+        )
+        .help("give the root filesystem `format: \"ext2\"`, or leave `disk` out")),
+        _ => Ok(()),
+    }
 }
 
 fn qemu_machine(mut qemu: Fields) -> QemuMachine {
@@ -267,6 +334,14 @@ fn qemu_machine(mut qemu: Fields) -> QemuMachine {
             .unwrap_or(512),
         console: qemu.take("console").unwrap_or_else(|| "ttyS0".to_owned()),
         dtb: qemu.take_or_empty("dtb"),
+        disk: qemu.take("disk").map(|mut disk: Fields| QemuDisk {
+            root: disk.take_or_empty("root"),
+            bus: match disk.take("interface") {
+                Some(interface) => DiskBus::Interface(interface),
+                None => DiskBus::Device(disk.take_or_empty("device")),
+            },
+        }),
+        nic: qemu.take_or_empty("nic"),
         args: qemu.take_or_empty("args"),
         cmdline: qemu.take_or_empty("cmdline"),
     }

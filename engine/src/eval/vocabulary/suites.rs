@@ -5,6 +5,7 @@ use rhai::Dynamic;
 use crate::model::Abi;
 use crate::model::Catalog;
 use crate::model::Rootfs;
+use crate::model::RootfsFormat;
 use crate::model::Suite;
 use crate::model::abi_of;
 use crate::text::did_you_mean;
@@ -37,7 +38,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             },
         ],
         gives: "a rootfs",
-        doc: "Declares an initramfs: a static `init` in C that runs one suite.",
+        doc: "Declares a root filesystem: a static `init` in C that runs one suite.",
         run: rootfs,
     },
     Function {
@@ -79,6 +80,18 @@ const ROOTFS: Record = Record {
             shape: Shape::File,
             need: Need::Otherwise("`file(\"std/init.c\")`"),
             doc: "C source of `/init`",
+        },
+        Field {
+            name: "libc",
+            shape: Shape::File,
+            need: Need::Otherwise("the toolchain's"),
+            doc: "C source that takes the place of the C library, for an arch where that one does not work; its headers are still used",
+        },
+        Field {
+            name: "format",
+            shape: Shape::OneOf(&["initramfs", "ext2"]),
+            need: Need::Otherwise("`\"initramfs\"`"),
+            doc: "what it is packed as: an initramfs, or the image of a disk for a board with `disk`, made with the image's `e2fsprogs`",
         },
     ],
     one_of: &[],
@@ -141,6 +154,11 @@ fn rootfs(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mist
         abi: abi(&call.state.catalog, &toolchain, fields.take("abi"))?,
         toolchain,
         init,
+        libc: fields.take("libc"),
+        format: match fields.take_or_empty::<String>("format").as_str() {
+            "ext2" => RootfsFormat::Ext2,
+            _ => RootfsFormat::Initramfs,
+        },
     };
     call.state.catalog.rootfses.insert(name, rootfs);
     Ok(handle)

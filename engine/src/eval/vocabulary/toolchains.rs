@@ -2,6 +2,7 @@
 
 use rhai::Dynamic;
 
+use crate::model::Catalog;
 use crate::model::Toolchain;
 use crate::model::ToolchainKind;
 
@@ -64,6 +65,14 @@ const TOOLCHAIN: Record = Record {
             doc: "more variables for the kernel's make line, such as `#{ LLVM_IAS: \"1\" }`",
         },
         Field {
+            name: "accelerate",
+            shape: Shape::Handle(Kind::Toolchain),
+            need: Need::Otherwise(
+                "the image's own gcc compiles, emulated where the image is of another architecture than the host",
+            ),
+            doc: "of a `gcc` in such an image: a `cross` toolchain for it, in an image of the host's architecture. It compiles instead, and `make`, the shell and the programs that builds call most come from its image; programs that run during the build are still compiled by the image's own gcc. Several times faster",
+        },
+        Field {
             name: "manual",
             shape: Shape::Bool,
             need: Need::Otherwise("`false`"),
@@ -105,14 +114,51 @@ fn toolchain(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, M
         ("clang", None) => ToolchainKind::Clang,
         (_, None) => ToolchainKind::Gcc,
     };
-    let handle = call.declare(Kind::Toolchain, &name, &["0"])?;
     let toolchain = Toolchain {
         name: name.clone(),
         kind,
         image: fields.take_or_empty("image"),
         make: fields.take_or_empty("make"),
+        accelerate: fields.take("accelerate"),
         manual: fields.take_or_empty("manual"),
     };
+    check_accelerate(&toolchain, &call.state.catalog)?;
+    let handle = call.declare(Kind::Toolchain, &name, &["0"])?;
     call.state.catalog.toolchains.insert(name, toolchain);
     Ok(handle)
+}
+
+/// Refuses to accelerate what no cross gcc could stand in for.
+fn check_accelerate(toolchain: &Toolchain, catalog: &Catalog) -> Result<(), Mistake> {
+    let Some(name) = &toolchain.accelerate else {
+        return Ok(());
+    };
+    let mistake = |text: String| {
+        Err(Mistake::at(
+            &["1".to_owned(), "accelerate".to_owned()],
+            text,
+        ))
+    };
+    if toolchain.kind != ToolchainKind::Gcc {
+        return mistake("only a toolchain of kind `gcc` can be accelerated".to_owned()).map_err(
+            |mistake| {
+                mistake.help("leave out `accelerate`, or take the image's own gcc: `kind: \"gcc\"`")
+            },
+        );
+    }
+    let Some((cross, _)) = toolchain.accelerator(catalog) else {
+        return mistake(format!("the toolchain `{name}` is not of kind `cross`")).map_err(
+            |mistake| {
+                mistake.help("name one that compiles on the host for the image's architecture")
+            },
+        );
+    };
+    match (toolchain.runs_on(catalog), cross.runs_on(catalog)) {
+        (Some(image), Some(native)) if image == native => mistake(format!(
+            "the toolchain `{name}` runs on `{native}`, as the image `{}` does",
+            toolchain.image
+        ))
+        .map_err(|mistake| mistake.help("only an image of another architecture is emulated")),
+        _ => Ok(()),
+    }
 }

@@ -1,0 +1,91 @@
+//! What an ELF header says of a program: for which machine it is, and whether it stands alone.
+
+use crate::model::Elf;
+
+/// What a program's headers say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Program {
+    /// What it runs on.
+    pub elf: Elf,
+    /// Whether it names a loader for shared libraries.
+    pub needs_loader: bool,
+}
+
+/// Type of the program header that names the loader.
+const PT_INTERP: u64 = 3;
+
+impl Program {
+    /// Reads a program; `None` if it is no ELF file or cut short.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let ident = bytes.strip_prefix(b"\x7fELF")?;
+        let bits = match ident.first()? {
+            1 => 32,
+            2 => 64,
+            _ => return None,
+        };
+        let big_endian = match ident.get(1)? {
+            1 => false,
+            2 => true,
+            _ => return None,
+        };
+        let number = |offset: usize, length: usize| {
+            let field = bytes.get(offset..offset.checked_add(length)?)?;
+            let add = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
+            Some(if big_endian {
+                field.iter().fold(0, add)
+            } else {
+                field.iter().rev().fold(0, add)
+            })
+        };
+        // Offsets of e_phoff, its length, and those of e_phentsize and e_phnum.
+        let (table, length, size, count) = match bits {
+            32 => (28, 4, 42, 44),
+            _ => (32, 8, 54, 56),
+        };
+        let table = usize::try_from(number(table, length)?).ok()?;
+        let size = usize::try_from(number(size, 2)?).ok()?;
+        let mut needs_loader = false;
+        for index in 0..usize::try_from(number(count, 2)?).ok()? {
+            let header = index.checked_mul(size)?.checked_add(table)?;
+            needs_loader |= number(header, 4)? == PT_INTERP;
+        }
+        let elf = Elf {
+            bits,
+            big_endian,
+            machine: u16::try_from(number(18, 2)?).ok()?,
+        };
+        Some(Self { elf, needs_loader })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Abi;
+
+    #[test]
+    fn the_tests_own_program() {
+        let program = std::fs::read("/proc/self/exe").unwrap();
+        let found = Program::read(&program).unwrap();
+        assert_eq!(u32::from(found.elf.bits), usize::BITS);
+        assert!(found.needs_loader);
+        assert_eq!(Program::read(&program[..40]), None);
+        assert_eq!(Program::read(b"#!/bin/sh"), None);
+    }
+
+    #[test]
+    fn a_big_endian_program_of_32_bits() {
+        let mut program = b"\x7fELF\x01\x02\x01".to_vec();
+        program.resize(52 + 2 * 32, 0);
+        program[19] = 15; // EM_PARISC
+        program[31] = 52; // e_phoff
+        program[43] = 32; // e_phentsize
+        program[45] = 2; // e_phnum
+        program[55] = 1; // PT_LOAD
+        let read = |program: &[u8]| Program::read(program).unwrap();
+        assert_eq!(read(&program).elf, Abi::Hppa.elf());
+        assert!(!read(&program).needs_loader);
+        program[52 + 32 + 3] = 3; // PT_INTERP
+        assert!(read(&program).needs_loader);
+    }
+}

@@ -1,0 +1,164 @@
+//! The compiler of a kernel build: the image's own, or a native one put into an emulated image.
+//!
+//! Accelerated, the image of the cross gcc lies at `/native` as a whole, so that its gcc finds its
+//! other parts beside itself. Its libraries and dynamic linker lie at their own paths, where an image
+//! of another architecture has nothing. The programs that builds call most are links to `/native` in a
+//! directory that is first in `PATH`, and its shell is `/bin/sh`. All else is the image's own, also
+//! the gcc that compiles programs for the build itself.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use store::Digest;
+use store::Unpacked;
+use store::WorkDir;
+
+use super::Broken;
+use super::Recipes;
+use super::config::make_words;
+use super::step::PATH;
+use super::step::bind;
+use super::step::file;
+use crate::graph::Slot;
+use crate::model::Toolchain;
+use crate::sandbox::Bind;
+use crate::sandbox::is_native;
+
+/// Where the native image lies.
+const NATIVE: &str = "/native";
+/// Where the links to its programs lie.
+const LINKS: &str = "/native-bin";
+
+/// Debian's architectures as hosts: directory of libraries, dynamic linker.
+const HOSTS: [(&str, &str, &str); 5] = [
+    ("amd64", "x86_64-linux-gnu", "/lib64/ld-linux-x86-64.so.2"),
+    ("arm64", "aarch64-linux-gnu", "/lib/ld-linux-aarch64.so.1"),
+    ("ppc64el", "powerpc64le-linux-gnu", "/lib64/ld64.so.2"),
+    (
+        "riscv64",
+        "riscv64-linux-gnu",
+        "/lib/ld-linux-riscv64-lp64d.so.1",
+    ),
+    ("s390x", "s390x-linux-gnu", "/lib/ld64.so.1"),
+];
+
+/// Programs that do the same wherever they run; `uname` and `arch` tell of the machine, so they stay
+/// the image's.
+const PROGRAMS: &str = "make sed grep find xargs cmp diff gzip tar basename cat chmod comm cp cut date dd \
+    dirname echo env expr false head install ln ls md5sum mkdir mktemp mv nproc od printf pwd readlink \
+    realpath rm rmdir sha1sum sha256sum sleep sort stat tail tee test touch tr true truncate uniq wc [";
+
+/// What a build step needs to compile.
+pub(super) struct Compiler {
+    /// `NAME=value` words for the make line.
+    pub variables: String,
+    /// `PATH` of the step.
+    pub path: String,
+    /// What the step must see.
+    pub binds: Vec<Bind>,
+    /// What the binds show, for as long as they are needed.
+    _shown: Option<(Unpacked, WorkDir)>,
+}
+
+/// Where the libraries and the dynamic linker of the native architecture are, if this host runs it
+/// and not the other.
+fn host(
+    native: &str,
+    emulated: &str,
+    names: [&str; 2],
+) -> Result<(&'static str, &'static str), Broken> {
+    let host = HOSTS.iter().find(|(arch, _, _)| *arch == native);
+    match host {
+        Some((_, triplet, linker)) if is_native(native) && !is_native(emulated) => {
+            Ok((triplet, linker))
+        }
+        _ => Err(Broken::Infrastructure(format!(
+            "the toolchain `{}` is accelerated by `{}`, which needs a host that runs `{native}` and \
+             emulates `{emulated}`; this one does not: leave out `accelerate` here",
+            names[0], names[1]
+        ))),
+    }
+}
+
+impl Recipes {
+    /// Gets the compiler of a toolchain ready; `note` takes a line for the user.
+    pub(super) fn compiler(
+        &self,
+        toolchain: &Toolchain,
+        inputs: &BTreeMap<Slot, Digest>,
+        note: &dyn Fn(&str),
+    ) -> Result<Compiler, Broken> {
+        let mut variables = toolchain.make_variables();
+        let Some((cross, prefix)) = toolchain.accelerator(&self.catalog) else {
+            return Ok(Compiler {
+                variables: make_words(&variables),
+                path: PATH.to_owned(),
+                binds: Vec::new(),
+                _shown: None,
+            });
+        };
+        let unresolved = || Broken::Unresolved(toolchain.name.clone());
+        let native = cross.runs_on(&self.catalog).ok_or_else(unresolved)?;
+        let emulated = toolchain.runs_on(&self.catalog).ok_or_else(unresolved)?;
+        let (triplet, linker) = host(native, emulated, [&toolchain.name, &cross.name])?;
+        let digest = *inputs.get(&Slot::Native).ok_or_else(unresolved)?;
+        let tree = self.tools.unpacked(&digest, false, &|| {
+            note(&format!("unpacks native {}", digest.short()));
+        })?;
+        let links = self.links(tree.path())?;
+        let libraries = format!("/usr/lib/{triplet}");
+        let there = |path: &str| tree.path().join(path.trim_start_matches('/'));
+        let linker_file = Path::new(linker).file_name().unwrap_or_default();
+        let binds = vec![
+            bind(tree.path(), NATIVE, true),
+            bind(&there(&libraries), &libraries, true),
+            bind(&there(&libraries).join(linker_file), linker, true),
+            bind(&there("/bin/sh"), "/bin/sh", true),
+            bind(links.path(), LINKS, true),
+        ];
+        variables.insert(
+            "CROSS_COMPILE".to_owned(),
+            format!("{NATIVE}/usr/bin/{prefix}"),
+        );
+        Ok(Compiler {
+            variables: make_words(&variables),
+            path: format!("{LINKS}:{PATH}"),
+            binds,
+            _shown: Some((tree, links)),
+        })
+    }
+
+    /// A directory of links to the programs that the native image has.
+    fn links(&self, tree: &Path) -> Result<WorkDir, Broken> {
+        let links = self.tools.build_dir("native")?;
+        let names = PROGRAMS.split_whitespace().map(|name| (name, name));
+        for (name, program) in names.chain([("awk", "mawk")]) {
+            let program = Path::new("usr/bin").join(program);
+            if tree.join(&program).is_file() {
+                let link = links.path().join(name);
+                symlink(Path::new(NATIVE).join(program), &link).map_err(file("make", &link))?;
+            }
+        }
+        Ok(links)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_cannot_says_so() {
+        let error = host("m68k", "arm64", ["fast", "cross"]).unwrap_err();
+        insta::assert_snapshot!(error, @"the toolchain `fast` is accelerated by `cross`, which needs a host that runs `m68k` and emulates `arm64`; this one does not: leave out `accelerate` here");
+        for (arch, ..) in HOSTS {
+            // Nothing is emulated that the host runs itself.
+            assert!(host(arch, arch, ["fast", "cross"]).is_err());
+            assert_eq!(
+                host(arch, "m68k", ["fast", "cross"]).is_ok(),
+                is_native(arch)
+            );
+        }
+    }
+}
