@@ -14,6 +14,7 @@ use crate::model::BaseOrigin;
 use crate::model::Board;
 use crate::model::ProjectFile;
 use crate::model::RootfsFormat;
+use crate::model::Source;
 use crate::model::SourceOrigin;
 use crate::model::Suite;
 use crate::model::Toolchain;
@@ -35,24 +36,7 @@ pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
             };
             Some(json!({ "sha256": sha256 }))
         }
-        Kind::Source => {
-            let source = catalog.sources.get(name)?;
-            let origin = match source.origin {
-                SourceOrigin::Debian { .. } => "debian",
-                SourceOrigin::Tarball { .. } => "tarball",
-            };
-            let mut params = json!({
-                "origin": origin,
-                "patches": source.patches.iter().map(text).collect::<Vec<_>>(),
-            });
-            // A version that follows from the package's name says nothing the files do not say.
-            if let Some(version) = &source.version
-                && source.version != source.origin.version()
-            {
-                params["version"] = json!(version.to_string());
-            }
-            Some(params)
-        }
+        Kind::Source => catalog.sources.get(name).map(source),
         Kind::Base => {
             let BaseOrigin::Debian {
                 suite,
@@ -108,6 +92,24 @@ pub fn params(world: &World<'_>, kind: Kind, name: &str) -> Option<Value> {
             Some(boot(board, suite))
         }
     }
+}
+
+fn source(source: &Source) -> Value {
+    let origin = match source.origin {
+        SourceOrigin::Debian { .. } => "debian",
+        SourceOrigin::Tarball { .. } => "tarball",
+    };
+    let mut params = json!({
+        "origin": origin,
+        "patches": source.patches.iter().map(text).collect::<Vec<_>>(),
+    });
+    // A version that follows from the package's name says nothing the files do not say.
+    if let Some(version) = &source.version
+        && source.version != source.origin.version()
+    {
+        params["version"] = json!(version.to_string());
+    }
+    params
 }
 
 fn config(world: &World<'_>, name: &str) -> Option<Value> {
