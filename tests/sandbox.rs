@@ -190,6 +190,7 @@ fn failing_steps_are_named(world: &World) {
         fails(&|spec| spec.cwd = "/nowhere".into()),
         fails(&|spec| spec.cwd = "/bin/sh".into()),
         fails(&|spec| spec.root = Root::Image(world.path("root/missing"))),
+        fails(&|spec| spec.root = Root::Host),
         fails(&|spec| spec.binds[0].source.push("missing")),
         fails(&|spec| spec.binds[0].target = "a/../b".into()),
         fails(&|spec| spec.binds[0].target = "/bin/sh/x".into()),
@@ -200,6 +201,7 @@ fn failing_steps_are_named(world: &World) {
     sandbox: cannot enter `/nowhere`: No such file or directory
     sandbox: cannot enter `/bin/sh`: it is no directory
     sandbox: cannot find `[DIR]/root/missing`: No such file or directory
+    sandbox: cannot bind on `/src`: the machine's own root takes no binds
     sandbox: cannot find `[DIR]/src/missing`: No such file or directory
     sandbox: cannot bind on `a/../b`: the target is not an absolute path without `..`
     sandbox: cannot make `/bin/sh/x`: Not a directory
