@@ -72,7 +72,11 @@ fn rows(build: &MatrixBuild) -> Vec<Vec<String>> {
     of_build.insert(0, build.build.clone());
     let mut rows: Vec<Vec<String>> = build.boots.iter().map(boot).collect();
     if rows.is_empty() {
-        rows.push(vec!["-".to_owned(), "no boot".to_owned()]);
+        let why = match &build.unmatched {
+            Some(state) => format!("boards are not matched: {state}"),
+            None => "no board fits".to_owned(),
+        };
+        rows.push(vec!["-".to_owned(), why]);
     }
     for row in &mut rows {
         row.splice(0..0, of_build.iter().cloned());

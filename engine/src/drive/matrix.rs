@@ -27,6 +27,8 @@ pub struct MatrixBuild {
     pub kernel: Result<BuiltKernel, String>,
     /// Fixups that are not in the final .config, each with its outcome.
     pub dropped: Vec<String>,
+    /// Why its boots are not known, where no board was matched yet.
+    pub unmatched: Option<String>,
     /// Its boots by board and suite.
     pub boots: Vec<MatrixBoot>,
 }
@@ -114,10 +116,18 @@ impl Session {
                     let build = MatrixBuild {
                         dropped: self.dropped(&progress, &name),
                         kernel: self.built(&progress, id)?,
+                        unmatched: None,
                         boots: Vec::new(),
                         build: name.clone(),
                     };
                     builds.insert(name, build);
+                }
+                Kind::Match => {
+                    let state = progress.state(id);
+                    let build = builds.get_mut(&name);
+                    if let (Some(build), false) = (build, matches!(state, State::Done { .. })) {
+                        build.unmatched = Some(describe(state));
+                    }
                 }
                 Kind::Boot => {
                     let boot = self.booted(&progress, id, &name)?;
