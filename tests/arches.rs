@@ -1,8 +1,6 @@
 //! The project of twelve arches: what it declares, that this machine's QEMU has its machines, and two
 //! of its boards for real: m68k with Debian's static C library, alpha without any.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 #[path = "world/real.rs"]
 #[expect(dead_code, reason = "other tests use more of it")]
 mod real;

@@ -1,5 +1,7 @@
 //! `engine matrix`: what was built and booted, one row per boot.
 
+use std::fmt::Write;
+
 use clap::Args;
 
 use super::amounts::counted;
@@ -150,13 +152,14 @@ fn markdown(matrix: &Matrix) -> String {
             row.insert(5, fill(&dropped));
             row.resize(9, String::new());
             let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
-            text.push_str(&format!("| {} |\n", cells.join(" | ")));
+            let _ = writeln!(text, "| {} |", cells.join(" | "));
         }
     }
-    text.push_str(&format!(
-        "\n{} on {}\n",
-        counted(matrix.builds.len(), "build", "builds"),
+    let builds = counted(matrix.builds.len(), "build", "builds");
+    let _ = writeln!(
+        text,
+        "\n{builds} on {}",
         counted(matrix.arches, "arch", "arches")
-    ));
+    );
     text
 }

@@ -114,7 +114,7 @@ impl Session {
             match node.kind {
                 Kind::Kernel => {
                     let build = MatrixBuild {
-                        dropped: self.dropped(&progress, &name),
+                        dropped: dropped(&progress, &name),
                         kernel: self.built(&progress, id)?,
                         unmatched: None,
                         boots: Vec::new(),
@@ -148,15 +148,6 @@ impl Session {
             booted: booted.len(),
             builds,
         })
-    }
-
-    fn dropped(&self, progress: &Progress<'_>, build: &str) -> Vec<String> {
-        let config = progress.graph().find(Kind::Config, build);
-        let facts = config.and_then(|id| brief(progress, id));
-        let facts: ConfigFacts = facts
-            .and_then(|record| serde_json::from_str(record.facts()).ok())
-            .unwrap_or_default();
-        facts.dropped.into_iter().map(|d| d.outcome).collect()
     }
 
     fn built(
@@ -231,6 +222,16 @@ impl Session {
         };
         Ok(serde_json::from_slice(&self.store.read(&digest)?).ok())
     }
+}
+
+/// The outcomes of the fixups that a build's .config has not.
+fn dropped(progress: &Progress<'_>, build: &str) -> Vec<String> {
+    let config = progress.graph().find(Kind::Config, build);
+    let facts = config.and_then(|id| brief(progress, id));
+    let facts: ConfigFacts = facts
+        .and_then(|record| serde_json::from_str(record.facts()).ok())
+        .unwrap_or_default();
+    facts.dropped.into_iter().map(|d| d.outcome).collect()
 }
 
 fn brief<'p>(progress: &Progress<'p>, id: NodeId) -> Option<BriefRef<'p>> {
