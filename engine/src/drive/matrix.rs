@@ -59,7 +59,7 @@ pub struct MatrixBoot {
     pub duration_ms: Option<u64>,
     /// How many tests passed, of how many.
     pub tests: (usize, usize),
-    /// The console's last line.
+    /// The last line of the console that the kernel or `/init` said.
     pub last_line: String,
 }
 
@@ -205,8 +205,7 @@ impl Session {
         }
         if let Some(log) = record.output("console.log") {
             let text = printable(&self.store.read(&log)?);
-            let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());
-            last.unwrap_or_default().clone_into(&mut boot.last_line);
+            last_line(&text).clone_into(&mut boot.last_line);
         }
         Ok(boot)
     }
@@ -224,6 +223,17 @@ impl Session {
     }
 }
 
+/// The last line of a console that the kernel or `/init` said; else the last that is not QEMU's own.
+fn last_line(console: &str) -> &str {
+    let lines = || {
+        let lines = console.lines().map(str::trim);
+        lines.filter(|line| !line.is_empty() && !line.starts_with("[qemu]"))
+    };
+    let said = |line: &&str| line.starts_with('[') || line.starts_with("engine: ");
+    let last = lines().filter(said).last().or_else(|| lines().last());
+    last.unwrap_or_default()
+}
+
 /// The outcomes of the fixups that a build's .config has not.
 fn dropped(progress: &Progress<'_>, build: &str) -> Vec<String> {
     let config = progress.graph().find(Kind::Config, build);
@@ -237,4 +247,17 @@ fn dropped(progress: &Progress<'_>, build: &str) -> Vec<String> {
 fn brief<'p>(progress: &Progress<'p>, id: NodeId) -> Option<BriefRef<'p>> {
     let key = progress.state(id).key()?;
     progress.records().get(&key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_line;
+
+    #[test]
+    fn the_last_line_is_no_remark_of_firmware_or_qemu() {
+        let console = "[    6.6] reboot: Restarting system\nBOOT[    6.615178]\n[qemu] aborted\n";
+        assert_eq!(last_line(console), "[    6.6] reboot: Restarting system");
+        assert_eq!(last_line("SeaBIOS\n\n[qemu] killed\n"), "SeaBIOS");
+        assert_eq!(last_line(""), "");
+    }
 }
