@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::fs::File;
 use std::io;
-use std::io::BufRead;
-use std::io::BufReader;
 use std::io::Read;
 use std::io::Write;
 use std::path::Component;
@@ -27,6 +25,7 @@ use crate::graph::Slot;
 use crate::kconfig::Version;
 use crate::model::ProjectFile;
 use crate::model::SourceOrigin;
+use crate::sandbox::decompressed;
 
 /// Level 3 is zstd's own default: 204 MB for a 1.3 GB tree, at disk speed.
 const ZSTD_LEVEL: i32 = 3;
@@ -90,18 +89,8 @@ fn tar(digest: Digest) -> Finished {
 /// The Makefile in the top directory of a tarball, or nothing. It comes early in sorted archives:
 /// after a tenth of the kernel's.
 fn makefile_in(tarball: &Path) -> Result<String, Broken> {
-    const XZ: &[u8] = b"\xfd7zXZ\0";
-    const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
     let read = || file("read", tarball);
-    let mut bytes = BufReader::new(File::open(tarball).map_err(file("open", tarball))?);
-    let magic = bytes.fill_buf().map_err(read())?;
-    let reader: Box<dyn Read> = if magic.starts_with(XZ) {
-        Box::new(liblzma::read::XzDecoder::new(bytes))
-    } else if magic.starts_with(ZSTD) {
-        Box::new(zstd::stream::read::Decoder::with_buffer(bytes).map_err(read())?)
-    } else {
-        Box::new(bytes)
-    };
+    let reader = decompressed(tarball).map_err(read())?;
     for entry in tar::Archive::new(reader).entries().map_err(read())? {
         let entry = entry.map_err(read())?;
         let path = entry.path().map_err(read())?;
@@ -321,7 +310,11 @@ mod tests {
             .read_to_end(&mut xz)
             .unwrap();
         let zstd = zstd::encode_all(&*plain, 1).unwrap();
-        for bytes in [plain, xz, zstd] {
+        let mut gzip = Vec::new();
+        flate2::read::GzEncoder::new(&*plain, flate2::Compression::fast())
+            .read_to_end(&mut gzip)
+            .unwrap();
+        for bytes in [plain, xz, zstd, gzip] {
             let path = dir.path().join("tarball");
             fs::write(&path, bytes).unwrap();
             assert_eq!(makefile_in(&path).unwrap(), MAKEFILE);

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 
+use flate2::bufread::MultiGzDecoder;
 use liblzma::read::XzDecoder;
 use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::UtimensatFlags;
@@ -29,6 +30,7 @@ use super::error::StepError;
 
 const XZ: &[u8] = b"\xfd7zXZ\0";
 const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
+const GZIP: &[u8] = &[0x1f, 0x8b];
 
 /// Bytes per message from the decoding thread, and how many may wait.
 const CHUNK: usize = 1 << 20;
@@ -37,6 +39,21 @@ const CHUNKS: usize = 8;
 /// How the tar crate begins the error for an extended attribute; all else of the entry is done then.
 const XATTR_REFUSED: &str = "failed to set extended attributes";
 
+/// The bytes of a file that is plain or compressed by gzip, xz or zstd, told by how it begins.
+pub fn decompressed(path: &Path) -> io::Result<Box<dyn Read + Send>> {
+    let mut file = BufReader::with_capacity(CHUNK, File::open(path)?);
+    let magic = file.fill_buf()?;
+    Ok(if magic.starts_with(XZ) {
+        Box::new(XzDecoder::new(file))
+    } else if magic.starts_with(ZSTD) {
+        Box::new(zstd::Decoder::with_buffer(file)?)
+    } else if magic.starts_with(GZIP) {
+        Box::new(MultiGzDecoder::new(file))
+    } else {
+        Box::new(file)
+    })
+}
+
 /// Extracts the archive at `archive` into `dest`; see [`Sandbox::unpack`](super::Sandbox::unpack).
 pub(super) fn unpack(
     archive: &Path,
@@ -44,16 +61,7 @@ pub(super) fn unpack(
     strip_top: bool,
     owners: bool,
 ) -> Result<(), StepError> {
-    let read = || format!("read `{}`", archive.display());
-    let mut file = BufReader::with_capacity(CHUNK, File::open(archive).step(read)?);
-    let magic = file.fill_buf().step(read)?;
-    let bytes: Box<dyn Read + Send> = if magic.starts_with(XZ) {
-        Box::new(XzDecoder::new(file))
-    } else if magic.starts_with(ZSTD) {
-        Box::new(zstd::Decoder::with_buffer(file).step(read)?)
-    } else {
-        Box::new(file)
-    };
+    let bytes = decompressed(archive).step(|| format!("read `{}`", archive.display()))?;
     let unpack = || format!("unpack `{}` into `{}`", archive.display(), dest.display());
     fs::create_dir_all(dest)
         .and_then(|()| fs::canonicalize(dest))

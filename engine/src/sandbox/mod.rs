@@ -26,6 +26,7 @@ mod spec;
 mod tree;
 mod tty;
 
+pub use archive::decompressed;
 pub use binfmt::Emulator;
 pub use binfmt::arch_of;
 pub use binfmt::is_native;
