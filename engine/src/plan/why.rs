@@ -46,7 +46,10 @@ impl fmt::Display for Cause {
             Self::Parameter { path, old, new } => match (old.as_str(), new.as_str()) {
                 (NOTHING, new) => write!(f, "`{path}` gains `{new}`"),
                 (old, NOTHING) => write!(f, "`{path}` loses `{old}`"),
-                (old, new) => write!(f, "`{path}` is `{new}`, was `{old}`"),
+                (old, new) => {
+                    let (old, new) = where_they_differ(old, new);
+                    write!(f, "`{path}` is `{new}`, was `{old}`")
+                }
             },
             Self::Input { slot, old, new } => {
                 let short = |digest: &str| digest.get(..12).unwrap_or(digest).to_owned();
@@ -54,6 +57,30 @@ impl fmt::Display for Cause {
             }
         }
     }
+}
+
+/// Two long values without most of what they begin and end with alike: predicates of boards run to
+/// many lines.
+fn where_they_differ(old: &str, new: &str) -> (String, String) {
+    const LONG: usize = 120;
+    const CONTEXT: usize = 24;
+    if old.len().max(new.len()) <= LONG {
+        return (old.to_owned(), new.to_owned());
+    }
+    let (old, new): (Vec<char>, Vec<char>) = (old.chars().collect(), new.chars().collect());
+    let alike = |pairs: &mut dyn Iterator<Item = (&char, &char)>| {
+        pairs.take_while(|(a, b)| a == b).count()
+    };
+    let begin = alike(&mut old.iter().zip(&new));
+    let rest = old.len().min(new.len()) - begin;
+    let end = alike(&mut old.iter().rev().zip(new.iter().rev())).min(rest);
+    let (begin, end) = (begin.saturating_sub(CONTEXT), end.saturating_sub(CONTEXT));
+    let cut = |text: &[char]| {
+        let middle: String = text[begin..text.len() - end].iter().collect();
+        let dots = |cut: usize| if cut > 0 { "…" } else { "" };
+        format!("{}{middle}{}", dots(begin), dots(end))
+    };
+    (cut(&old), cut(&new))
 }
 
 /// The differences of two manifests, parameters first.
@@ -132,6 +159,18 @@ mod tests {
         `boards.pc` gains `cfg("PCI")`
         `packages` gains `rsync`
         "#);
+    }
+
+    #[test]
+    fn of_long_values_only_the_difference_is_told() {
+        let of = |middle: &str| {
+            let rest = r#" & cfg("SERIAL_8250_CONSOLE")"#.repeat(5);
+            json!({"params": {"boards": {"pc": format!("cfg(\"PCI\"){rest}{middle}{rest}")}}})
+        };
+        let told = causes(&of(r#" & !cfg("SLOB")"#), &of(r#" & cfg("SLUB")"#));
+        insta::assert_snapshot!(told[0], @r#"`boards.pc` is `…SERIAL_8250_CONSOLE") & cfg("SLUB") & cfg("SERIAL_8250_C…`, was `…SERIAL_8250_CONSOLE") & !cfg("SLOB") & cfg("SERIAL_8250_C…`"#);
+        let longer = causes(&of(""), &of(r#" & cfg("SLUB")"#));
+        insta::assert_snapshot!(longer[0], @r#"`boards.pc` is `…_8250_CONSOLE") & cfg("SLUB") & cfg("SERIAL_8250_CONSOLE") & c…`, was `…_8250_CONSOLE") & cfg("SERIAL_8250_CONSOLE") & c…`"#);
     }
 
     #[test]
