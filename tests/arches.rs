@@ -78,6 +78,12 @@ fn every_arch_has_a_small_and_a_true_configuration_and_a_board() {
 }
 
 #[test]
+fn what_nothing_can_boot_is_declared_and_told() {
+    let told: Vec<String> = catalog().not_bootable().collect();
+    insta::assert_snapshot!(told.join("\n"), @"ia64 is not boot-testable: QEMU has no Itanium machine");
+}
+
+#[test]
 fn a_cross_compiler_comes_from_its_image() {
     let catalog = catalog();
     let mut crosses = 0;
