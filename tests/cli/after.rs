@@ -294,6 +294,6 @@ fn a_plan_tells_the_builds_of_each_board() {
     0 to run, 0 may run, 11 fresh
     board pc: 1 build would boot it
       linux-6.1/x86_64/tiny/gcc
-    board pc-disk: no build boots it
+    boards that none of these builds boots: pc-disk
     ");
 }

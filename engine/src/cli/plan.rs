@@ -58,7 +58,7 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<Ending, Fault> {
     } else {
         let mut lines = as_text(&outlook, verbose);
         if args.resolve || verbose {
-            lines.extend(outlook.boards.iter().flat_map(boots));
+            lines.extend(boots(&outlook));
         }
         lines
     };
@@ -133,16 +133,25 @@ fn reasons(node: &Foreseen) -> Vec<String> {
     }
 }
 
-/// A board and the builds that would boot it.
-fn boots((board, builds): (&String, &Vec<String>)) -> Vec<String> {
-    let count = match &builds[..] {
-        [] => "no build boots it".to_owned(),
-        builds => format!("{} would boot it", counted(builds.len(), "build", "builds")),
-    };
-    let below = builds.iter().map(|build| format!("  {build}"));
-    std::iter::once(format!("board {board}: {count}"))
-        .chain(below)
-        .collect()
+/// Each board with the builds that would boot it, and the names of the others.
+fn boots(outlook: &Outlook) -> Vec<String> {
+    let (mut lines, mut others) = (Vec::new(), Vec::new());
+    for (board, builds) in &outlook.boards {
+        if builds.is_empty() {
+            others.push(board.as_str());
+            continue;
+        }
+        let count = counted(builds.len(), "build", "builds");
+        lines.push(format!("board {board}: {count} would boot it"));
+        lines.extend(builds.iter().map(|build| format!("  {build}")));
+    }
+    if !others.is_empty() {
+        lines.push(format!(
+            "boards that none of these builds boots: {}",
+            others.join(", ")
+        ));
+    }
+    lines
 }
 
 /// The time earlier runs took, and for how many nodes nothing is known.

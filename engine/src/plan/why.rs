@@ -68,9 +68,8 @@ fn where_they_differ(old: &str, new: &str) -> (String, String) {
         return (old.to_owned(), new.to_owned());
     }
     let (old, new): (Vec<char>, Vec<char>) = (old.chars().collect(), new.chars().collect());
-    let alike = |pairs: &mut dyn Iterator<Item = (&char, &char)>| {
-        pairs.take_while(|(a, b)| a == b).count()
-    };
+    let alike =
+        |pairs: &mut dyn Iterator<Item = (&char, &char)>| pairs.take_while(|(a, b)| a == b).count();
     let begin = alike(&mut old.iter().zip(&new));
     let rest = old.len().min(new.len()) - begin;
     let end = alike(&mut old.iter().rev().zip(new.iter().rev())).min(rest);
