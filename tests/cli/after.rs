@@ -247,9 +247,9 @@ fn a_table_of_builds_and_boots() {
     insta::assert_snapshot!(world.engine("matrix"), @"
     exit code: 1
     --- stdout
-    BUILD                      KERNEL                                       TOOK  IMAGE  BOARD  BOOT     LAST LINE
-    linux-6.1/x86_64/big/gcc   none: unknown until its inputs are resolved               -      no boot
-    linux-6.1/x86_64/tiny/gcc  none: unknown until its inputs are resolved               -      no boot
+    BUILD                      KERNEL                                       TOOK  IMAGE  BOARD  BOOT                                                           LAST LINE
+    linux-6.1/x86_64/big/gcc   none: unknown until its inputs are resolved               -      boards are not matched: unknown until its inputs are resolved
+    linux-6.1/x86_64/tiny/gcc  none: unknown until its inputs are resolved               -      boards are not matched: unknown until its inputs are resolved
     matrix: 0/1 booted
     ");
     world.make_up("");
@@ -257,7 +257,7 @@ fn a_table_of_builds_and_boots() {
     exit code: 0
     --- stdout
     BUILD                      KERNEL  TOOK    IMAGE    BOARD  BOOT                      LAST LINE
-    linux-6.1/x86_64/big/gcc   6.1.0   10.0 s  4.0 KiB  -      no boot
+    linux-6.1/x86_64/big/gcc   6.1.0   10.0 s  4.0 KiB  -      no board fits
     linux-6.1/x86_64/tiny/gcc  6.1.0   10.0 s  4.0 KiB  pc     ok, 1 of 1 tests, 10.0 s  Linux version
     matrix: 1/1 booted
     ");
