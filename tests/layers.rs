@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use regex::Regex;
 
 /// Modules of `engine/src` with their rank. A module uses itself and lower ranks, nothing else.
-const RANKS: [(&str, u32); 21] = [
+const RANKS: [(&str, u32); 22] = [
     ("text", 0),
+    ("elf", 0),
     ("kconfig", 1),
     ("model", 2),
     ("eval", 3),
@@ -50,13 +51,16 @@ const CRATES: [(&str, &[&str]); 11] = [
 ];
 
 /// Modules that work without the store; of these, [`HASHING`] may use its digests and hasher.
-const NO_STORE: [&str; 10] = [
-    "text", "kconfig", "model", "eval", "matching", "jobs", "console", "labs", "lock", "graph",
+const NO_STORE: [&str; 11] = [
+    "text", "elf", "kconfig", "model", "eval", "matching", "jobs", "console", "labs", "lock",
+    "graph",
 ];
 const HASHING: [&str; 2] = ["lock", "graph"];
 
 /// Modules that touch nothing outside themselves.
-const PURE: [&str; 6] = ["model", "kconfig", "matching", "jobs", "lock", "graph"];
+const PURE: [&str; 7] = [
+    "elf", "model", "kconfig", "matching", "jobs", "lock", "graph",
+];
 const IMPURE: [&str; 3] = ["fs", "process", "net"];
 
 const PRINTING: [&str; 2] = ["terminal", "main"];

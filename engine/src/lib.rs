@@ -17,6 +17,7 @@ pub mod apt;
 pub mod cli;
 pub mod console;
 pub mod drive;
+pub mod elf;
 pub mod eval;
 pub mod graph;
 pub mod jobs;

@@ -230,7 +230,7 @@ fn last_line(console: &str) -> &str {
         lines.filter(|line| !line.is_empty() && !line.starts_with("[qemu]"))
     };
     let said = |line: &&str| line.starts_with('[') || line.starts_with("engine: ");
-    let last = lines().filter(said).last().or_else(|| lines().last());
+    let last = lines().rfind(said).or_else(|| lines().next_back());
     last.unwrap_or_default()
 }
 

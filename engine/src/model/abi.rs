@@ -1,7 +1,5 @@
 //! What user space is compiled for, and what a kernel must have to run it.
 
-use std::fmt;
-
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -9,6 +7,7 @@ use super::Base;
 use super::BaseOrigin;
 use super::Toolchain;
 use super::ToolchainKind;
+use crate::elf::Elf;
 use crate::kconfig::Predicate;
 
 /// The ABI of a root filesystem's programs. It follows from the toolchain that compiles them.
@@ -36,25 +35,6 @@ pub enum Abi {
     Sparc64,
     S390x,
     Ia64,
-}
-
-/// The header fields of a program that say what it runs on (elf(5)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Elf {
-    /// Bits of an address: 32 or 64 (`EI_CLASS`).
-    pub bits: u8,
-    /// `EI_DATA`.
-    pub big_endian: bool,
-    /// `e_machine`.
-    pub machine: u16,
-}
-
-impl fmt::Display for Elf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let order = if self.big_endian { "big" } else { "little" };
-        let Self { bits, machine, .. } = self;
-        write!(f, "ELF of {bits} bits, {order}-endian, machine {machine}")
-    }
 }
 
 /// One ABI: its name, Debian's name of the architecture, what triplets look like, its programs.

@@ -4,7 +4,6 @@ mod base;
 mod boot;
 mod broken;
 mod config;
-mod elf;
 mod execute;
 mod fetch;
 mod image;

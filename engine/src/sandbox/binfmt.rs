@@ -26,6 +26,7 @@ use super::error::SandboxError;
 use super::error::Step;
 use super::error::StepError;
 use super::run::Sandbox;
+use crate::elf::Program;
 
 /// Where programs look for `binfmt_misc`.
 pub(super) const BINFMT_MISC: &str = "/proc/sys/fs/binfmt_misc";
@@ -217,7 +218,7 @@ fn find(qemu: &str) -> Result<PathBuf, String> {
     let mut dynamic = None;
     for name in [format!("qemu-{qemu}-static"), format!("qemu-{qemu}")] {
         for program in dirs.iter().map(|dir| dir.join(&name)) {
-            match File::open(&program).and_then(is_static) {
+            match is_static(&program) {
                 Ok(true) => return fs::canonicalize(&program).map_err(|error| error.to_string()),
                 Ok(false) => dynamic = dynamic.or(Some(program)),
                 Err(_) => {}
@@ -230,40 +231,13 @@ fn find(qemu: &str) -> Result<PathBuf, String> {
     ))
 }
 
-/// Whether a 64-bit or 32-bit executable of this machine asks for no dynamic linker (`PT_INTERP`).
-fn is_static(mut program: impl Read) -> io::Result<bool> {
-    const PT_INTERP: u32 = 3;
+/// Whether a program asks for no dynamic linker.
+fn is_static(program: &Path) -> io::Result<bool> {
     let mut bytes = Vec::new();
     // Program headers follow the file's header in whatever a linker makes.
-    program.by_ref().take(4096).read_to_end(&mut bytes)?;
-    let odd = || io::Error::other("no executable");
-    let number = |at: usize, length: usize| {
-        let field = bytes.get(at..at.saturating_add(length)).ok_or_else(odd)?;
-        let little = bytes[5] == 1;
-        let digits = field.iter().copied();
-        let fold = |value: u64, digit: u8| value << 8 | u64::from(digit);
-        let value = if little {
-            digits.rev().fold(0, fold)
-        } else {
-            digits.fold(0, fold)
-        };
-        usize::try_from(value).map_err(io::Error::other)
-    };
-    if bytes.get(..4) != Some(b"\x7fELF") || bytes.len() < 64 {
-        return Err(odd());
-    }
-    let wide = bytes[4] == 2;
-    let (start, size, count) = if wide {
-        (number(32, 8)?, number(54, 2)?, number(56, 2)?)
-    } else {
-        (number(28, 4)?, number(42, 2)?, number(44, 2)?)
-    };
-    for header in 0..count {
-        if number(start.saturating_add(header * size), 4)? == PT_INTERP as usize {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    File::open(program)?.take(4096).read_to_end(&mut bytes)?;
+    let program = Program::read(&bytes).ok_or_else(|| io::Error::other("no program"))?;
+    Ok(!program.needs_loader)
 }
 
 /// Whether `dir`, a mounted `binfmt_misc`, has an enabled entry that takes the target's programs and
@@ -430,17 +404,8 @@ mod tests {
     }
 
     #[test]
-    fn a_static_program_has_no_dynamic_linker() {
-        assert!(is_static(&b"#!/bin/sh\n"[..]).is_err());
-        assert!(is_static(&b"\x7fELF\x02\x01\x01"[..]).is_err());
-        let mut program = [0; 128];
-        program[..6].copy_from_slice(b"\x7fELF\x02\x01");
-        (program[32], program[54], program[56]) = (64, 56, 1);
-        assert!(is_static(&program[..]).unwrap());
-        program[64] = 3;
-        assert!(!is_static(&program[..]).unwrap());
-        program[56] = 9;
-        program[64] = 0;
-        assert!(is_static(&program[..]).is_err());
+    fn this_test_needs_a_dynamic_linker() {
+        assert!(!is_static(Path::new("/proc/self/exe")).unwrap());
+        assert!(is_static(Path::new("/proc/self/status")).is_err());
     }
 }
