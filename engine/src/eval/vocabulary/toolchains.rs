@@ -37,6 +37,9 @@ pub(super) const FUNCTIONS: &[Function] = &[Function {
     run: toolchain,
 }];
 
+/// Whatever compiles with another gcc than `gcc` says so by this variable of the kernel's make.
+const CROSS_COMPILE: &str = "CROSS_COMPILE";
+
 const TOOLCHAIN: Record = Record {
     noun: "a toolchain",
     fields: &[
@@ -133,32 +136,34 @@ fn check_accelerate(toolchain: &Toolchain, catalog: &Catalog) -> Result<(), Mist
     let Some(name) = &toolchain.accelerate else {
         return Ok(());
     };
-    let mistake = |text: String| {
-        Err(Mistake::at(
-            &["1".to_owned(), "accelerate".to_owned()],
-            text,
-        ))
-    };
+    let path = ["1".to_owned(), "accelerate".to_owned()];
+    let mistake = |text: String, help: &str| Err(Mistake::at(&path, text).help(help));
     if toolchain.kind != ToolchainKind::Gcc {
-        return mistake("only a toolchain of kind `gcc` can be accelerated".to_owned()).map_err(
-            |mistake| {
-                mistake.help("leave out `accelerate`, or take the image's own gcc: `kind: \"gcc\"`")
-            },
+        return mistake(
+            "only a toolchain of kind `gcc` can be accelerated".to_owned(),
+            "leave out `accelerate`, or take the image's own gcc: `kind: \"gcc\"`",
         );
     }
     let Some((cross, _)) = toolchain.accelerator(catalog) else {
-        return mistake(format!("the toolchain `{name}` is not of kind `cross`")).map_err(
-            |mistake| {
-                mistake.help("name one that compiles on the host for the image's architecture")
-            },
+        return mistake(
+            format!("the toolchain `{name}` is not of kind `cross`"),
+            "name one that compiles on the host for the image's architecture",
         );
     };
+    if toolchain.make.contains_key(CROSS_COMPILE) {
+        return mistake(
+            format!("`{CROSS_COMPILE}` is set by `accelerate` and in `make`"),
+            "leave it out of `make`",
+        );
+    }
     match (toolchain.runs_on(catalog), cross.runs_on(catalog)) {
-        (Some(image), Some(native)) if image == native => mistake(format!(
-            "the toolchain `{name}` runs on `{native}`, as the image `{}` does",
-            toolchain.image
-        ))
-        .map_err(|mistake| mistake.help("only an image of another architecture is emulated")),
+        (Some(image), Some(native)) if image == native => mistake(
+            format!(
+                "the toolchain `{name}` runs on `{native}`, as the image `{}` does",
+                toolchain.image
+            ),
+            "only an image of another architecture is emulated",
+        ),
         _ => Ok(()),
     }
 }
