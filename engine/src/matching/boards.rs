@@ -1,5 +1,7 @@
 //! Matching: which boards a .config can boot on, and why not on the others.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -54,11 +56,14 @@ pub fn match_boards<'a>(
     boards: impl Iterator<Item = Needs<'a>>,
 ) -> Vec<BoardVerdict> {
     let causes = |predicate: &Predicate| predicate.explain(config).err().unwrap_or_default();
+    // Boards share a few ABIs, and each is decided once.
+    let mut of_abis: BTreeMap<Abi, Vec<Reason>> = BTreeMap::new();
     let verdict = |needs: Needs<'_>| {
         let reasons = causes(needs.requires);
-        let rootfs = needs
-            .abi
-            .map_or_else(Vec::new, |abi| causes(&abi.requires()));
+        let rootfs = needs.abi.map_or_else(Vec::new, |abi| {
+            let known = of_abis.entry(abi);
+            known.or_insert_with(|| causes(&abi.requires())).clone()
+        });
         BoardVerdict {
             board: needs.board.to_owned(),
             matched: reasons.is_empty() && rootfs.is_empty(),
@@ -74,10 +79,12 @@ pub fn matches_only<'a>(
     config: &Config,
     boards: impl Iterator<Item = Needs<'a>>,
 ) -> impl Iterator<Item = &'a str> {
+    let mut of_abis: BTreeMap<Abi, bool> = BTreeMap::new();
+    let mut runs = move |abi: Abi| {
+        let known = of_abis.entry(abi);
+        *known.or_insert_with(|| abi.requires().holds(config))
+    };
     boards
-        .filter(|needs| {
-            let runs = |abi: Abi| abi.requires().holds(config);
-            needs.requires.holds(config) && needs.abi.is_none_or(runs)
-        })
+        .filter(move |needs| needs.requires.holds(config) && needs.abi.is_none_or(&mut runs))
         .map(|needs| needs.board)
 }
