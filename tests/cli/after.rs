@@ -69,8 +69,8 @@ fn a_recorded_failure_ends_in_1_and_is_listed_last() {
     exit code: 1
     --- stdout
     VERDICT    CACHED      TIME  NODE
-    succeeded  cached     10.0s  kernel linux-6.1/x86_64/big/gcc
-    failed     cached     10.0s  kernel linux-6.1/x86_64/tiny/gcc
+    succeeded  cached       10s  kernel linux-6.1/x86_64/big/gcc
+    failed     cached       10s  kernel linux-6.1/x86_64/tiny/gcc
     skipped                      boot linux-6.1/x86_64/tiny/gcc/pc/general
 
     12 succeeded, 1 failed, 1 skipped (13 of 14 cached) in [TIME]
@@ -96,7 +96,7 @@ fn a_recorded_failure_ends_in_1_and_is_listed_last() {
     run      kernel linux-6.1/x86_64/tiny/gcc: asked to run again
     may run  boot linux-6.1/x86_64/tiny/gcc/pc/general
     1 to run, 1 may run, 9 fresh
-    cost: at most 10 s, by what earlier runs took, and 1 node of unknown cost
+    cost: at most 10s, by what earlier runs took, and 1 node of unknown cost
     ");
 }
 
@@ -153,7 +153,7 @@ fn manual_builds_run_only_when_they_are_named() {
     may run  match linux-6.1/x86_64/tiny/gcc
     1 to run, 2 may run, 6 fresh
     boots of 1 build: unknown until their configs are resolved and matched
-    cost: at most 30 s, by what earlier runs took
+    cost: at most 30s, by what earlier runs took
     ");
     insta::assert_snapshot!(world.engine("check"), @"
     exit code: 0
@@ -211,7 +211,7 @@ fn what_an_edit_makes_stale_and_why() {
     may run  match linux-6.1/x86_64/tiny/gcc
     1 to run, 2 may run, 9 fresh
     boots of 1 build: unknown until their configs are resolved and matched
-    cost: at most 30 s, by what earlier runs took
+    cost: at most 30s, by what earlier runs took
     ");
     insta::assert_snapshot!(world.engine("why linux-6.1/x86_64/tiny/gcc"), @"
     exit code: 0
@@ -256,9 +256,9 @@ fn a_table_of_builds_and_boots() {
     insta::assert_snapshot!(world.engine("matrix"), @"
     exit code: 0
     --- stdout
-    BUILD                      KERNEL  TOOK    IMAGE    BOARD  BOOT                      LAST LINE
-    linux-6.1/x86_64/big/gcc   6.1.0   10.0 s  4.0 KiB  -      no board fits
-    linux-6.1/x86_64/tiny/gcc  6.1.0   10.0 s  4.0 KiB  pc     ok, 1 of 1 tests, 10.0 s  Linux version
+    BUILD                      KERNEL  TOOK  IMAGE    BOARD  BOOT                   LAST LINE
+    linux-6.1/x86_64/big/gcc   6.1.0   10s   4.0 KiB  -      no board fits
+    linux-6.1/x86_64/tiny/gcc  6.1.0   10s   4.0 KiB  pc     ok, 1 of 1 tests, 10s  Linux version
     matrix: 1/1 booted
     ");
     insta::assert_snapshot!(world.engine("matrix --markdown linux-6.1/x86_64/tiny"), @"
@@ -266,7 +266,7 @@ fn a_table_of_builds_and_boots() {
     --- stdout
     | build | kernel | compiler | took | image | fixups that did not stick | board | boot | console's last line |
     |---|---|---|---|---|---|---|---|---|
-    | linux-6.1/x86_64/tiny/gcc | 6.1.0 | gcc 12 | 10.0 s | 4.0 KiB | `X`: asked `y`, got nothing | pc | ok, 1 of 1 tests, 10.0 s | Linux version |
+    | linux-6.1/x86_64/tiny/gcc | 6.1.0 | gcc 12 | 10s | 4.0 KiB | `X`: asked `y`, got nothing | pc | ok, 1 of 1 tests, 10s | Linux version |
 
     1 build on 1 arch
     matrix: 1/1 booted

@@ -2,11 +2,11 @@
 
 use clap::Args;
 
-use super::amounts::counted;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
 use crate::drive;
+use crate::text::counted;
 
 const AFTER: &str = "\
 Examples:

@@ -10,13 +10,13 @@ use clap::Args;
 use clap::ValueEnum;
 use store::Store;
 
-use super::amounts::counted;
 use super::fault::Fault;
 use crate::drive::Session;
 use crate::graph::Kind;
 use crate::terminal::Colour;
 use crate::terminal::Level;
 use crate::terminal::Terminal;
+use crate::text::counted;
 
 /// Options of all commands.
 #[derive(Debug, Args)]

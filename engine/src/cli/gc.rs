@@ -4,12 +4,12 @@ use clap::Args;
 use store::GcOptions;
 use store::GcReport;
 
-use super::amounts::counted;
-use super::amounts::size;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
 use crate::drive;
+use crate::text::counted;
+use crate::text::size;
 
 const AFTER: &str = "\
 Safe beside a running engine: what it uses stays. To remove everything, remove the store's directory.

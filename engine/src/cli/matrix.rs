@@ -4,8 +4,6 @@ use std::fmt::Write;
 
 use clap::Args;
 
-use super::amounts::counted;
-use super::amounts::size;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
@@ -13,6 +11,9 @@ use crate::drive::Matrix;
 use crate::drive::MatrixBoot;
 use crate::drive::MatrixBuild;
 use crate::terminal::table;
+use crate::text::counted;
+use crate::text::duration;
+use crate::text::size;
 
 const AFTER: &str = "\
 An arch counts as booted when one of its builds booted on every board that fits it, and on one at
@@ -51,8 +52,7 @@ pub(super) fn run(context: &Context, args: &MatrixArgs) -> Result<Ending, Fault>
         markdown(&matrix)
     } else {
         let head = HEAD.map(str::to_owned).to_vec();
-        let short = |row: Vec<String>| row.iter().map(|cell| shortened(cell)).collect();
-        let rows = matrix.builds.iter().flat_map(rows).map(short);
+        let rows = matrix.builds.iter().flat_map(plain);
         let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
         table(&rows)
     };
@@ -68,17 +68,15 @@ pub(super) fn run(context: &Context, args: &MatrixArgs) -> Result<Ending, Fault>
     })
 }
 
-/// A row per boot, and one for a build without any; the build is named in its first row.
-fn rows(build: &MatrixBuild) -> Vec<Vec<String>> {
-    let mut of_build = kernel(build);
-    of_build.insert(0, build.build.clone());
+/// A row per boot, and one for a build without any; what is said of the build stands in the first.
+fn rows(build: &MatrixBuild, mut of_build: Vec<String>) -> Vec<Vec<String>> {
     let mut rows: Vec<Vec<String>> = build.boots.iter().map(boot).collect();
     if rows.is_empty() {
         let why = match &build.unmatched {
             Some(state) => format!("boards are not matched: {state}"),
             None => "no board fits".to_owned(),
         };
-        rows.push(vec!["-".to_owned(), why]);
+        rows.push(vec!["-".to_owned(), why, String::new()]);
     }
     for row in &mut rows {
         row.splice(0..0, of_build.iter().cloned());
@@ -87,16 +85,29 @@ fn rows(build: &MatrixBuild) -> Vec<Vec<String>> {
     rows
 }
 
-/// Release, time and size of a kernel, or why there is none.
-fn kernel(build: &MatrixBuild) -> Vec<String> {
+/// Release, compiler, time and size of a kernel, or why there is none.
+fn kernel(build: &MatrixBuild) -> [String; 4] {
     match &build.kernel {
-        Ok(kernel) => vec![
+        Ok(kernel) => [
             kernel.release.clone(),
-            seconds(kernel.duration_ms),
+            kernel.compiler.clone(),
+            duration(kernel.duration_ms),
             size(kernel.image_bytes),
         ],
-        Err(state) => vec![format!("none: {state}"), String::new(), String::new()],
+        Err(state) => [
+            format!("none: {state}"),
+            String::new(),
+            String::new(),
+            String::new(),
+        ],
     }
+}
+
+fn plain(build: &MatrixBuild) -> Vec<Vec<String>> {
+    let [release, _, took, image] = kernel(build);
+    let rows = rows(build, vec![build.build.clone(), release, took, image]);
+    let short = |row: Vec<String>| row.iter().map(|cell| shortened(cell)).collect();
+    rows.into_iter().map(short).collect()
 }
 
 fn boot(boot: &MatrixBoot) -> Vec<String> {
@@ -107,7 +118,7 @@ fn verdict(boot: &MatrixBoot) -> String {
     match (&boot.outcome, boot.duration_ms) {
         (Ok(()), Some(took)) => {
             let (passed, ran) = boot.tests;
-            format!("ok, {passed} of {ran} tests, {}", seconds(took))
+            format!("ok, {passed} of {ran} tests, {}", duration(took))
         }
         (Ok(()), None) => "ok".to_owned(),
         (Err(reason), _) => reason.clone(),
@@ -123,34 +134,19 @@ fn shortened(cell: &str) -> String {
     }
 }
 
-fn seconds(ms: u64) -> String {
-    format!("{}.{} s", ms / 1000, ms % 1000 / 100)
-}
-
 fn markdown(matrix: &Matrix) -> String {
     let mut text = String::from(
         "| build | kernel | compiler | took | image | fixups that did not stick | board | boot | console's last line |\n\
          |---|---|---|---|---|---|---|---|---|\n",
     );
     for build in &matrix.builds {
-        let compiler = build.kernel.as_ref().map(|kernel| kernel.compiler.clone());
-        let mut dropped = build.dropped.join("; ");
-        if dropped.is_empty() {
-            "none".clone_into(&mut dropped);
-        }
-        for mut row in rows(build) {
-            // A continued row has an empty build.
-            let first = !row[0].is_empty();
-            let fill = |text: &str| {
-                if first {
-                    text.to_owned()
-                } else {
-                    String::new()
-                }
-            };
-            row.insert(2, fill(compiler.as_deref().unwrap_or_default()));
-            row.insert(5, fill(&dropped));
-            row.resize(9, String::new());
+        let [release, compiler, took, image] = kernel(build);
+        let dropped = match &build.dropped[..] {
+            [] => "none".to_owned(),
+            dropped => dropped.join("; "),
+        };
+        let of_build = vec![build.build.clone(), release, compiler, took, image, dropped];
+        for row in rows(build, of_build) {
             let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
             let _ = writeln!(text, "| {} |", cells.join(" | "));
         }

@@ -1,6 +1,5 @@
 //! The command line: one file per command, thin; [`main`] is all the binary calls.
 
-mod amounts;
 mod boards;
 mod check;
 mod command;

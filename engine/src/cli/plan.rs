@@ -3,7 +3,6 @@
 use clap::Args;
 use serde_json::json;
 
-use super::amounts::counted;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
@@ -15,6 +14,8 @@ use crate::drive::Standing;
 use crate::graph::Kind;
 use crate::terminal::Format;
 use crate::terminal::Level;
+use crate::text::counted;
+use crate::text::duration;
 
 const AFTER: &str = "\
 A node that waits for another may turn out fresh: if what it waits for comes out as it was before,
@@ -174,14 +175,6 @@ fn cost(nodes: &[Foreseen]) -> String {
             duration(known),
             counted(unknown, "node", "nodes")
         ),
-    }
-}
-
-fn duration(ms: u64) -> String {
-    let seconds = ms.div_ceil(1000);
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        _ => format!("{} min", seconds.div_ceil(60)),
     }
 }
 

@@ -11,8 +11,6 @@ use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser as _;
 use store::OutcomeVerdict;
 
-use super::amounts::counted;
-use super::amounts::size;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
@@ -23,6 +21,8 @@ use crate::realise::RunReport;
 use crate::report;
 use crate::terminal::Format;
 use crate::terminal::Level;
+use crate::text::counted;
+use crate::text::size;
 
 const AFTER: &str = "\
 What is in the store already is not made again. Failures that would repeat themselves are results

@@ -2,13 +2,13 @@
 
 use clap::Args;
 
-use super::amounts::counted;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
 use crate::drive;
 use crate::drive::UpdateMode;
 use crate::terminal::Level;
+use crate::text::counted;
 
 const AFTER: &str = "\
 Examples:

@@ -4,11 +4,11 @@ use clap::Args;
 use store::VerifyOptions;
 use store::VerifyReport;
 
-use super::amounts::counted;
-use super::amounts::size;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
+use crate::text::counted;
+use crate::text::size;
 
 const AFTER: &str = "\
 Without --repair nothing is changed, and damage ends in exit code 3. With it, damaged files are set

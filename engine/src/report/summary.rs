@@ -8,6 +8,7 @@ use super::node::verdict_word;
 use crate::graph::Kind;
 use crate::realise::NodeReport;
 use crate::realise::RunReport;
+use crate::text::duration;
 
 /// Gives the table of kernels and boots (of all nodes, where a run has neither), then the counts
 /// of all nodes, then each failed and broken node with its reason and log.
@@ -103,16 +104,6 @@ fn write_counts(text: &mut String, run: &RunReport) {
         "{all} ({cached} of {} cached) in {time}{end}",
         run.nodes.len()
     );
-}
-
-/// A duration in two units at most: `0.4s`, `4.2s`, `1m05s`, `1h02m`.
-fn duration(ms: u64) -> String {
-    let secs = ms / 1000;
-    match secs {
-        0..60 => format!("{secs}.{}s", ms % 1000 / 100),
-        60..3600 => format!("{}m{:02}s", secs / 60, secs % 60),
-        _ => format!("{}h{:02}m", secs / 3600, secs / 60 % 60),
-    }
 }
 
 #[cfg(test)]

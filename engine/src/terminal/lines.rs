@@ -113,21 +113,21 @@ mod tests {
         insta::assert_snapshot!(run(Level::Normal), @"
         12 nodes wanted, 1 of them fresh
         fetch base/bookworm: downloads 120 packages, 93 MiB
-        [ 2/12] kernel linux-6.1/x86_64/tinyconfig/gcc ... succeeded in 128 s
-        [ 3/12] kernel linux-6.1/x86_64/tinyconfig/gcc ... failed in 128 s: a.c:3:1: error: unknown type
+        [ 2/12] kernel linux-6.1/x86_64/tinyconfig/gcc ... succeeded in 2m08s
+        [ 3/12] kernel linux-6.1/x86_64/tinyconfig/gcc ... failed in 2m08s: a.c:3:1: error: unknown type
         ");
     }
 
     #[test]
     fn a_quiet_run_tells_only_faults_and_a_verbose_one_all() {
-        insta::assert_snapshot!(run(Level::Quiet), @"[ 3/12] kernel linux-6.1/x86_64/tinyconfig/gcc ... failed in 128 s: a.c:3:1: error: unknown type");
+        insta::assert_snapshot!(run(Level::Quiet), @"[ 3/12] kernel linux-6.1/x86_64/tinyconfig/gcc ... failed in 2m08s: a.c:3:1: error: unknown type");
         insta::assert_snapshot!(run(Level::Verbose), @"
         12 nodes wanted, 1 of them fresh
         [ 1/12] kernel linux-6.1/x86_64/tinyconfig/gcc ... succeeded (cached)
         starts fetch base/bookworm
         fetch base/bookworm: downloads 120 packages, 93 MiB
-        [ 2/12] kernel linux-6.1/x86_64/tinyconfig/gcc ... succeeded in 128 s
-        [ 3/12] kernel linux-6.1/x86_64/tinyconfig/gcc ... failed in 128 s: a.c:3:1: error: unknown type
+        [ 2/12] kernel linux-6.1/x86_64/tinyconfig/gcc ... succeeded in 2m08s
+        [ 3/12] kernel linux-6.1/x86_64/tinyconfig/gcc ... failed in 2m08s: a.c:3:1: error: unknown type
         ");
     }
 }

@@ -8,6 +8,7 @@ use store::OutcomeVerdict;
 use super::Level;
 use crate::console::printable;
 use crate::realise::NodeReport;
+use crate::text::duration;
 
 /// How far a run is.
 #[derive(Debug, Default)]
@@ -43,7 +44,7 @@ pub(super) fn is_told(node: &NodeReport, level: Level) -> bool {
     }
 }
 
-/// `kernel linux-6.1/x86_64/tinyconfig/gcc ... succeeded in 128 s`.
+/// `kernel linux-6.1/x86_64/tinyconfig/gcc ... succeeded in 2m08s`.
 pub(super) fn line(node: &NodeReport) -> String {
     let cached = if node.cached { " (cached)" } else { "" };
     let time = if node.cached {
@@ -87,14 +88,6 @@ fn log(path: &Path) -> String {
     text
 }
 
-/// `3.2 s` below ten seconds, whole seconds above.
-fn duration(ms: u64) -> String {
-    match ms {
-        0..10_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
-        _ => format!("{} s", (ms + 500) / 1000),
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use std::fs;
@@ -132,9 +125,9 @@ pub(super) mod tests {
             line(&node(OutcomeVerdict::Skipped, false)),
         ];
         insta::assert_snapshot!(lines.join("\n"), @"
-        kernel linux-6.1/x86_64/tinyconfig/gcc ... succeeded in 128 s
+        kernel linux-6.1/x86_64/tinyconfig/gcc ... succeeded in 2m08s
         kernel linux-6.1/x86_64/tinyconfig/gcc ... succeeded (cached)
-        kernel linux-6.1/x86_64/tinyconfig/gcc ... failed in 128 s: a.c:3:1: error: unknown type
+        kernel linux-6.1/x86_64/tinyconfig/gcc ... failed in 2m08s: a.c:3:1: error: unknown type
         kernel linux-6.1/x86_64/tinyconfig/gcc ... failed (cached): a.c:3:1: error: unknown type
         kernel linux-6.1/x86_64/tinyconfig/gcc ... broken: a.c:3:1: error: unknown type
         kernel linux-6.1/x86_64/tinyconfig/gcc ... skipped: a.c:3:1: error: unknown type

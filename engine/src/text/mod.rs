@@ -1,4 +1,4 @@
-//! Files, spans and diagnostics as plain data, with one plain-text rendering of them.
+//! Files, spans and diagnostics as plain data, with one plain-text rendering of them, and amounts for people.
 //!
 //! A diagnostic says what is wrong, shows where, and says what to do next:
 //!
@@ -11,11 +11,15 @@
 //!   = help: did you mean `requires`?
 //! ```
 
+mod amounts;
 mod diagnostic;
 mod render;
 mod source;
 mod suggest;
 
+pub use amounts::counted;
+pub use amounts::duration;
+pub use amounts::size;
 pub use diagnostic::Diagnostic;
 pub use diagnostic::Label;
 pub use source::SourceText;

@@ -1,7 +1,7 @@
 //! Amounts for people.
 
 /// `512 B`, `3.4 MiB`, `1.2 GiB`.
-pub(super) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1024 {
         return format!("{bytes} B");
@@ -17,9 +17,20 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// `1 build`, `3 builds`.
-pub(super) fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String {
+pub fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String {
     let count = count.try_into().unwrap_or(u64::MAX);
     format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// A duration in two units at most: `0.4s`, `14s`, `1m05s`, `1h02m`.
+pub fn duration(ms: u64) -> String {
+    let secs = ms / 1000;
+    match secs {
+        0..10 => format!("{secs}.{}s", ms % 1000 / 100),
+        10..60 => format!("{secs}s"),
+        60..3600 => format!("{}m{:02}s", secs / 60, secs % 60),
+        _ => format!("{}h{:02}m", secs / 3600, secs / 60 % 60),
+    }
 }
 
 #[cfg(test)]
@@ -30,5 +41,11 @@ mod tests {
     fn units_grow_with_the_amount() {
         let shown = [0, 1023, 1024, 3_600_000, 1_300_000_000, u64::MAX].map(size);
         insta::assert_snapshot!(shown.join(", "), @"0 B, 1023 B, 1.0 KiB, 3.4 MiB, 1.2 GiB, 16777215.9 TiB");
+    }
+
+    #[test]
+    fn durations_have_two_units_at_most() {
+        let shown = [0, 440, 59_999, 65_000, 3_599_999, 3_720_000].map(duration);
+        insta::assert_snapshot!(shown.join(", "), @"0.0s, 0.4s, 59s, 1m05s, 59m59s, 1h02m");
     }
 }
