@@ -51,16 +51,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "since",
         method: true,
-        params: &[
-            Param {
-                name: "fixup",
-                shape: Shape::Fixup,
-            },
-            Param {
-                name: "version",
-                shape: Shape::Version,
-            },
-        ],
+        params: &FIXUP_AND_VERSION,
         gives: "a fixup",
         doc: "The same fixup, for sources of this kernel version and later ones only: `must(#{ … }).since(\"6.4\")`.",
         run: |_, mut arguments| {
@@ -73,16 +64,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "before",
         method: true,
-        params: &[
-            Param {
-                name: "fixup",
-                shape: Shape::Fixup,
-            },
-            Param {
-                name: "version",
-                shape: Shape::Version,
-            },
-        ],
+        params: &FIXUP_AND_VERSION,
         gives: "a fixup",
         doc: "The same fixup, for sources of a kernel before this version only: `must(#{ … }).since(\"6.4\").before(\"6.8\")`.",
         run: |_, mut arguments| {
@@ -92,6 +74,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
             fixup.versions.before = earlier.into_iter().chain([before]).min();
             in_order(fixup)
         },
+    },
+];
+
+const FIXUP_AND_VERSION: [Param; 2] = [
+    Param {
+        name: "fixup",
+        shape: Shape::Fixup,
+    },
+    Param {
+        name: "version",
+        shape: Shape::Version,
     },
 ];
 
