@@ -104,12 +104,11 @@ impl Apt {
                 .collect());
         }
         let mut names = vec!["?essential".to_owned(), "apt".to_owned()];
-        names.extend(request.beyond.iter().cloned());
-        let below = if request.beyond.is_empty() {
-            BTreeMap::new()
-        } else {
-            Self::closure(&root, arch, &names)?
-        };
+        let mut below = BTreeMap::new();
+        if let Some(beyond) = &request.beyond {
+            names.extend(beyond.iter().cloned());
+            below = Self::closure(&root, arch, &names)?;
+        }
         names.extend(request.packages.iter().cloned());
         let mut files = Self::closure(&root, arch, &names)?;
         files.retain(|package, _| !below.contains_key(package));

@@ -31,8 +31,9 @@ pub struct Request {
     pub arch: String,
     /// Package names, sorted.
     pub packages: Vec<String>,
-    /// What to leave out: the packages that came with this other request's base; empty for none.
-    pub beyond: Vec<String>,
+    /// The packages of the base below: what they bring is left out. `None` where nothing is below.
+    #[serde(default)]
+    pub beyond: Option<Vec<String>>,
     /// Whether dependencies and the essential set come along.
     pub closure: bool,
 }
@@ -166,15 +167,17 @@ impl Lock {
                     .join(", ")
             };
             let request = &pin.request;
+            let beyond = request.beyond.as_ref();
+            let beyond =
+                beyond.map_or_else(String::new, |names| format!("beyond = [{}], ", list(names)));
             let _ = write!(
                 text,
                 "\n[[pin]]\nname = {:?}\nrequest = {{ suite = {:?}, arch = {:?}, packages = [{}], \
-                 beyond = [{}], closure = {} }}\nfiles = [\n",
+                 {beyond}closure = {} }}\nfiles = [\n",
                 pin.name,
                 request.suite,
                 request.arch,
                 list(&request.packages),
-                list(&request.beyond),
                 request.closure
             );
             for file in &pin.files {
@@ -208,7 +211,7 @@ pub fn requests(catalog: &Catalog) -> BTreeMap<String, Request> {
                 suite: suite.clone(),
                 arch: "all".to_owned(),
                 packages: vec![package.clone()],
-                beyond: Vec::new(),
+                beyond: None,
                 closure: false,
             };
             requests.insert(format!("source/{}", source.name), request);
@@ -224,7 +227,7 @@ pub fn requests(catalog: &Catalog) -> BTreeMap<String, Request> {
             suite: suite.clone(),
             arch: arch.clone(),
             packages: packages.clone(),
-            beyond: Vec::new(),
+            beyond: None,
             closure: true,
         };
         requests.insert(format!("base/{}", base.name), request);
@@ -242,7 +245,7 @@ pub fn requests(catalog: &Catalog) -> BTreeMap<String, Request> {
             suite: suite.clone(),
             arch: arch.clone(),
             packages: image.packages.clone(),
-            beyond: packages.clone(),
+            beyond: Some(packages.clone()),
             closure: true,
         };
         requests.insert(format!("image/{}", image.name), request);
@@ -259,7 +262,7 @@ mod tests {
             suite: "bookworm".to_owned(),
             arch: "all".to_owned(),
             packages: vec!["linux-source-6.1".to_owned()],
-            beyond: Vec::new(),
+            beyond: None,
             closure: false,
         };
         let file = PinnedFile {
@@ -282,7 +285,12 @@ mod tests {
 
     #[test]
     fn text_round_trips() {
-        assert_eq!(Lock::parse(&lock().to_text()).unwrap(), lock());
+        for beyond in [None, Some(vec![]), Some(vec!["gcc".to_owned()])] {
+            let mut lock = lock();
+            let pin = lock.pins.get_mut("source/linux-6.1").unwrap();
+            pin.request.beyond = beyond;
+            assert_eq!(Lock::parse(&lock.to_text()).unwrap(), lock);
+        }
     }
 
     #[test]
