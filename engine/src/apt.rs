@@ -4,7 +4,7 @@
 //! installed packages do not, so an answer depends on the mirror alone.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+
 use std::fs;
 use std::fs::File;
 use std::io;
@@ -20,6 +20,7 @@ use crate::lock::Request;
 
 const MIRROR: &str = "http://deb.debian.org/debian";
 const SECURITY: &str = "http://deb.debian.org/debian-security";
+const UNSTABLE: [&str; 2] = ["sid", "unstable"];
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const HELPER: &str = "/usr/lib/apt/apt-helper";
 
@@ -172,15 +173,7 @@ impl Apt {
             let dir = root.join(dir);
             fs::create_dir_all(&dir).map_err(at(&dir))?;
         }
-        let mut sources = String::new();
-        for (mirror, suite) in [
-            (MIRROR, suite.to_owned()),
-            (MIRROR, format!("{suite}-updates")),
-            (SECURITY, format!("{suite}-security")),
-        ] {
-            let _ = writeln!(sources, "deb [signed-by={KEYRING}] {mirror} {suite} main");
-        }
-        for (name, text) in [("sources.list", sources.as_str()), ("status", "")] {
+        for (name, text) in [("sources.list", sources(suite)), ("status", String::new())] {
             let path = root.join(name);
             fs::write(&path, text).map_err(at(&path))?;
         }
@@ -356,6 +349,17 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> AptError {
     move |source| AptError::File { path, source }
 }
 
+/// The sources.list of a suite. Unstable gets its fixes itself; every other suite has them in two more.
+fn sources(suite: &str) -> String {
+    let mut suites = vec![(MIRROR, suite.to_owned())];
+    if !UNSTABLE.contains(&suite) {
+        suites.push((MIRROR, format!("{suite}-updates")));
+        suites.push((SECURITY, format!("{suite}-security")));
+    }
+    let line = |(mirror, suite)| format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n");
+    suites.into_iter().map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -388,5 +392,15 @@ mod tests {
         insta::assert_snapshot!(gone, @"the mirror no longer carries `a_1_all.deb`; `engine update` pins what it carries now");
         let fault = missing(&file, "E: Could not resolve 'm'\nE: Download Failed");
         insta::assert_snapshot!(fault, @"`apt-helper` failed: Could not resolve 'm'; Download Failed");
+    }
+
+    #[test]
+    fn only_a_released_suite_has_updates() {
+        insta::assert_snapshot!([sources("bookworm"), sources("sid")].concat(), @"
+        deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main
+        deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm-updates main
+        deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian-security bookworm-security main
+        deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian sid main
+        ");
     }
 }
