@@ -160,6 +160,18 @@ fn manual_builds_run_only_when_they_are_named() {
     --- stderr
     the definitions are good: 1 source, 1 arch, 2 configurations, 1 toolchain, 2 boards, 1 suite, 2 builds
     ");
+    world.edit(
+        "main.rhai",
+        "kind: \"gcc\",",
+        "kind: \"gcc\", manual: true,",
+    );
+    insta::assert_snapshot!(world.engine("plan linux-6.1/*/tiny"), @"
+    exit code: 0
+    --- stdout
+    0 to run, 0 may run, 0 fresh
+    --- stderr
+    left out: 1 manual build; an address that says `gcc` runs it
+    ");
 }
 
 #[test]

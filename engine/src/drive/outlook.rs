@@ -84,13 +84,21 @@ impl Session {
         {
             return Ok(left);
         }
+        let said = |name: &str| {
+            patterns
+                .iter()
+                .any(|p| p.split('/').any(|part| part == name))
+        };
         let mut builds = BTreeSet::new();
         for node in self.graph().ids().map(|id| self.graph().node(id)) {
             if selection.leaves_out(node, &self.catalog) {
                 let names: Vec<&str> = node.name.split('/').collect();
                 let manual = self.catalog.manual(&node.name).into_iter();
-                left.names
-                    .extend(manual.filter_map(|index| names.get(index).map(|n| (*n).to_owned())));
+                let manual = manual.filter_map(|index| names.get(index).copied());
+                // No pattern says all of them; where some are said, the others are news.
+                let (old, new): (Vec<_>, Vec<_>) = manual.partition(|name| said(name));
+                let news = if new.is_empty() { old } else { new };
+                left.names.extend(news.into_iter().map(str::to_owned));
                 builds.insert(&*node.name);
             }
         }
