@@ -4,7 +4,6 @@
 //! installed packages do not, so an answer depends on the mirror alone.
 
 use std::collections::BTreeMap;
-
 use std::fs;
 use std::fs::File;
 use std::io;

@@ -20,6 +20,7 @@ use super::step::file;
 use crate::lock::PinnedFile;
 use crate::model::SourceOrigin;
 use crate::sandbox::Cancel;
+use crate::text::counted;
 
 impl Recipes {
     /// Output `files`: a tree with one file per pinned file.
@@ -54,9 +55,9 @@ impl Recipes {
         }
         let bytes: u64 = missing.iter().map(|file| file.size).sum();
         if !missing.is_empty() {
-            let (count, mib) = (missing.len(), bytes.div_ceil(1 << 20));
-            let packages = if count == 1 { "package" } else { "packages" };
-            (job.note)(&format!("downloads {count} {packages}, {mib} MiB"));
+            let packages = counted(missing.len(), "package", "packages");
+            let mib = bytes.div_ceil(1 << 20);
+            (job.note)(&format!("downloads {packages}, {mib} MiB"));
         }
         let downloads = dest.with_file_name("downloads");
         self.tools
