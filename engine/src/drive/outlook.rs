@@ -84,21 +84,13 @@ impl Session {
         {
             return Ok(left);
         }
-        let said = |name: &str| {
-            patterns
-                .iter()
-                .any(|p| p.split('/').any(|part| part == name))
-        };
         let mut builds = BTreeSet::new();
         for node in self.graph().ids().map(|id| self.graph().node(id)) {
-            if selection.leaves_out(node, &self.catalog) {
+            let unsaid = selection.leaves_out(node, &self.catalog);
+            if !unsaid.is_empty() {
                 let names: Vec<&str> = node.name.split('/').collect();
-                let manual = self.catalog.manual(&node.name).into_iter();
-                let manual = manual.filter_map(|index| names.get(index).copied());
-                // No pattern says all of them; where some are said, the others are news.
-                let (old, new): (Vec<_>, Vec<_>) = manual.partition(|name| said(name));
-                let news = if new.is_empty() { old } else { new };
-                left.names.extend(news.into_iter().map(str::to_owned));
+                let unsaid = unsaid.into_iter().filter_map(|index| names.get(index));
+                left.names.extend(unsaid.map(|name| (*name).to_owned()));
                 builds.insert(&*node.name);
             }
         }

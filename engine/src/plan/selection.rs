@@ -59,9 +59,17 @@ impl Selection {
         self.covers(node, &manual)
     }
 
-    /// Whether a node would be wanted if it were not manual.
-    pub fn leaves_out(&self, node: &Node, catalog: &Catalog) -> bool {
-        self.covers(node, &[]) && !self.wants(node, catalog)
+    /// What a pattern must have literally to want a node that would be wanted if it were not manual:
+    /// components of its name, by index. None for any other node.
+    pub fn leaves_out(&self, node: &Node, catalog: &Catalog) -> Vec<usize> {
+        if !self.covers(node, &[]) || self.wants(node, catalog) {
+            return Vec::new();
+        }
+        let manual = catalog.manual(&node.name);
+        let unsaid = |index: &usize| !self.covers(node, &[*index]);
+        let unsaid: Vec<usize> = manual.iter().copied().filter(unsaid).collect();
+        // Where each is said by some pattern, one pattern must still say all of them.
+        if unsaid.is_empty() { manual } else { unsaid }
     }
 
     fn covers(&self, node: &Node, manual: &[usize]) -> bool {
