@@ -48,14 +48,29 @@ pub struct GcReport {
     pub bytes: u64,
     /// Unpacked trees that went.
     pub unpacked: u64,
+    /// Scratch directories of dead owners that went.
+    pub scratch: u64,
     /// Records that stayed.
     pub kept_records: u64,
     /// Blobs that stayed, the young ones among them.
     pub kept_blobs: u64,
     /// Blobs nothing names that stayed because a live handle may have put them.
     pub kept_young: u64,
-    /// Trash that could not be removed, and why; a later collection tries again.
+    /// Trash and scratch directories that could not be removed, and why; a later collection tries again.
     pub stuck: Vec<(PathBuf, String)>,
+}
+
+impl GcReport {
+    /// Whether something was removed; what could not be is stuck.
+    fn tell(&mut self, removed: Result<(), StoreError>) -> Result<bool, StoreError> {
+        match removed {
+            Err(StoreError::Io { source, path, .. }) => {
+                self.stuck.push((path, source.to_string()));
+                Ok(false)
+            }
+            other => other.map(|()| true),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -75,7 +90,8 @@ struct Row {
 }
 
 impl Store {
-    /// Collects garbage. `remover` removes unpacked trees, which may belong to mapped sub-uids.
+    /// Collects garbage. `remover` removes unpacked trees and scratch directories, which may belong
+    /// to mapped sub-uids.
     ///
     /// A handle that wrote something is a live one, this one too: its young blobs stay.
     pub fn gc(&self, options: GcOptions, remover: Remover<'_>) -> Result<GcReport, StoreError> {
@@ -86,6 +102,7 @@ impl Store {
         let dead = self.dead_blobs(&marked, &sessions, &mut report)?;
         let unpacked = self.dead_unpacked(&marked, &mut report)?;
         if options.dry_run {
+            report.scratch = self.stale_work_dirs()?.len() as u64;
             return Ok(report);
         }
         self.bury_all(&marked)?;
@@ -111,6 +128,11 @@ impl Store {
         self.trim_caches()?;
         drop(removing);
         self.empty_trash(remover, &mut report)?;
+        self.each_stale(|outer| {
+            let gone = report.tell(self.fs.remove_tree(outer, remover))?;
+            report.scratch += u64::from(gone);
+            Ok(())
+        })?;
         Ok(report)
     }
 
@@ -319,12 +341,7 @@ impl Store {
                 Ok(_) => self.fs.remove_file(&path),
                 Err(_) => continue, // another collection was faster
             };
-            match done {
-                Err(StoreError::Io { source, path, .. }) => {
-                    report.stuck.push((path, source.to_string()));
-                }
-                other => other?,
-            }
+            report.tell(done)?;
         }
         Ok(())
     }
@@ -484,6 +501,41 @@ mod tests {
         drop(live);
         let report = store.gc(ONE, &remove_own_tree).unwrap();
         assert_eq!((report.records, report.blobs, report.kept_young), (1, 4, 0));
+    }
+
+    #[test]
+    fn a_scratch_directory_that_stays_does_not_keep_the_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        for name in ["dead-1", "dead-2", "dead-3"] {
+            fs::create_dir(dir.path().join("work").join(name)).unwrap();
+        }
+        let refuses = |path: &Path| {
+            if path.ends_with("dead-2") {
+                return Err(io::ErrorKind::PermissionDenied.into());
+            }
+            fs::remove_dir(path)
+        };
+        let error = store.sweep_work(&refuses).unwrap_err().to_string();
+        assert!(error.contains("dead-2"), "{error}");
+        let left = || store.stale_work_dirs().unwrap();
+        let stuck = left();
+        assert_eq!(stuck.len(), 1);
+
+        let options = |dry_run| GcOptions {
+            keep_runs: 1,
+            dry_run,
+        };
+        assert_eq!(store.gc(options(true), &refuses).unwrap().scratch, 1);
+        let report = store.gc(options(false), &refuses).unwrap();
+        let why = "permission denied".to_owned();
+        assert_eq!(
+            (report.scratch, report.stuck),
+            (0, vec![(stuck[0].clone(), why)])
+        );
+        let removes = |path: &Path| fs::remove_dir(path);
+        assert_eq!(store.gc(options(false), &removes).unwrap().scratch, 1);
+        assert_eq!(left(), Vec::<PathBuf>::new());
     }
 
     #[test]

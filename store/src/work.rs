@@ -103,19 +103,22 @@ impl Store {
         Ok(stale)
     }
 
-    /// Removes the work directories whose owner is dead by `remover`, and returns how many went.
+    /// Removes the work directories whose owner is dead by `remover`, and returns how many went. One
+    /// that stays is no reason to leave the others; the first such error is returned in the end.
     pub fn sweep_work(&self, remover: Remover<'_>) -> Result<usize, StoreError> {
-        let mut count = 0;
+        let (mut count, mut stuck) = (0, None);
         self.each_stale(|outer| {
-            self.fs.remove_tree(outer, remover)?;
-            count += 1;
+            match self.fs.remove_tree(outer, remover) {
+                Ok(()) => count += 1,
+                Err(error) => drop(stuck.get_or_insert(error)),
+            }
             Ok(())
         })?;
-        Ok(count)
+        stuck.map_or(Ok(count), Err)
     }
 
     /// Visits dead work directories, each while its lock is held.
-    fn each_stale(
+    pub(crate) fn each_stale(
         &self,
         mut visit: impl FnMut(&Path) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {

@@ -58,9 +58,16 @@ pub(super) fn run(context: &Context, args: &GcArgs) -> Result<Ending, Fault> {
 fn told(report: &GcReport, dry_run: bool) -> Vec<String> {
     let records = |count| counted(count, "record", "records");
     let blobs = |count| counted(count, "blob", "blobs");
+    let scratch = match report.scratch {
+        0 => String::new(),
+        some => format!(
+            ", {}",
+            counted(some, "scratch directory", "scratch directories")
+        ),
+    };
     let mut lines = vec![
         format!(
-            "{}: {}, {} of {}, {}",
+            "{}: {}, {} of {}, {}{scratch}",
             if dry_run { "would remove" } else { "removed" },
             records(report.records),
             blobs(report.blobs),
