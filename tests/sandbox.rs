@@ -65,6 +65,7 @@ macro_rules! scenarios {
 scenarios! {
     worker_sees_only_what_the_spec_gives
     image_is_never_changed
+    the_machines_own_root_shows_binds
     exits_are_passed_on
     failing_steps_are_named
     limits_apply
@@ -157,6 +158,25 @@ fn image_is_never_changed(world: &World) {
     assert!(world.path("out/x").exists());
 }
 
+/// The directory lies in one the user alone may pass, and is seen past that.
+fn the_machines_own_root_shows_binds(world: &World) {
+    let mut spec = world.spec("echo made > /tmp/file; ls /tmp");
+    spec.root = Root::Host;
+    spec.env
+        .insert("PATH".to_owned(), "/usr/bin:/bin".to_owned());
+    spec.user = world.root_or_worker();
+    spec.binds = vec![Bind {
+        source: world.path("out"),
+        target: "/tmp".into(),
+        read_only: false,
+    }];
+    spec.cwd = "/".into();
+    fs::set_permissions(&world.dir, Permissions::from_mode(0o700)).unwrap();
+    let (exit, log) = world.run(&spec);
+    assert_eq!((exit.unwrap(), &*log), (Exit::Code(0), "file\n"));
+    assert_eq!(fs::read(world.path("out/file")).unwrap(), b"made\n");
+}
+
 fn exits_are_passed_on(world: &World) {
     for (script, expected) in [
         ("exit 0", Exit::Code(0)),
@@ -190,7 +210,10 @@ fn failing_steps_are_named(world: &World) {
         fails(&|spec| spec.cwd = "/nowhere".into()),
         fails(&|spec| spec.cwd = "/bin/sh".into()),
         fails(&|spec| spec.root = Root::Image(world.path("root/missing"))),
-        fails(&|spec| spec.root = Root::Host),
+        fails(&|spec| {
+            spec.root = Root::Host;
+            spec.binds[0].target = "/missing".into();
+        }),
         fails(&|spec| spec.binds[0].source.push("missing")),
         fails(&|spec| spec.binds[0].target = "a/../b".into()),
         fails(&|spec| spec.binds[0].target = "/bin/sh/x".into()),
@@ -201,7 +224,7 @@ fn failing_steps_are_named(world: &World) {
     sandbox: cannot enter `/nowhere`: No such file or directory
     sandbox: cannot enter `/bin/sh`: it is no directory
     sandbox: cannot find `[DIR]/root/missing`: No such file or directory
-    sandbox: cannot bind on `/src`: the machine's own root takes no binds
+    sandbox: cannot find `/missing`: No such file or directory
     sandbox: cannot find `[DIR]/src/missing`: No such file or directory
     sandbox: cannot bind on `a/../b`: the target is not an absolute path without `..`
     sandbox: cannot make `/bin/sh/x`: Not a directory

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use super::step::input;
 use super::step::read_log;
 use crate::graph::Slot;
 use crate::model::BaseOrigin;
+use crate::sandbox::Bind;
 use crate::sandbox::Emulator;
 use crate::sandbox::Exit;
 use crate::sandbox::Limits;
@@ -27,6 +29,12 @@ use crate::sandbox::Stdio;
 use crate::sandbox::User;
 
 const PROGRAM: &str = "mmdebstrap";
+/// Where it sees the scratch directory: other ids than the engine's cannot go through a home to it.
+const WORK: &str = "/tmp";
+/// The pinned packages, below it.
+const REPO: &str = "repo";
+/// What is made, below it.
+const TAR: &str = "base.tar";
 
 impl Recipes {
     /// Output `tar`: the root filesystem, byte-reproducible (fixed times, no caches, no logs).
@@ -35,26 +43,18 @@ impl Recipes {
         let base = base.ok_or_else(|| Broken::Unresolved(job.name.to_owned()))?;
         let origin = &base.origin;
         let BaseOrigin::Debian { suite, arch, .. } = origin;
-        // A world-readable place: an ordinary user's mmdebstrap reads it under other uids.
-        let work = tempfile::Builder::new()
-            .prefix("engine-base-")
-            .permissions(fs::Permissions::from_mode(0o755))
-            .tempdir()
-            .map_err(file("make", Path::new("a temporary directory")))?;
-        let repo = work.path().join("repo");
+        let work = self.tools.store.work_dir("base")?;
+        let repo = work.path().join(REPO);
         self.tools.materialise(&input(job, Slot::Files)?, &repo)?;
         self.tools.apt.index(&repo)?;
-        let out = work.path().join("base.tar");
-        let spec = spec(
-            work.path(),
-            &repo,
-            &out,
-            origin,
-            self.tools.sandbox.emulator(arch)?,
-        );
+        // apt reads as an id of its own.
+        for dir in [work.path(), &repo] {
+            fs::set_permissions(dir, Permissions::from_mode(0o755)).map_err(file("open", dir))?;
+        }
+        let spec = spec(work.path(), origin, self.tools.sandbox.emulator(arch)?);
         (job.note)(&format!("makes the {suite} root filesystem for {arch}"));
         let made = self.mmdebstrap(&spec, job);
-        let tar = made.and_then(|()| Ok(self.tools.store.put_file(&out)?));
+        let tar = made.and_then(|()| Ok(self.tools.store.put_file(&work.path().join(TAR))?));
         // What it left when it was stopped belongs to ids of the sandbox.
         let emptied = self.tools.sandbox.remove(work.path());
         let tar = tar?;
@@ -101,13 +101,7 @@ impl Recipes {
 
 /// How `mmdebstrap` is run: as root of the ids of images, with the machine's own files, as what it
 /// makes is put together from them.
-fn spec(
-    work: &Path,
-    repo: &Path,
-    out: &Path,
-    origin: &BaseOrigin,
-    emulator: Option<Emulator>,
-) -> Spec {
+fn spec(work: &Path, origin: &BaseOrigin, emulator: Option<Emulator>) -> Spec {
     let BaseOrigin::Debian {
         suite,
         arch,
@@ -126,8 +120,8 @@ fn spec(
         "--customize-hook=rm -f \"$1\"/var/cache/ldconfig/aux-cache \"$1\"/etc/hostname \"$1\"/etc/resolv.conf"
             .to_owned(),
         suite.clone(),
-        out.display().to_string(),
-        format!("deb [trusted=yes] copy:{} ./", repo.display()),
+        format!("{WORK}/{TAR}"),
+        format!("deb [trusted=yes] copy:{WORK}/{REPO} ./"),
     ];
     if !packages.is_empty() {
         argv.insert(1, format!("--include={}", packages.join(",")));
@@ -136,12 +130,16 @@ fn spec(
         ("PATH", PATH.to_owned()),
         ("LC_ALL", "C.UTF-8".to_owned()),
         ("SOURCE_DATE_EPOCH", EPOCH.to_string()),
-        ("TMPDIR", work.display().to_string()),
+        ("TMPDIR", WORK.to_owned()),
     ];
     Spec {
         root: Root::Host,
         emulator,
-        binds: Vec::new(),
+        binds: vec![Bind {
+            source: work.to_owned(),
+            target: PathBuf::from(WORK),
+            read_only: false,
+        }],
         argv,
         env: env.map(|(name, value)| (name.to_owned(), value)).into(),
         cwd: PathBuf::from("/"),

@@ -43,12 +43,12 @@ pub(super) fn enter(spec: &Spec) -> Result<(), StepError> {
         .collect::<Result<Vec<_>, _>>()?;
     isolate()?;
     let Root::Image(root) = &spec.root else {
-        return enter_host(spec);
+        return enter_host(spec, &sources);
     };
     let size = format!("size={}", spec.tmp_size);
     overlay(root, &size)?;
     for (bind, source) in spec.binds.iter().zip(&sources) {
-        show(source, &bind.target, bind.read_only)?;
+        show(&below_host(source), &bind.target, bind.read_only)?;
     }
     let private = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     proc(spec, HOST)?;
@@ -64,13 +64,15 @@ pub(super) fn isolate() -> Result<(), StepError> {
         .step(|| "make the mounts private".to_owned())
 }
 
-/// Keeps the host's mounts, but for `/proc`.
-fn enter_host(spec: &Spec) -> Result<(), StepError> {
-    if let Some(bind) = spec.binds.first() {
-        let odd = io::Error::other("the machine's own root takes no binds");
-        return Err(odd).step(|| format!("bind on `{}`", bind.target.display()));
+/// Keeps the host's mounts, but for `/proc` and the targets of binds.
+fn enter_host(spec: &Spec, sources: &[PathBuf]) -> Result<(), StepError> {
+    proc(spec, "/")?;
+    for (bind, source) in spec.binds.iter().zip(sources) {
+        // A missing target would be made, and stay, on the machine.
+        fs::metadata(&bind.target).step(|| format!("find `{}`", bind.target.display()))?;
+        show(source, &bind.target, bind.read_only)?;
     }
-    proc(spec, "/")
+    Ok(())
 }
 
 /// Mounts `/proc`, and in it the emulator, which is found below `host`.
@@ -123,10 +125,9 @@ fn overlay(root: &Path, size: &str) -> Result<(), StepError> {
     std::env::set_current_dir("/").step(|| "enter `/`".to_owned())
 }
 
-/// Shows `source` of the host at `target`, making the target when it is missing.
+/// Shows `source` at `target`, making the target when it is missing.
 fn show(source: &Path, target: &Path, read_only: bool) -> Result<(), StepError> {
-    let outside = below_host(source);
-    let is_dir = outside.is_dir();
+    let is_dir = source.is_dir();
     if !target.is_absolute() || target.components().any(|part| part == Component::ParentDir) {
         let odd = io::Error::other("the target is not an absolute path without `..`");
         return Err(odd).step(|| format!("bind on `{}`", target.display()));
@@ -144,9 +145,9 @@ fn show(source: &Path, target: &Path, read_only: bool) -> Result<(), StepError> 
     };
     made.step(|| format!("make `{}`", target.display()))?;
     if !read_only {
-        return bind(&outside, target, MsFlags::MS_REC);
+        return bind(source, target, MsFlags::MS_REC);
     }
-    bind(&outside, target, MsFlags::empty())?;
+    bind(source, target, MsFlags::empty())?;
     let step = || format!("make `{}` read-only", target.display());
     // The host's own restrictions are locked: a remount must repeat them.
     let locked = kept(statvfs(target).step(step)?.flags());
@@ -174,7 +175,7 @@ fn devices() -> Result<(), StepError> {
     make("tmpfs", "/dev", MsFlags::MS_NOSUID, Some("mode=755"))?;
     for name in DEVICES {
         let node = Path::new("/dev").join(name);
-        show(&node, &node, false)?;
+        show(&below_host(&node), &node, false)?;
     }
     let links = [
         ("/proc/self/fd", "fd"),

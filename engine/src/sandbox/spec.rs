@@ -20,7 +20,7 @@ pub struct Spec {
     pub root: Root,
     /// What runs programs of another architecture.
     pub emulator: Option<Emulator>,
-    /// Host directories and files to show, in order; none above [`Root::Host`].
+    /// Host directories and files to show, in order.
     pub binds: Vec<Bind>,
     /// The command; a name without `/` is looked up in the `PATH` of `env`.
     pub argv: Vec<String>,
@@ -53,7 +53,7 @@ pub enum Root {
 pub struct Bind {
     /// Path on the host.
     pub source: PathBuf,
-    /// Absolute path inside; made when missing.
+    /// Absolute path inside; made when missing, but not in [`Root::Host`].
     pub target: PathBuf,
     /// Refuses writes. Such a source must have no other file systems mounted below it: they would
     /// stay writable, so the kernel's refusal is passed on.
