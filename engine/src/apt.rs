@@ -12,10 +12,14 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
 
+use store::Store;
+use store::StoreError;
 use thiserror::Error;
 
 use crate::lock::PinnedFile;
 use crate::lock::Request;
+use crate::text::counted;
+use crate::text::size;
 
 const MIRROR: &str = "http://deb.debian.org/debian";
 const SECURITY: &str = "http://deb.debian.org/debian-security";
@@ -67,6 +71,9 @@ pub enum AptError {
         /// Why not.
         source: io::Error,
     },
+    /// The store refused what was downloaded.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The user ended it.
     #[error("interrupted")]
     Cancelled,
@@ -115,8 +122,38 @@ impl Apt {
         Ok(files.into_values().collect())
     }
 
-    /// Downloads pinned files into `dest`, checking size and SHA-256. Network.
-    pub fn download(
+    /// Downloads those of the pinned files that the store lacks, by way of the directory `work`, and
+    /// notes how much that is. What came before a failure is stored too. Network.
+    pub fn obtain(
+        &self,
+        files: &[PinnedFile],
+        store: &Store,
+        work: &Path,
+        log: &File,
+        cancelled: &dyn Fn() -> bool,
+        note: &dyn Fn(&str),
+    ) -> Result<(), AptError> {
+        let lacks = |file: &&PinnedFile| store.blob_by_sha256(&file.sha256).is_none();
+        let missing: Vec<&PinnedFile> = files.iter().filter(lacks).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let packages = counted(missing.len(), "package", "packages");
+        let total = size(missing.iter().map(|file| file.size).sum());
+        note(&format!("downloads {packages}, {total}"));
+        let result = self.download(&missing, work, log, cancelled);
+        for file in missing {
+            let path = work.join(file.file_name());
+            if path.is_file() {
+                store.put_file_with_sha256(&path)?;
+                fs::remove_file(&path).map_err(at(&path))?;
+            }
+        }
+        result
+    }
+
+    /// Downloads pinned files into `dest`, checking size and SHA-256.
+    fn download(
         &self,
         files: &[&PinnedFile],
         dest: &Path,

@@ -232,6 +232,7 @@ impl From<AptError> for Fault {
             AptError::Failed { .. } => {
                 fault.help("see that the mirror can be reached and the packages' names are right")
             }
+            AptError::Store(error) => error.into(),
             AptError::Gone { .. } => fault.help("`engine update --if-gone` moves only such pins"),
             AptError::Missing { .. }
             | AptError::Incomplete { .. }

@@ -123,32 +123,11 @@ fn reason(
 
 /// Downloads what the store lacks of a pin, which is what a run would do next.
 fn obtain(pin: &Pin, store: &Store, apt: &Apt, note: &dyn Fn(&str)) -> Result<(), DriveError> {
-    let mut missing = Vec::new();
-    for file in &pin.files {
-        if store.blob_by_sha256(&file.sha256).is_none() {
-            missing.push(file);
-        }
-    }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let mib = missing
-        .iter()
-        .map(|file| file.size)
-        .sum::<u64>()
-        .div_ceil(1 << 20);
-    note(&format!("downloads {mib} MiB for `{}`", pin.name));
     let work = store.work_dir("update")?;
     let log_path = work.path().join("log");
     let log = File::create(&log_path).map_err(file("write", &log_path))?;
-    let result = apt.download(&missing, work.path(), &log, &|| false);
-    for pinned in missing {
-        let path = work.path().join(pinned.file_name());
-        if path.is_file() {
-            store.put_file_with_sha256(&path)?;
-        }
-    }
-    Ok(result?)
+    let note = |text: &str| note(&format!("`{}`: {text}", pin.name));
+    Ok(apt.obtain(&pin.files, store, work.path(), &log, &|| false, &note)?)
 }
 
 fn difference(old: Option<&Pin>, new: &Pin) -> Vec<String> {

@@ -20,7 +20,6 @@ use super::step::file;
 use crate::lock::PinnedFile;
 use crate::model::SourceOrigin;
 use crate::sandbox::Cancel;
-use crate::text::counted;
 
 impl Recipes {
     /// Output `files`: a tree with one file per pinned file.
@@ -47,34 +46,17 @@ impl Recipes {
         dest: &Path,
     ) -> Result<(), Broken> {
         let store = &self.tools.store;
-        let mut missing = Vec::new();
-        for file in pinned {
-            if store.blob_by_sha256(&file.sha256).is_none() {
-                missing.push(file);
-            }
-        }
-        let bytes: u64 = missing.iter().map(|file| file.size).sum();
-        if !missing.is_empty() {
-            let packages = counted(missing.len(), "package", "packages");
-            let mib = bytes.div_ceil(1 << 20);
-            (job.note)(&format!("downloads {packages}, {mib} MiB"));
-        }
         let downloads = dest.with_file_name("downloads");
+        let cancelled = || job.cancel.is_cancelled();
         self.tools
             .apt
-            .download(&missing, &downloads, job.log, &|| job.cancel.is_cancelled())?;
-        for pin in missing {
-            let path = downloads.join(pin.file_name());
-            let (_, sha256) = store.put_file_with_sha256(&path)?;
-            check(&pin.url, &sha256, &pin.sha256)?;
-            fs::remove_file(&path).map_err(file("remove", &path))?;
-        }
+            .obtain(pinned, store, &downloads, job.log, &cancelled, job.note)?;
         for pin in pinned {
             let digest = store
                 .blob_by_sha256(&pin.sha256)
                 .ok_or_else(|| Broken::Fetch {
                     url: pin.url.clone(),
-                    why: "it vanished from the store".to_owned(),
+                    why: format!("no download had the SHA-256 `{}`", pin.sha256),
                 })?;
             let path = dest.join(pin.file_name());
             fs::hard_link(store.blob_path(&digest), &path).map_err(file("link", &path))?;
