@@ -41,6 +41,7 @@ pub use source::Image;
 pub use source::ProjectFile;
 pub use source::Source;
 pub use source::SourceOrigin;
+pub use toolchain::CROSS_COMPILE;
 pub use toolchain::Toolchain;
 pub use toolchain::ToolchainKind;
 pub use versions::ByVersion;

@@ -25,6 +25,9 @@ pub struct Toolchain {
     pub manual: bool,
 }
 
+/// Whatever compiles with another gcc than `gcc` says so by this variable of the kernel's make.
+pub const CROSS_COMPILE: &str = "CROSS_COMPILE";
+
 /// The families of compilers kbuild knows (Documentation/kbuild/llvm.rst, kbuild.rst).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToolchainKind {
@@ -49,7 +52,7 @@ impl Toolchain {
                 variables.insert("LLVM".to_owned(), "1".to_owned());
             }
             ToolchainKind::Cross { prefix } => {
-                variables.insert("CROSS_COMPILE".to_owned(), prefix.clone());
+                variables.insert(CROSS_COMPILE.to_owned(), prefix.clone());
             }
         }
         variables

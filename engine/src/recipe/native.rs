@@ -21,6 +21,7 @@ use super::step::PATH;
 use super::step::bind;
 use super::step::file;
 use crate::graph::Slot;
+use crate::model::CROSS_COMPILE;
 use crate::model::Toolchain;
 use crate::sandbox::Bind;
 use crate::sandbox::is_native;
@@ -118,7 +119,7 @@ impl Recipes {
             bind(links.path(), LINKS, true),
         ];
         variables.insert(
-            "CROSS_COMPILE".to_owned(),
+            CROSS_COMPILE.to_owned(),
             format!("{NATIVE}/usr/bin/{prefix}"),
         );
         Ok(Compiler {

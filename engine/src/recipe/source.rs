@@ -50,40 +50,49 @@ impl Recipes {
                 store.take_file(out)?
             }
         };
-        if source.patches.is_empty() {
-            if let Some(declared) = &source.version {
-                let makefile = makefile_in(&store.blob_path(&tarball))?;
-                if let Some(message) = other_version(declared, &makefile) {
-                    return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
-                }
+        let failure = |message| Ok(Finished::failure(message, BTreeMap::new(), String::new()));
+        let tarball = if source.patches.is_empty() {
+            tarball
+        } else {
+            match self.patched(&tarball, &source.patches, work.path(), job)? {
+                Ok(patched) => patched,
+                Err(message) => return failure(message),
             }
-            return Ok(tar(tarball));
+        };
+        if let Some(declared) = &source.version {
+            let makefile = makefile_in(&store.blob_path(&tarball))?;
+            if let Some(message) = other_version(declared, &makefile) {
+                return failure(message);
+            }
         }
-        let tree = work.path().join("tree");
+        let outputs = BTreeMap::from([("tar".to_owned(), tarball)]);
+        Ok(Finished::success(outputs, String::new()))
+    }
+
+    /// The tarball with patches applied, or the message of one that does not apply.
+    fn patched(
+        &self,
+        tarball: &Digest,
+        patches: &[ProjectFile],
+        work: &Path,
+        job: &Job<'_>,
+    ) -> Result<Result<Digest, String>, Broken> {
+        let store = &self.tools.store;
+        let tree = work.join("tree");
         fs::create_dir(&tree).map_err(file("make", &tree))?;
         (job.note)("unpacks the source to patch it");
         self.tools
             .sandbox
-            .unpack(&store.blob_path(&tarball), &tree, true)?;
-        for patch in &source.patches {
+            .unpack(&store.blob_path(tarball), &tree, true)?;
+        for patch in patches {
             if let Some(message) = apply(patch, &tree, job)? {
-                return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
+                return Ok(Err(message));
             }
         }
-        if let Some(declared) = &source.version {
-            let makefile = fs::read(tree.join("Makefile")).unwrap_or_default();
-            if let Some(message) = other_version(declared, &String::from_utf8_lossy(&makefile)) {
-                return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
-            }
-        }
-        let out = work.path().join("source.tar.zst");
+        let out = work.join("source.tar.zst");
         pack(&tree, &out).map_err(file("pack", &out))?;
-        Ok(tar(store.take_file(out)?))
+        Ok(Ok(store.take_file(out)?))
     }
-}
-
-fn tar(digest: Digest) -> Finished {
-    Finished::success(BTreeMap::from([("tar".to_owned(), digest)]), String::new())
 }
 
 /// The Makefile in the top directory of a tarball, or nothing. It comes early in sorted archives:

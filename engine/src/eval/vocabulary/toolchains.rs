@@ -2,6 +2,7 @@
 
 use rhai::Dynamic;
 
+use crate::model::CROSS_COMPILE;
 use crate::model::Catalog;
 use crate::model::Toolchain;
 use crate::model::ToolchainKind;
@@ -36,9 +37,6 @@ pub(super) const FUNCTIONS: &[Function] = &[Function {
     doc: "Declares a compiler: the image it is in, and how the kernel's make is told to use it.",
     run: toolchain,
 }];
-
-/// Whatever compiles with another gcc than `gcc` says so by this variable of the kernel's make.
-const CROSS_COMPILE: &str = "CROSS_COMPILE";
 
 const TOOLCHAIN: Record = Record {
     noun: "a toolchain",
