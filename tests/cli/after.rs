@@ -107,9 +107,11 @@ fn boards_of_resolved_configs() {
     insta::assert_snapshot!(world.engine("boards"), @"
     exit code: 0
     --- stdout
-    BUILD                      pc     pc-disk
-    linux-6.1/x86_64/big/gcc   no     no
-    linux-6.1/x86_64/tiny/gcc  match  no
+    BUILD                      BOARDS
+    linux-6.1/x86_64/big/gcc   none
+    linux-6.1/x86_64/tiny/gcc  pc
+    --- stderr
+    boards that none of these builds boots: pc-disk
     ");
     insta::assert_snapshot!(world.engine("boards --why linux-6.1/x86_64/*/gcc pc-disk"), @"
     exit code: 0
@@ -141,7 +143,7 @@ fn manual_builds_run_only_when_they_are_named() {
     insta::assert_snapshot!(world.engine("boards linux-6.1/*/t*"), @"
     exit code: 0
     --- stdout
-    BUILD  pc  pc-disk
+    BUILD  BOARDS
     --- stderr
     left out: 1 manual build; an address that says `tiny` runs it
     ");

@@ -147,9 +147,9 @@ fn boards_before_configs_are_resolved() {
     insta::assert_snapshot!(world.engine("boards"), @"
     exit code: 0
     --- stdout
-    BUILD                      pc  pc-disk
-    linux-6.1/x86_64/big/gcc   ?   ?
-    linux-6.1/x86_64/tiny/gcc  ?   ?
+    BUILD                      BOARDS
+    linux-6.1/x86_64/big/gcc   ?
+    linux-6.1/x86_64/tiny/gcc  ?
     --- stderr
     `?`: the .config is not resolved; `engine plan --resolve` resolves it
     ");

@@ -1,5 +1,7 @@
 //! `engine boards`: which boards fit which builds.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
 use super::context::Context;
@@ -52,15 +54,25 @@ pub(super) fn run(context: &Context, args: &BoardsArgs) -> Result<Ending, Fault>
     }
     context.say_left_out(&session, &args.addresses, Some(Kind::Config))?;
     let builds = session.boards(&args.addresses)?;
-    let boards: Vec<&String> = session.catalog.boards.keys().collect();
-    let head = std::iter::once("BUILD".to_owned()).chain(boards.iter().map(|name| (*name).clone()));
-    let mut rows: Vec<Vec<String>> = vec![head.collect()];
-    rows.extend(builds.iter().map(|build| row(build, &boards)));
+    let head = ["BUILD", "BOARDS"].map(str::to_owned).to_vec();
+    let rows: Vec<Vec<String>> = std::iter::once(head)
+        .chain(builds.iter().map(row))
+        .collect();
     context.terminal.data(table(&rows))?;
+    let unresolved = builds.iter().any(|build| build.boards.is_err());
+    let fitted: BTreeSet<&str> = builds.iter().flat_map(fitting).collect();
+    let boards = session.catalog.boards.keys().map(String::as_str);
+    let idle: Vec<&str> = boards.filter(|board| !fitted.contains(board)).collect();
+    if args.addresses.is_empty() && !unresolved && !idle.is_empty() {
+        let idle = idle.join(", ");
+        context
+            .terminal
+            .say(&format!("boards that none of these builds boots: {idle}"));
+    }
     for line in session.catalog.not_bootable() {
         context.terminal.say(&line);
     }
-    if builds.iter().any(|build| build.boards.is_err()) {
+    if unresolved {
         context
             .terminal
             .say("`?`: the .config is not resolved; `engine plan --resolve` resolves it");
@@ -68,16 +80,20 @@ pub(super) fn run(context: &Context, args: &BoardsArgs) -> Result<Ending, Fault>
     Ok(Ending::Good)
 }
 
-fn row(build: &BoardWhy, boards: &[&String]) -> Vec<String> {
-    let cell = |board: &&String| match &build.boards {
-        Err(_) => "?",
-        Ok(verdicts) => match find(verdicts, board) {
-            Some(verdict) if verdict.matched => "match",
-            _ => "no",
-        },
+fn row(build: &BoardWhy) -> Vec<String> {
+    let boards = match fitting(build)[..] {
+        _ if build.boards.is_err() => "?".to_owned(),
+        [] => "none".to_owned(),
+        ref boards => boards.join(", "),
     };
-    let cells = boards.iter().map(|board| cell(board).to_owned());
-    std::iter::once(build.build.clone()).chain(cells).collect()
+    vec![build.build.clone(), boards]
+}
+
+/// Names of the boards a build fits, as far as it is known.
+fn fitting(build: &BoardWhy) -> Vec<&str> {
+    let verdicts = build.boards.iter().flatten();
+    let matched = verdicts.filter(|verdict| verdict.matched);
+    matched.map(|verdict| verdict.board.as_str()).collect()
 }
 
 /// How causes in a board's root filesystem begin.
