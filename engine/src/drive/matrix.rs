@@ -224,11 +224,16 @@ impl Session {
 }
 
 /// The last line of a console that the kernel or `/init` said; else the last that is not QEMU's own.
+/// What comes after the reboot that a suite ends with is no news: sparc64 panics, as QEMU does none.
 fn last_line(console: &str) -> &str {
     let lines = || {
         let lines = console.lines().map(str::trim);
         lines.filter(|line| !line.is_empty() && !line.starts_with("[qemu]"))
     };
+    let mut ending = lines().skip_while(|line| !line.starts_with("engine: suite exited"));
+    if let Some(reboot) = ending.find(|line| line.contains("] reboot: ")) {
+        return reboot;
+    }
     let said = |line: &&str| line.starts_with('[') || line.starts_with("engine: ");
     let last = lines().rfind(said).or_else(|| lines().next_back());
     last.unwrap_or_default()
@@ -257,6 +262,13 @@ mod tests {
     fn the_last_line_is_no_remark_of_firmware_or_qemu() {
         let console = "[    6.6] reboot: Restarting system\nBOOT[    6.615178]\n[qemu] aborted\n";
         assert_eq!(last_line(console), "[    6.6] reboot: Restarting system");
+        let console = "[    0.0] reboot: HP board detected\nengine: suite exited 0\n\
+            [    2.9] reboot: Restarting system\n[    2.9] Kernel panic: Reboot failed!\n";
+        assert_eq!(last_line(console), "[    2.9] reboot: Restarting system");
+        assert_eq!(
+            last_line("[    0.0] reboot: x\n[    1.0] ---[ end Kernel panic ]---"),
+            "[    1.0] ---[ end Kernel panic ]---"
+        );
         assert_eq!(last_line("SeaBIOS\n\n[qemu] killed\n"), "SeaBIOS");
         assert_eq!(last_line(""), "");
     }
