@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::fs::File;
 use std::io;
+use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -122,14 +122,13 @@ impl Apt {
         Ok(files.into_values().collect())
     }
 
-    /// Downloads those of the pinned files that the store lacks, by way of the directory `work`, and
-    /// notes how much that is. What came before a failure is stored too. Network.
+    /// Downloads those of the pinned files that the store lacks, and notes how much that is. What came
+    /// before a failure is stored too. Network.
     pub fn obtain(
         &self,
         files: &[PinnedFile],
         store: &Store,
-        work: &Path,
-        log: &File,
+        log: &mut dyn Write,
         cancelled: &dyn Fn() -> bool,
         note: &dyn Fn(&str),
     ) -> Result<(), AptError> {
@@ -141,9 +140,10 @@ impl Apt {
         let packages = counted(missing.len(), "package", "packages");
         let total = size(missing.iter().map(|file| file.size).sum());
         note(&format!("downloads {packages}, {total}"));
-        let result = self.download(&missing, work, log, cancelled);
+        let work = store.work_dir("apt")?;
+        let result = self.download(&missing, work.path(), log, cancelled);
         for file in missing {
-            let path = work.join(file.file_name());
+            let path = work.path().join(file.file_name());
             if path.is_file() {
                 store.put_file_with_sha256(&path)?;
                 fs::remove_file(&path).map_err(at(&path))?;
@@ -157,10 +157,9 @@ impl Apt {
         &self,
         files: &[&PinnedFile],
         dest: &Path,
-        log: &File,
+        log: &mut dyn Write,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<(), AptError> {
-        fs::create_dir_all(dest).map_err(at(dest))?;
         let state = self.state.join("download");
         for dir in ["lists/partial", "cache/archives/partial"] {
             let dir = state.join(dir);
@@ -183,7 +182,7 @@ impl Apt {
                 command.arg(&file.url).arg(dest.join(file.file_name()));
                 command.arg(format!("SHA256:{}", file.sha256));
             }
-            let text = run(command, "apt-helper", "apt", Some(log))?;
+            let text = run(command, "apt-helper", "apt", Some(&mut *log))?;
             for file in batch {
                 if !dest.join(file.file_name()).is_file() {
                     return Err(missing(file, &text));
@@ -336,7 +335,7 @@ fn run(
     mut command: Command,
     program: &'static str,
     package: &'static str,
-    log: Option<&File>,
+    log: Option<&mut dyn Write>,
 ) -> Result<String, AptError> {
     let at_program = at(Path::new(program));
     command
@@ -354,8 +353,8 @@ fn run(
     let output = child.wait_with_output().map_err(at_program)?;
     let out = String::from_utf8_lossy(&output.stdout).into_owned();
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
-    if let Some(mut log) = log {
-        let _ = io::Write::write_all(&mut log, format!("{out}{err}").as_bytes());
+    if let Some(log) = log {
+        let _ = log.write_all(format!("{out}{err}").as_bytes());
         return Ok(format!("{out}{err}"));
     }
     if output.status.success() {

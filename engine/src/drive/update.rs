@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use store::Store;
@@ -123,11 +123,8 @@ fn reason(
 
 /// Downloads what the store lacks of a pin, which is what a run would do next.
 fn obtain(pin: &Pin, store: &Store, apt: &Apt, note: &dyn Fn(&str)) -> Result<(), DriveError> {
-    let work = store.work_dir("update")?;
-    let log_path = work.path().join("log");
-    let log = File::create(&log_path).map_err(file("write", &log_path))?;
     let note = |text: &str| note(&format!("`{}`: {text}", pin.name));
-    Ok(apt.obtain(&pin.files, store, work.path(), &log, &|| false, &note)?)
+    Ok(apt.obtain(&pin.files, store, &mut io::sink(), &|| false, &note)?)
 }
 
 fn difference(old: Option<&Pin>, new: &Pin) -> Vec<String> {

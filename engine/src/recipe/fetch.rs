@@ -46,11 +46,10 @@ impl Recipes {
         dest: &Path,
     ) -> Result<(), Broken> {
         let store = &self.tools.store;
-        let downloads = dest.with_file_name("downloads");
-        let cancelled = || job.cancel.is_cancelled();
+        let (log, cancelled) = (&mut &*job.log, || job.cancel.is_cancelled());
         self.tools
             .apt
-            .obtain(pinned, store, &downloads, job.log, &cancelled, job.note)?;
+            .obtain(pinned, store, log, &cancelled, job.note)?;
         for pin in pinned {
             let digest = store
                 .blob_by_sha256(&pin.sha256)
