@@ -60,14 +60,13 @@ pub(super) fn run(context: &Context, args: &BoardsArgs) -> Result<Ending, Fault>
         .collect();
     context.terminal.data(table(&rows))?;
     let unresolved = builds.iter().any(|build| build.boards.is_err());
-    let fitted: BTreeSet<&str> = builds.iter().flat_map(fitting).collect();
-    let boards = session.catalog.boards.keys().map(String::as_str);
-    let idle: Vec<&str> = boards.filter(|board| !fitted.contains(board)).collect();
-    if args.addresses.is_empty() && !unresolved && !idle.is_empty() {
-        let idle = idle.join(", ");
-        context
-            .terminal
-            .say(&format!("boards that none of these builds boots: {idle}"));
+    if args.addresses.is_empty() && !unresolved {
+        let fitted: BTreeSet<&str> = builds.iter().flat_map(fitting).collect();
+        let boards = session.catalog.boards.keys().map(String::as_str);
+        let idle: Vec<&str> = boards.filter(|board| !fitted.contains(board)).collect();
+        if let Some(line) = unbooted(&idle) {
+            context.terminal.say(&line);
+        }
     }
     for line in session.catalog.not_bootable() {
         context.terminal.say(&line);
@@ -81,12 +80,26 @@ pub(super) fn run(context: &Context, args: &BoardsArgs) -> Result<Ending, Fault>
 }
 
 fn row(build: &BoardWhy) -> Vec<String> {
-    let boards = match fitting(build)[..] {
-        _ if build.boards.is_err() => "?".to_owned(),
-        [] => "none".to_owned(),
-        ref boards => boards.join(", "),
+    let fitting = fitting(build);
+    let boards = if build.boards.is_err() {
+        "?".to_owned()
+    } else if fitting.is_empty() {
+        "none".to_owned()
+    } else {
+        fitting.join(", ")
     };
     vec![build.build.clone(), boards]
+}
+
+/// Tells the boards that no build fits, if there are any.
+pub(super) fn unbooted(boards: &[&str]) -> Option<String> {
+    let told = || {
+        format!(
+            "boards that none of these builds boots: {}",
+            boards.join(", ")
+        )
+    };
+    (!boards.is_empty()).then(told)
 }
 
 /// Names of the boards a build fits, as far as it is known.

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use super::boards::unbooted;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
@@ -146,12 +147,7 @@ fn boots(outlook: &Outlook) -> Vec<String> {
         lines.push(format!("board {board}: {count} would boot it"));
         lines.extend(builds.iter().map(|build| format!("  {build}")));
     }
-    if !others.is_empty() {
-        lines.push(format!(
-            "boards that none of these builds boots: {}",
-            others.join(", ")
-        ));
-    }
+    lines.extend(unbooted(&others));
     lines
 }
 

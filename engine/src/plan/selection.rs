@@ -52,20 +52,16 @@ impl Selection {
     /// Whether a node that exists before expansion is wanted for itself. A manual build is wanted only
     /// by a pattern that has its manual names literally.
     pub fn wants(&self, node: &Node, catalog: &Catalog) -> bool {
-        let manual = match node.kind {
-            Kind::Config | Kind::Kernel | Kind::Match => catalog.manual(&node.name),
-            _ => Vec::new(),
-        };
-        self.covers(node, &manual)
+        self.covers(node, &manual(node, catalog))
     }
 
     /// What a pattern must have literally to want a node that would be wanted if it were not manual:
     /// components of its name, by index. None for any other node.
     pub fn leaves_out(&self, node: &Node, catalog: &Catalog) -> Vec<usize> {
-        if !self.covers(node, &[]) || self.wants(node, catalog) {
+        let manual = manual(node, catalog);
+        if !self.covers(node, &[]) || self.covers(node, &manual) {
             return Vec::new();
         }
-        let manual = catalog.manual(&node.name);
         let unsaid = |index: &usize| !self.covers(node, &[*index]);
         let unsaid: Vec<usize> = manual.iter().copied().filter(unsaid).collect();
         // Where each is said by some pattern, one pattern must still say all of them.
@@ -122,5 +118,13 @@ impl Selection {
                 None => pattern.to_string(),
             })
             .collect()
+    }
+}
+
+/// What is declared manual in a build's address, by index of the component.
+fn manual(node: &Node, catalog: &Catalog) -> Vec<usize> {
+    match node.kind {
+        Kind::Config | Kind::Kernel | Kind::Match => catalog.manual(&node.name),
+        _ => Vec::new(),
     }
 }
