@@ -8,11 +8,8 @@ use std::sync::Arc;
 
 use engine::drive::Session;
 use engine::eval::evaluate;
-use engine::graph::Kind;
-use engine::graph::Node;
 use engine::graph::NodeId;
 use engine::graph::manifest;
-use engine::graph::params;
 use engine::lock::LOCK_FILE;
 use engine::lock::Lock;
 use engine::lock::Pin;
@@ -20,6 +17,7 @@ use engine::lock::PinnedFile;
 use engine::lock::requests;
 use engine::plan::Progress;
 use engine::plan::Selection;
+use engine::spec::Kind;
 use store::Record;
 use store::Store;
 use store::Verdict;
@@ -179,7 +177,8 @@ const RESULTS: &str = r#"{"format":1,"verdict":"succeeded","reason":"","signatur
     "failures":[],"trace":[],"warnings":0,"kernel_version":"Linux version"}"#;
 
 fn made_up(store: &Store, progress: &Progress<'_>, id: NodeId, failing: &str) -> Record {
-    let Node { kind, name, .. } = progress.graph().node(id).clone();
+    let node = progress.graph().node(id).clone();
+    let (kind, name) = (node.kind(), &node.name);
     let pci = name.contains("/tiny/");
     let failed = kind == Kind::Kernel && !failing.is_empty() && name.contains(failing);
     let outputs: &[(&str, &str)] = match kind {
@@ -191,14 +190,14 @@ fn made_up(store: &Store, progress: &Progress<'_>, id: NodeId, failing: &str) ->
         Kind::Kernel => &[("image", "image"), ("metadata.json", METADATA)],
         Kind::Match => &[],
         Kind::Rootfs => &[("initrd", "initrd")],
+        Kind::Probe => &[("answer", "kvm")],
         Kind::Boot => &[
             ("console.log", "Linux version\n"),
             ("results.json", RESULTS),
         ],
     };
     let put = |text: &str| store.put_bytes(text.as_bytes()).unwrap();
-    let params = params(progress.world(), kind, &name).unwrap();
-    let manifest = manifest(kind, &params, &progress.key_inputs(id).unwrap());
+    let manifest = manifest(&node.spec, &progress.key_inputs(id).unwrap());
     Record {
         version: Record::VERSION,
         key: progress.state(id).key().unwrap(),

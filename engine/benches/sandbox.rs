@@ -29,7 +29,7 @@ use std::time::Instant;
 
 use engine::drive::Session;
 use engine::kconfig::Config;
-use engine::recipe::Recipes;
+use engine::recipe::Tools;
 use engine::sandbox::Bind;
 use engine::sandbox::Cancel;
 use engine::sandbox::Exit;
@@ -69,7 +69,7 @@ fn main() -> ExitCode {
 
 /// The demo's results that the measurements work on.
 struct World {
-    recipes: Recipes,
+    tools: Tools,
     image: Unpacked,
     source: Unpacked,
     config: Vec<u8>,
@@ -86,7 +86,7 @@ fn run() -> Done {
     };
     let mut starts: Vec<f64> = Vec::new();
     for _ in 0..STARTS {
-        let build = world.recipes.tools.store.work_dir("bench")?;
+        let build = world.tools.store.work_dir("bench")?;
         starts.push(world.inside(build.path(), &["/bin/true"])?.as_secs_f64() * 1000.0);
     }
     starts.sort_by(f64::total_cmp);
@@ -220,12 +220,12 @@ impl World {
         ) else {
             return Ok(None);
         };
-        let recipes = session.recipes(jobs())?;
-        let image = recipes.tools.unpacked(&image, false, &|| {})?;
-        let source = recipes.tools.unpacked(&source, true, &|| {})?;
+        let tools = session.tools(jobs())?;
+        let image = tools.unpacked(&image, false, &|| {})?;
+        let source = tools.unpacked(&source, true, &|| {})?;
         let config = session.store.read(&config)?;
         Ok(Some(Self {
-            recipes,
+            tools,
             image,
             source,
             config,
@@ -239,7 +239,7 @@ impl World {
 
     /// Builds the subset from nothing.
     fn subset(&self, boxed: bool) -> Done<Duration> {
-        let work = self.recipes.tools.store.work_dir("bench")?;
+        let work = self.tools.store.work_dir("bench")?;
         let build = work.path();
         fs::write(build.join(".config"), &self.config)?;
         let jobs = format!("-j{}", jobs());
@@ -275,7 +275,7 @@ impl World {
 
     /// Runs a command as builds are run, and gives its wall time with that of its sandbox.
     fn inside(&self, build: &Path, argv: &[&str]) -> Done<Duration> {
-        let sandbox = &self.recipes.tools.sandbox;
+        let sandbox = &self.tools.sandbox;
         let (uid, gid) = (sandbox.worker_uid(), sandbox.worker_gid());
         chown(build, Some(uid), Some(gid))?;
         let bind = |source: &Path, target: &str, read_only| Bind {

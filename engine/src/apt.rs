@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use crate::lock::PinnedFile;
 use crate::lock::Request;
+use crate::spec::FetchFile;
 use crate::text::counted;
 use crate::text::size;
 
@@ -126,24 +127,24 @@ impl Apt {
     /// before a failure is stored too. Network.
     pub fn obtain(
         &self,
-        files: &[PinnedFile],
+        files: &[FetchFile],
         store: &Store,
         log: &mut dyn Write,
         cancelled: &dyn Fn() -> bool,
         note: &dyn Fn(&str),
     ) -> Result<(), AptError> {
-        let lacks = |file: &&PinnedFile| store.blob_by_sha256(&file.sha256).is_none();
-        let missing: Vec<&PinnedFile> = files.iter().filter(lacks).collect();
+        let lacks = |file: &&FetchFile| store.blob_by_sha256(&file.sha256).is_none();
+        let missing: Vec<&FetchFile> = files.iter().filter(lacks).collect();
         if missing.is_empty() {
             return Ok(());
         }
         let packages = counted(missing.len(), "package", "packages");
-        let total = size(missing.iter().map(|file| file.size).sum());
+        let total = size(missing.iter().filter_map(|file| file.size).sum());
         note(&format!("downloads {packages}, {total}"));
         let work = store.work_dir("apt")?;
         let result = self.download(&missing, work.path(), log, cancelled);
         for file in missing {
-            let path = work.path().join(file.file_name());
+            let path = work.path().join(&file.name);
             if path.is_file() {
                 store.put_file_with_sha256(&path)?;
                 fs::remove_file(&path).map_err(at(&path))?;
@@ -155,7 +156,7 @@ impl Apt {
     /// Downloads pinned files into `dest`, checking size and SHA-256.
     fn download(
         &self,
-        files: &[&PinnedFile],
+        files: &[&FetchFile],
         dest: &Path,
         log: &mut dyn Write,
         cancelled: &dyn Fn() -> bool,
@@ -179,12 +180,14 @@ impl Apt {
                 .arg(format!("Dir::Cache={}", state.join("cache").display()));
             command.arg("download-file");
             for file in batch {
-                command.arg(&file.url).arg(dest.join(file.file_name()));
+                // apt knows its mirrors: a pin has one place.
+                let url = file.urls.first().map_or("", String::as_str);
+                command.arg(url).arg(dest.join(&file.name));
                 command.arg(format!("SHA256:{}", file.sha256));
             }
             let text = run(command, "apt-helper", "apt", Some(&mut *log))?;
             for file in batch {
-                if !dest.join(file.file_name()).is_file() {
+                if !dest.join(&file.name).is_file() {
                     return Err(missing(file, &text));
                 }
             }
@@ -313,15 +316,15 @@ fn printed_uri(line: &str) -> Option<PinnedFile> {
 }
 
 /// Why apt-helper left out a file.
-fn missing(file: &PinnedFile, text: &str) -> AptError {
+fn missing(file: &FetchFile, text: &str) -> AptError {
     let about = text.lines().filter(|line| line.contains("404"));
     if about
         .clone()
-        .any(|line| line.contains(&file.url) || line.contains(file.file_name()))
+        .any(|line| file.urls.iter().any(|url| line.contains(url)) || line.contains(&file.name))
         || (about.count() > 0 && !text.contains("Could not resolve"))
     {
         return AptError::Gone {
-            file: file.file_name().to_owned(),
+            file: file.name.clone(),
         };
     }
     AptError::Failed {
@@ -419,7 +422,7 @@ mod tests {
             "'http://m/a_1_all.deb' a_1_all.deb 1 SHA256:{}",
             "0".repeat(64)
         ));
-        let file = file.unwrap();
+        let file = file.unwrap().to_fetch();
         let gone = missing(
             &file,
             "Err:1 http://m/a_1_all.deb\n  404  Not Found [IP: 1]\nE: Download Failed",

@@ -32,5 +32,6 @@ pub mod recipe;
 pub mod report;
 pub mod results;
 pub mod sandbox;
+pub mod spec;
 pub mod terminal;
 pub mod text;

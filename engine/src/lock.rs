@@ -14,7 +14,9 @@ use thiserror::Error;
 
 use crate::model::BaseOrigin;
 use crate::model::Catalog;
+use crate::model::FamilyName;
 use crate::model::SourceOrigin;
+use crate::spec::FetchFile;
 
 /// The lock file's name beside `main.rhai`.
 pub const LOCK_FILE: &str = "engine.lock";
@@ -133,9 +135,30 @@ impl From<PinnedFile> for String {
 }
 
 impl PinnedFile {
+    /// What is to be downloaded.
+    pub fn to_fetch(&self) -> FetchFile {
+        FetchFile {
+            name: self.file_name().to_owned(),
+            size: Some(self.size),
+            sha256: self.sha256.clone(),
+            urls: vec![self.url.clone()],
+        }
+    }
+
     /// The file's name without directories.
     pub fn file_name(&self) -> &str {
         self.url.rsplit('/').next().unwrap_or(&self.url)
+    }
+}
+
+impl Request {
+    /// The family that answers.
+    #[expect(
+        clippy::unused_self,
+        reason = "each family asks in its own way; so far there is one"
+    )]
+    pub fn family(&self) -> FamilyName {
+        FamilyName::Debian
     }
 }
 

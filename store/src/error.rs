@@ -72,8 +72,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Wraps an I/O error with what was done to which path.
-    pub(crate) fn io(op: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    /// A fault of the system: what was tried (a verb), and on which path.
+    pub fn io(op: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io {
             path: path.to_owned(),
             op,

@@ -25,7 +25,7 @@ pub fn ninja(dir: &Path, graph: &Graph) -> Peer {
     let mut text = String::from("rule r\n  command = echo $out > $out\n\n");
     fs::create_dir_all(dir)?;
     for id in graph.ids() {
-        let out = |node: &Node| format!("out/{}/{}", node.kind, node.name);
+        let out = |node: &Node| format!("out/{}/{}", node.kind(), node.name);
         write!(text, "build {}: r", out(graph.node(id)))?;
         let mut leaf = true;
         for (_, input) in graph.inputs(id) {

@@ -9,14 +9,16 @@ use std::sync::Arc;
 use engine::drive::Session;
 use engine::eval::evaluate;
 use engine::graph::Graph;
-use engine::graph::Kind;
 use engine::graph::Matched;
+use engine::graph::Slot;
+use engine::graph::key;
 use engine::lock::LOCK_FILE;
 use engine::lock::Lock;
 use engine::lock::Pin;
 use engine::lock::PinnedFile;
 use engine::lock::requests;
 use engine::plan::Selection;
+use engine::realise::Estimate;
 use engine::realise::Event;
 use engine::realise::Observer;
 use engine::realise::Options;
@@ -25,6 +27,9 @@ use engine::recipe::Broken;
 use engine::recipe::Execute;
 use engine::recipe::Finished;
 use engine::recipe::Job;
+use engine::recipe::Takes;
+use engine::spec::Kind;
+use engine::spec::Spec;
 use store::Digest;
 use store::Store;
 
@@ -107,9 +112,12 @@ pub fn make(dir: &Path, size: usize) -> Done<(usize, Graph)> {
     });
     let options = Options {
         jobs: 8,
+        memory_mib: u64::MAX,
         keep_going: false,
+        jobserver: None,
+        estimate: &|_| Estimate::default(),
     };
-    let report = realise(&mut progress, &store, &recipes, options, &Silent)?;
+    let report = realise(&mut progress, &store, &recipes, &options, &Silent, None)?;
     if let Some(bad) = report.nodes.iter().find(|node| !node.reason.is_empty()) {
         return Err(format!("{}:{}: {}", bad.kind, bad.name, bad.reason).into());
     }
@@ -142,12 +150,12 @@ struct Trivial {
 }
 
 impl Execute for Trivial {
-    fn execute(&self, job: &Job<'_>) -> Result<Finished, Broken> {
-        let own = self
-            .store
-            .put_bytes(format!("{}:{}", job.kind, job.name).as_bytes())?;
+    fn execute(&self, job: &Job) -> Result<Finished, Broken> {
+        let mut inputs: Vec<_> = job.inputs.clone().into_iter().collect();
+        let kind = job.spec.kind();
+        let own = self.store.put_bytes(&key(&job.spec, &mut inputs).0)?;
         let shared = self.store.put_bytes(b"shared")?;
-        let (main, others): (&str, &[&str]) = match job.kind {
+        let (main, others): (&str, &[&str]) = match kind {
             Kind::Fetch => ("files", &[]),
             Kind::Source | Kind::Base | Kind::Image => ("tar", &[]),
             Kind::Config => ("config", &["fixups.json"]),
@@ -157,26 +165,30 @@ impl Execute for Trivial {
             ),
             Kind::Match => ("reasons", &[]),
             Kind::Rootfs => ("initrd", &[]),
+            Kind::Probe => ("answer", &[]),
             Kind::Boot => ("console.log", &["results.json"]),
         };
         let mut outputs = BTreeMap::from([(main.to_owned(), own)]);
         outputs.extend(others.iter().map(|name| ((*name).to_owned(), shared)));
-        let facts = if job.kind == Kind::Match {
-            matched(job.name)?
+        let facts = if kind == Kind::Match {
+            matched(&job.inputs[&Slot::Config])?
         } else {
             String::new()
         };
         Ok(Finished::success(outputs, facts))
     }
 
-    fn weight(&self, _: Kind, _: usize) -> usize {
-        1
+    fn takes(&self, _: &Spec) -> Takes {
+        Takes {
+            cpus: 1,
+            ..Takes::default()
+        }
     }
 }
 
 /// Boards that differ from build to build.
-fn matched(build: &str) -> Result<String, Broken> {
-    let first = Digest::of(build.as_bytes()).to_string();
+fn matched(config: &Digest) -> Result<String, Broken> {
+    let first = config.to_string();
     let first = usize::from_str_radix(&first[..4], 16).unwrap_or_default();
     let mut boards: Vec<String> = (0..BOOTS)
         .map(|step| format!("board-{}", (first + step) % BOARDS))

@@ -8,10 +8,10 @@ use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
 use crate::drive::BoardWhy;
-use crate::graph::Kind;
 use crate::matching::BoardVerdict;
 use crate::model::Abi;
 use crate::model::Catalog;
+use crate::spec::Kind;
 use crate::terminal::table;
 
 const AFTER: &str = "\

@@ -12,7 +12,7 @@ use store::Store;
 
 use super::fault::Fault;
 use crate::drive::Session;
-use crate::graph::Kind;
+use crate::spec::Kind;
 use crate::terminal::Colour;
 use crate::terminal::Level;
 use crate::terminal::Terminal;

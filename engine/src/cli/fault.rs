@@ -10,9 +10,9 @@ use store::StoreError;
 use crate::apt::AptError;
 use crate::drive::DriveError;
 use crate::graph::GraphError;
+use crate::graph::GrowError;
 use crate::labs::LabError;
 use crate::lock::LockError;
-use crate::plan::PlanError;
 use crate::realise::RealiseError;
 use crate::recipe::Broken;
 use crate::report::JunitError;
@@ -172,7 +172,7 @@ impl From<DriveError> for Fault {
                 let help = format!("`engine realize {node}` makes one");
                 Self::of(Blame::User, &error).help(help)
             }
-            DriveError::Plan(error) => error.into(),
+            DriveError::Grow(error) => error.into(),
             DriveError::Realise(error) => error.into(),
             DriveError::Apt(error) => error.into(),
             DriveError::Sandbox(error) => Self::of(Blame::Environment, &error),
@@ -206,12 +206,9 @@ impl From<GraphError> for Fault {
     }
 }
 
-impl From<PlanError> for Fault {
-    fn from(error: PlanError) -> Self {
-        match error {
-            PlanError::Answer(..) => Self::of(Blame::Engine, &error),
-            PlanError::Graph(error) => error.into(),
-        }
+impl From<GrowError> for Fault {
+    fn from(error: GrowError) -> Self {
+        Self::of(Blame::Engine, &error)
     }
 }
 
@@ -219,7 +216,7 @@ impl From<RealiseError> for Fault {
     fn from(error: RealiseError) -> Self {
         match error {
             RealiseError::Store(error) => error.into(),
-            RealiseError::Plan(error) => error.into(),
+            RealiseError::Grow(error) => error.into(),
             RealiseError::Runtime(_) => Self::of(Blame::Environment, &error),
         }
     }
@@ -345,7 +342,7 @@ mod tests {
 
     #[test]
     fn a_fault_of_the_engine_asks_for_a_report() {
-        let fault = Fault::from(Broken::Unresolved("kernel:a".to_owned()));
+        let fault = Fault::from(Broken::Unresolved("source"));
         assert_eq!(fault.blame, Blame::Engine);
         insta::assert_snapshot!(shown(&fault), @"
         error: `kernel:a` does not resolve in the catalog

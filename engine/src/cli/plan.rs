@@ -12,7 +12,7 @@ use crate::drive::Foreseen;
 use crate::drive::Outlook;
 use crate::drive::Session;
 use crate::drive::Standing;
-use crate::graph::Kind;
+use crate::spec::Kind;
 use crate::terminal::Format;
 use crate::terminal::Level;
 use crate::text::counted;

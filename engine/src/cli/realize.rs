@@ -16,9 +16,9 @@ use super::fault::Ending;
 use super::fault::Fault;
 use crate::drive::RunOptions;
 use crate::drive::Session;
-use crate::graph::Kind;
 use crate::realise::RunReport;
 use crate::report;
+use crate::spec::Kind;
 use crate::terminal::Format;
 use crate::terminal::Level;
 use crate::text::counted;
@@ -91,6 +91,7 @@ impl Wanted {
             patterns: self.addresses.clone(),
             until: self.until,
             jobs: self.jobs.map_or_else(cpus, usize::from),
+            memory_mib: u64::MAX,
             keep_going: false,
             retry_failed: self.retry_failed,
             rebuild: false,

@@ -34,7 +34,7 @@ pub(super) fn run(context: &Context, args: &ShellArgs) -> Result<Ending, Fault> 
     }
     let session = context.session()?;
     let jobs = available_parallelism().map_or(1, usize::from);
-    let recipes = session.recipes(jobs)?;
+    let recipes = session.tools(jobs)?;
     match session.shell(&args.node, &recipes)? {
         // The code of a shell's last command says nothing about the session.
         Exit::Code(_) => Ok(Ending::Good),

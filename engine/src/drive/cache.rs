@@ -10,7 +10,8 @@ use store::Digest;
 use store::KeyHasher;
 use store::Store;
 
-use crate::graph::Graph;
+use crate::graph::Declared;
+use crate::graph::Worker;
 use crate::model::Catalog;
 
 /// What one evaluation gave, and from what.
@@ -21,27 +22,28 @@ pub(super) struct Entry {
     /// Digest of the lock file's text.
     pub lock: Digest,
     pub catalog: Catalog,
-    pub graph: Graph,
+    /// The machine that the graph is of.
+    pub worker: Worker,
+    pub declared: Declared,
 }
 
 const KIND: &str = "graph";
 
 /// The key of a project's entry: an engine of another build never reads it, as its vocabulary,
 /// standard library and graph may be others.
-fn key(project: &Path, worker_uid: u32) -> Digest {
+fn key(project: &Path) -> Digest {
     let build = fs::metadata("/proc/self/exe")
         .map(|exe| (exe.len(), exe.mtime(), exe.mtime_nsec()))
         .unwrap_or_default();
-    KeyHasher::new("engine 2026-11 graph cache v1")
+    KeyHasher::new("engine 2026-11 graph cache v2")
         .str(&format!("{build:?}"))
         .str(&project.display().to_string())
-        .bytes(&worker_uid.to_le_bytes())
         .finish()
 }
 
 /// The entry of a project if nothing it was made from has changed.
-pub(super) fn load(store: &Store, project: &Path, lock: &Digest, worker_uid: u32) -> Option<Entry> {
-    let bytes = store.cache_get(KIND, &key(project, worker_uid))?;
+pub(super) fn load(store: &Store, project: &Path, lock: &Digest) -> Option<Entry> {
+    let bytes = store.cache_get(KIND, &key(project))?;
     let entry: Entry = postcard::from_bytes(&bytes).ok()?;
     let fresh = entry.lock == *lock
         && entry.files.iter().all(|(path, digest)| {
@@ -51,8 +53,8 @@ pub(super) fn load(store: &Store, project: &Path, lock: &Digest, worker_uid: u32
 }
 
 /// Keeps an entry. A cache that cannot be written costs time only.
-pub(super) fn save(store: &Store, project: &Path, worker_uid: u32, entry: &Entry) {
+pub(super) fn save(store: &Store, project: &Path, entry: &Entry) {
     if let Ok(bytes) = postcard::to_stdvec(entry) {
-        let _ = store.cache_put(KIND, &key(project, worker_uid), &bytes);
+        let _ = store.cache_put(KIND, &key(project), &bytes);
     }
 }

@@ -6,9 +6,9 @@ use thiserror::Error;
 
 use crate::apt::AptError;
 use crate::graph::GraphError;
+use crate::graph::GrowError;
 use crate::lock::LockError;
 use crate::model::PatternError;
-use crate::plan::PlanError;
 use crate::realise::RealiseError;
 use crate::recipe::Broken;
 use crate::sandbox::SandboxError;
@@ -48,9 +48,9 @@ pub enum DriveError {
         /// Where it stands.
         state: String,
     },
-    /// The plan could not go on.
+    /// The graph could not grow.
     #[error(transparent)]
-    Plan(#[from] PlanError),
+    Grow(#[from] GrowError),
     /// The run could not be carried through.
     #[error(transparent)]
     Realise(#[from] RealiseError),

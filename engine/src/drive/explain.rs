@@ -12,7 +12,6 @@ use super::Session;
 use super::session::find_node;
 use crate::graph::NodeId;
 use crate::graph::manifest;
-use crate::graph::params;
 use crate::plan::Cause;
 use crate::plan::Progress;
 use crate::plan::Selection;
@@ -224,8 +223,7 @@ impl Session {
             found.push(Reason::Collected { node: name });
             return Ok(Some(*run));
         };
-        let params = params(progress.world(), node.kind, &node.name).unwrap_or_default();
-        for cause in causes(&old, &manifest(node.kind, &params, &inputs)) {
+        for cause in causes(&old, &manifest(&node.spec, &inputs)) {
             let Cause::Input { slot, .. } = &cause else {
                 found.push(Reason::Root {
                     node: name.clone(),

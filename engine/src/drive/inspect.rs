@@ -9,7 +9,6 @@ use super::DriveError;
 use super::Session;
 use super::explain::describe;
 use super::session::find_node;
-use crate::graph::Kind;
 use crate::graph::Output;
 use crate::kconfig::Config;
 use crate::matching::BoardVerdict;
@@ -18,9 +17,10 @@ use crate::matching::match_boards;
 use crate::plan::Progress;
 use crate::plan::Selection;
 use crate::plan::State;
-use crate::recipe::Recipes;
+use crate::recipe::Tools;
 use crate::sandbox::Cancel;
 use crate::sandbox::Exit;
+use crate::spec::Kind;
 
 /// One line of `engine results --json`.
 #[derive(Clone, Debug, Serialize)]
@@ -76,7 +76,7 @@ impl Session {
             let address = node.name.to_string();
             lines.push(ResultLine {
                 address,
-                kind: node.kind,
+                kind: node.kind(),
                 verdict,
                 reason,
                 cached,
@@ -92,7 +92,7 @@ impl Session {
         let progress = self.progress(selection, false)?;
         let configs = progress
             .wanted()
-            .filter(|id| progress.graph().node(*id).kind == Kind::Config);
+            .filter(|id| progress.graph().node(*id).kind() == Kind::Config);
         let mut found = Vec::new();
         for id in configs {
             let build = progress.graph().node(id).name.to_string();
@@ -131,7 +131,7 @@ impl Session {
     }
 
     /// Opens an interactive shell in a node's sandbox; gives how it ended.
-    pub fn shell(&self, name: &str, recipes: &Recipes) -> Result<Exit, DriveError> {
+    pub fn shell(&self, name: &str, tools: &Tools) -> Result<Exit, DriveError> {
         let (progress, id) = self.locate(name)?;
         let node = progress.graph().node(id);
         let Some(inputs) = progress.key_inputs(id) else {
@@ -141,12 +141,7 @@ impl Session {
                 state,
             });
         };
-        Ok(recipes.shell(
-            node.kind,
-            &node.name,
-            &inputs.into_iter().collect(),
-            &Cancel::new(),
-        )?)
+        Ok(tools.shell(node, &inputs.into_iter().collect(), &Cancel::new())?)
     }
 
     /// The log of a node's latest result.

@@ -12,11 +12,11 @@ use super::explain::describe;
 use crate::console::BootResults;
 use crate::console::TestOutcome;
 use crate::console::printable;
-use crate::graph::Kind;
 use crate::graph::NodeId;
 use crate::plan::Progress;
 use crate::plan::Selection;
 use crate::plan::State;
+use crate::spec::Kind;
 
 /// One build and its boots.
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ impl Session {
         for id in progress.wanted() {
             let node = progress.graph().node(id);
             let name = node.name.to_string();
-            match node.kind {
+            match node.kind() {
                 Kind::Kernel => {
                     let build = MatrixBuild {
                         dropped: dropped(&progress, &name),

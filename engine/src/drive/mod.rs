@@ -5,6 +5,7 @@
 //! everything fresh starts no thread, opens no sandbox and writes nothing.
 
 mod cache;
+mod costs;
 mod error;
 mod explain;
 mod inspect;
@@ -14,6 +15,7 @@ mod run;
 mod session;
 mod update;
 mod upkeep;
+mod worker;
 
 pub use error::DriveError;
 pub use explain::Explanation;

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use store::Records;
-
 use super::DriveError;
 use super::Session;
+use super::costs::Costs;
 use super::explain::Reason;
-use crate::graph::Kind;
 use crate::graph::NodeId;
 use crate::plan::Progress;
 use crate::plan::Selection;
 use crate::plan::State;
+use crate::plan::matched;
+use crate::spec::Kind;
 
 /// What a run would find.
 #[derive(Clone, Debug)]
@@ -106,7 +106,7 @@ impl Session {
         retry_failed: bool,
     ) -> Result<Outlook, DriveError> {
         let progress = self.progress(Selection::of(patterns, until)?, retry_failed)?;
-        let costs = self.costs(progress.records())?;
+        let costs = Costs::read(&self.store, progress.records())?;
         let mut nodes = Vec::new();
         let mut unresolved = 0;
         let names = self.catalog.boards.keys().cloned();
@@ -116,11 +116,11 @@ impl Session {
             let node = progress.graph().node(id);
             let standing = standing(&progress, id);
             let pending = matches!(standing, Standing::Runs | Standing::MayRun);
-            if pending && node.kind == Kind::Match {
+            if pending && node.kind() == Kind::Match {
                 unresolved += usize::from(until.is_none_or(|until| until == Kind::Boot));
             }
-            if node.kind == Kind::Match {
-                for board in progress.matched(id)?.boards {
+            if node.kind() == Kind::Match {
+                for board in matched_boards(&progress, id)? {
                     boards.entry(board).or_default().push(node.name.to_string());
                 }
             }
@@ -129,13 +129,13 @@ impl Session {
                 _ => Vec::new(),
             };
             let estimate_ms = if pending {
-                costs.of(node.kind, &self.history_name(&node.full_name()))
+                costs.of(node.kind(), &self.history_name(&node.full_name()))
             } else {
                 None
             };
             let name = node.name.to_string();
             nodes.push(Foreseen {
-                kind: node.kind,
+                kind: node.kind(),
                 name,
                 standing,
                 reasons,
@@ -148,43 +148,18 @@ impl Session {
             boards,
         })
     }
-
-    fn costs(&self, records: &Records) -> Result<Costs, DriveError> {
-        let mut costs = Costs::default();
-        for outcome in self.store.currents()? {
-            let record = outcome.key.and_then(|key| records.get(&key));
-            if let Some(record) = record {
-                costs
-                    .by_kind
-                    .entry(outcome.kind)
-                    .or_default()
-                    .push(record.duration_ms());
-                costs.by_name.insert(outcome.name, record.duration_ms());
-            }
-        }
-        costs
-            .by_kind
-            .values_mut()
-            .for_each(|durations| durations.sort_unstable());
-        Ok(costs)
-    }
 }
 
-/// What nodes took when they last ran.
-#[derive(Default)]
-struct Costs {
-    by_name: BTreeMap<String, u64>,
-    by_kind: BTreeMap<String, Vec<u64>>,
-}
-
-impl Costs {
-    fn of(&self, kind: Kind, history_name: &str) -> Option<u64> {
-        let own = self.by_name.get(history_name).copied();
-        own.or_else(|| {
-            let durations = self.by_kind.get(kind.word())?;
-            durations.get(durations.len() / 2).copied()
-        })
-    }
+/// The boards that a match node found before; none while it has no answer.
+fn matched_boards(progress: &Progress<'_>, id: NodeId) -> Result<Vec<String>, DriveError> {
+    let State::Done { key, .. } = progress.state(id) else {
+        return Ok(Vec::new());
+    };
+    let Some(record) = progress.records().get(key) else {
+        return Ok(Vec::new());
+    };
+    let build = &progress.graph().node(id).name;
+    Ok(matched(build, record.facts())?.boards)
 }
 
 fn standing(progress: &Progress<'_>, id: NodeId) -> Standing {

@@ -12,9 +12,9 @@ use store::OutcomeVerdict;
 
 use super::DriveError;
 use super::Session;
+use super::costs::Costs;
 use super::session::history_project;
 use crate::apt::Apt;
-use crate::graph::Kind;
 use crate::graph::NodeId;
 use crate::labs::QemuLab;
 use crate::plan::Progress;
@@ -29,10 +29,12 @@ use crate::recipe::Broken;
 use crate::recipe::Execute;
 use crate::recipe::Finished;
 use crate::recipe::Job;
-use crate::recipe::Recipes;
+use crate::recipe::Takes;
 use crate::recipe::Tools;
 use crate::results;
 use crate::sandbox::Sandbox;
+use crate::spec::Kind;
+use crate::spec::Spec;
 
 /// How `engine realize` runs.
 #[derive(Clone, Debug)]
@@ -43,6 +45,8 @@ pub struct RunOptions {
     pub until: Option<Kind>,
     /// Job slots and `make -j`.
     pub jobs: usize,
+    /// Memory that all that runs is expected to need at most, in MiB.
+    pub memory_mib: u64,
     /// Goes on with what does not depend on a failed node.
     pub keep_going: bool,
     /// Runs recorded failures again.
@@ -63,6 +67,8 @@ impl Session {
         observer: &dyn Observer,
     ) -> Result<RunReport, DriveError> {
         let selection = Selection::of(&options.patterns, options.until)?;
+        // Outlives the progress that reads it.
+        let records;
         let mut progress = self.progress(selection.clone(), options.retry_failed)?;
         // What is relied on must outlive a collection beside this run; a no-op relies on nothing.
         let lease = if progress.has_ready() || options.rebuild {
@@ -74,7 +80,6 @@ impl Session {
         } else {
             None
         };
-        let records;
         if lease.is_some() {
             records = self.store.load_records()?;
             progress = self.progress_on(&records, selection.clone(), options.retry_failed)?;
@@ -82,39 +87,43 @@ impl Session {
         if options.rebuild {
             let named: Vec<NodeId> = progress
                 .wanted()
-                .filter(|id| names_for_rebuild(&selection, &progress, *id))
+                .filter(|id| self.names_for_rebuild(&selection, &progress, *id))
                 .collect();
             progress.force(named);
         }
         let recipes: Arc<dyn Execute> = if progress.has_ready() {
-            Arc::new(self.recipes(options.jobs)?)
+            Arc::new(self.tools(options.jobs)?)
         } else {
             Arc::new(Nothing)
         };
+        let costs = if progress.has_ready() {
+            Costs::read(&self.store, progress.records())?
+        } else {
+            Costs::default()
+        };
         let run = Options {
             jobs: options.jobs.max(1),
+            memory_mib: options.memory_mib,
             keep_going: options.keep_going,
+            jobserver: None,
+            estimate: &|node| costs.estimate(node, &self.history_name(&node.full_name())),
         };
         let started_ms = now_ms();
-        let report = realise(&mut progress, &self.store, &recipes, run, observer)?;
+        let report = realise(&mut progress, &self.store, &recipes, &run, observer, None)?;
         self.keep(&progress, &report, options, started_ms)?;
         Ok(report)
     }
 
-    /// The recipes of this project, with a sandbox that was tried.
-    pub fn recipes(&self, jobs: usize) -> Result<Recipes, DriveError> {
+    /// What recipes work with, with a sandbox that was tried.
+    pub fn tools(&self, jobs: usize) -> Result<Tools, DriveError> {
         let sandbox = Sandbox::new(PathBuf::from("/proc/self/exe"))?;
         let remover = |dir: &Path| sandbox.remove(dir);
         self.store.sweep_work(&remover)?;
-        Ok(Recipes {
-            tools: Tools {
-                store: Arc::clone(&self.store),
-                sandbox,
-                apt: self.apt(),
-                lab: Box::new(QemuLab::default()),
-            },
-            catalog: Arc::clone(&self.catalog),
-            lock: Arc::clone(&self.lock),
+        Ok(Tools {
+            store: Arc::clone(&self.store),
+            sandbox,
+            apt: self.apt(),
+            lab: Box::new(QemuLab::default()),
             make_jobs: jobs.max(1),
         })
     }
@@ -161,7 +170,7 @@ impl Session {
                 history_project(name) != self.project
                     || names.contains(name)
                     || declared.contains(name)
-                    || is_manual_boot(progress, name)
+                    || self.is_manual_boot(name)
             })?;
         }
         results::link(&self.store, progress, &options.results)
@@ -178,6 +187,47 @@ impl Session {
         Ok(())
     }
 
+    /// Whether a name of the history is a boot that is declared and runs only when it is named: that this
+    /// run had no outcome for it does not end its last one.
+    fn is_manual_boot(&self, history_name: &str) -> bool {
+        let boot = history_name.rsplit_once(" boot:");
+        let Some((build, board, suite)) = boot.and_then(|(_, address)| {
+            let (rest, suite) = address.rsplit_once('/')?;
+            let (build, board) = rest.rsplit_once('/')?;
+            Some((build, board, suite))
+        }) else {
+            return false;
+        };
+        let catalog = &self.catalog;
+        let declared = catalog.build(build).is_some()
+            && catalog.boards.contains_key(board)
+            && catalog.suites.contains_key(suite);
+        declared
+            && !catalog
+                .manual(&format!("{build}/{board}/{suite}"))
+                .is_empty()
+    }
+
+    /// `--rebuild` runs what the patterns name for itself, not its inputs; a boot is not rebuilt unless
+    /// it is named, as its console holds times.
+    fn names_for_rebuild(
+        &self,
+        selection: &Selection,
+        progress: &Progress<'_>,
+        id: NodeId,
+    ) -> bool {
+        let node = progress.graph().node(id);
+        let named = match node.kind() {
+            Kind::Boot | Kind::Probe | Kind::Match => false,
+            _ => selection.wants(node, &self.catalog),
+        };
+        named
+            && matches!(
+                progress.state(id),
+                State::Done { .. } | State::Failed { .. }
+            )
+    }
+
     /// What a run that changed nothing would leave as it is.
     fn settled(&self, options: &RunOptions) -> Digest {
         let mut hasher = KeyHasher::new("engine 2026-11 settled v1")
@@ -191,43 +241,15 @@ impl Session {
     }
 }
 
-/// Whether a name of the history is a boot that is declared and runs only when it is named: that this
-/// run had no outcome for it does not end its last one.
-fn is_manual_boot(progress: &Progress<'_>, history_name: &str) -> bool {
-    let world = progress.world();
-    let address = history_name
-        .rsplit_once(" boot:")
-        .map(|(_, address)| address);
-    address.is_some_and(|address| {
-        let declared = world.catalog.build(address).is_some() && world.boot(address).is_some();
-        declared && !world.catalog.manual(address).is_empty()
-    })
-}
-
-/// `--rebuild` runs what the patterns name for itself, not its inputs; a boot is not rebuilt unless
-/// it is named, as its console holds times.
-fn names_for_rebuild(selection: &Selection, progress: &Progress<'_>, id: NodeId) -> bool {
-    let node = progress.graph().node(id);
-    let named = match node.kind {
-        Kind::Boot | Kind::Match => false,
-        _ => selection.wants(node, progress.world().catalog),
-    };
-    named
-        && matches!(
-            progress.state(id),
-            State::Done { .. } | State::Failed { .. }
-        )
-}
-
 /// Stands in where nothing is to run.
 struct Nothing;
 
 impl Execute for Nothing {
-    fn execute(&self, job: &Job<'_>) -> Result<Finished, Broken> {
-        Err(Broken::Unresolved(job.name.to_owned()))
+    fn takes(&self, _: &Spec) -> Takes {
+        Takes::default()
     }
 
-    fn weight(&self, _: Kind, _: usize) -> usize {
-        1
+    fn execute(&self, _: &Job) -> Result<Finished, Broken> {
+        Err(Broken::Unresolved("recipe"))
     }
 }

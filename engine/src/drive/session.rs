@@ -14,19 +14,22 @@ use store::Store;
 use super::DriveError;
 use super::cache;
 use super::error::file;
+use super::worker::worker;
 use crate::eval;
+use crate::graph::Declared;
 use crate::graph::Graph;
-use crate::graph::Kind;
 use crate::graph::Node;
 use crate::graph::NodeId;
+use crate::graph::Worker;
 use crate::graph::World;
 use crate::lock::LOCK_FILE;
 use crate::lock::Lock;
 use crate::lock::requests;
 use crate::model::Catalog;
+use crate::plan::Matching;
 use crate::plan::Progress;
 use crate::plan::Selection;
-use crate::sandbox::Mapping;
+use crate::spec::Kind;
 
 /// A loaded project.
 pub struct Session {
@@ -36,11 +39,8 @@ pub struct Session {
     pub store: Arc<Store>,
     /// The declarations.
     pub catalog: Arc<Catalog>,
-    /// What names stand for.
-    pub lock: Arc<Lock>,
-    graph: Graph,
+    declared: Declared,
     records: Records,
-    worker_uid: u32,
     digest: Digest,
 }
 
@@ -83,31 +83,35 @@ impl Session {
         let project = find(project)?;
         let (lock, lock_text) = read_lock(&project)?;
         let lock_digest = Digest::of(&lock_text);
-        let worker_uid = worker_uid();
-        let kept = cache::load(&store, &project, &lock_digest, worker_uid);
-        let entry = if let Some(entry) = kept {
-            entry
-        } else {
-            let evaluated = eval::evaluate(&project).map_err(DriveError::Definitions)?;
-            let world = World {
-                catalog: &evaluated.catalog,
-                lock: &lock,
-                worker_uid,
-            };
-            let graph = Graph::new(&world)?;
-            let files = evaluated.files.into_iter();
-            let files = files.map(|(path, text)| (path, Digest::of(text.as_bytes())));
-            let entry = cache::Entry {
-                // What is embedded changes only with the engine, which is part of the cache's key.
-                files: files
-                    .filter(|(path, _)| !path.starts_with("std/"))
-                    .collect(),
-                lock: lock_digest,
-                catalog: evaluated.catalog,
-                graph,
-            };
-            cache::save(&store, &project, worker_uid, &entry);
-            entry
+        let entry = match cache::load(&store, &project, &lock_digest) {
+            Some(mut entry) => {
+                let worker = worker(&entry.catalog);
+                if worker != entry.worker {
+                    entry.declared = declared(&entry.catalog, &lock, &worker)?;
+                    entry.worker = worker;
+                    cache::save(&store, &project, &entry);
+                }
+                entry
+            }
+            None => {
+                let evaluated = eval::evaluate(&project).map_err(DriveError::Definitions)?;
+                let worker = worker(&evaluated.catalog);
+                let declared = declared(&evaluated.catalog, &lock, &worker)?;
+                let files = evaluated.files.into_iter();
+                let files = files.map(|(path, text)| (path, Digest::of(text.as_bytes())));
+                let entry = cache::Entry {
+                    // What is embedded changes only with the engine, which is part of the cache's key.
+                    files: files
+                        .filter(|(path, _)| !path.starts_with("std/"))
+                        .collect(),
+                    lock: lock_digest,
+                    catalog: evaluated.catalog,
+                    worker,
+                    declared,
+                };
+                cache::save(&store, &project, &entry);
+                entry
+            }
         };
         let mut hasher = KeyHasher::new("engine 2026-11 session v1").digest(&lock_digest);
         for (path, content) in &entry.files {
@@ -119,10 +123,8 @@ impl Session {
             project,
             store,
             catalog: Arc::new(entry.catalog),
-            lock: Arc::new(lock),
-            graph: entry.graph,
+            declared: entry.declared,
             records,
-            worker_uid,
         })
     }
 
@@ -145,22 +147,21 @@ impl Session {
         let nodes: Vec<&Node> = if selection.is_all() {
             Vec::new()
         } else {
-            self.graph.ids().map(|id| self.graph.node(id)).collect()
+            self.graph().ids().map(|id| self.graph().node(id)).collect()
         };
         if let Some(pattern) = selection.unmatched(&nodes).into_iter().next() {
             let similar = self.similar(&pattern);
             return Err(DriveError::NothingNamed { pattern, similar });
         }
-        let world = World {
+        let grow = Matching {
+            boots: &self.declared.boots,
+            selection: selection.clone(),
             catalog: &self.catalog,
-            lock: &self.lock,
-            worker_uid: self.worker_uid,
         };
-        let graph = self.graph.clone();
         Ok(Progress::new(
-            world,
-            graph,
-            selection,
+            self.declared.graph.clone(),
+            &|node| selection.wants(node, &self.catalog),
+            Box::new(grow),
             records,
             retry_failed,
         )?)
@@ -168,7 +169,7 @@ impl Session {
 
     /// The graph known before any .config is resolved.
     pub fn graph(&self) -> &Graph {
-        &self.graph
+        &self.declared.graph
     }
 
     /// The name of a node in the store's history: projects that share a store do not mix.
@@ -185,9 +186,9 @@ impl Session {
     fn similar(&self, pattern: &str) -> Option<String> {
         let word = pattern.split_once(':').map_or("", |(word, _)| word);
         let with_kind = Kind::of_word(word).is_some();
-        let names = self.graph.ids().map(|id| {
-            let node = self.graph.node(id);
-            match node.kind {
+        let names = self.graph().ids().map(|id| {
+            let node = self.graph().node(id);
+            match node.kind() {
                 Kind::Kernel if !with_kind => node.name.to_string(),
                 _ => node.full_name(),
             }
@@ -248,6 +249,11 @@ pub(super) fn read_lock(project: &Path) -> Result<(Lock, Vec<u8>), DriveError> {
     Ok((lock, text.into_bytes()))
 }
 
-fn worker_uid() -> u32 {
-    Mapping::detect().worker().0
+fn declared(catalog: &Catalog, lock: &Lock, worker: &Worker) -> Result<Declared, DriveError> {
+    let world = World {
+        catalog,
+        lock,
+        worker,
+    };
+    Ok(Declared::new(&world)?)
 }

@@ -124,7 +124,8 @@ fn reason(
 /// Downloads what the store lacks of a pin, which is what a run would do next.
 fn obtain(pin: &Pin, store: &Store, apt: &Apt, note: &dyn Fn(&str)) -> Result<(), DriveError> {
     let note = |text: &str| note(&format!("`{}`: {text}", pin.name));
-    Ok(apt.obtain(&pin.files, store, &mut io::sink(), &|| false, &note)?)
+    let files: Vec<_> = pin.files.iter().map(PinnedFile::to_fetch).collect();
+    Ok(apt.obtain(&files, store, &mut io::sink(), &|| false, &note)?)
 }
 
 fn difference(old: Option<&Pin>, new: &Pin) -> Vec<String> {

@@ -23,7 +23,7 @@ impl Graph {
                 text,
                 "  n{} [label=\"{}\\n{}\", style=filled, fillcolor={}];",
                 id.index(),
-                node.kind,
+                node.kind(),
                 node.name.replace('"', "\\\""),
                 (options.colour)(id)
             );

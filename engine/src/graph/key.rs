@@ -5,23 +5,22 @@ use serde_json::json;
 use store::Digest;
 use store::KeyHasher;
 
-use super::Kind;
-use super::Node;
 use super::Slot;
+use crate::spec::Closed;
 
 /// Versioned context of blake3's derive-key mode; a change of the encoding changes it.
-const KEY_CONTEXT: &str = "engine 2026-11 node key v1";
+const KEY_CONTEXT: &str = "engine 2026-11 node key v2";
 
 /// An input as the key sees it: the slot and the content that fills it.
 pub type KeyInput = (Slot, Digest);
 
 /// The key of a node whose inputs are resolved. `inputs` is sorted here, so its order does not matter.
-pub fn key(node: &Node, inputs: &mut [KeyInput]) -> Digest {
+pub fn key(spec: &Closed, inputs: &mut [KeyInput]) -> Digest {
     inputs.sort_unstable();
     let mut hasher = KeyHasher::new(KEY_CONTEXT)
-        .str(node.kind.word())
-        .bytes(&node.kind.revision().to_le_bytes())
-        .digest(&node.params);
+        .str(spec.kind().word())
+        .bytes(&spec.kind().revision().to_le_bytes())
+        .digest(&spec.digest());
     for (slot, content) in inputs {
         hasher = hasher.str(slot.word()).digest(content);
     }
@@ -29,16 +28,16 @@ pub fn key(node: &Node, inputs: &mut [KeyInput]) -> Digest {
 }
 
 /// The preimage of a key as JSON, kept in the store so that `why` can compare two of them.
-pub fn manifest(kind: Kind, params: &Value, inputs: &[KeyInput]) -> Value {
+pub fn manifest(spec: &Closed, inputs: &[KeyInput]) -> Value {
     let inputs: serde_json::Map<String, Value> = inputs
         .iter()
         .map(|(slot, content)| (slot.word().to_owned(), Value::String(content.to_string())))
         .collect();
     json!({
-        "version": 1,
-        "kind": kind.word(),
-        "revision": kind.revision(),
-        "params": params,
+        "version": 2,
+        "kind": spec.kind().word(),
+        "revision": spec.kind().revision(),
+        "spec": spec.spec().canonical(),
         "inputs": inputs,
     })
 }

@@ -1,30 +1,35 @@
-//! The graph: typed nodes, their keys, and its expansion from a catalog. The only user of `petgraph`.
+//! The graph: nodes that own their specs, their keys, and what adds to it. The only user of `petgraph`.
 //!
-//! A node's *parameters* are what the definitions say (canonical JSON, digested once when the graph
-//! is made); its *inputs* are named outputs of other nodes. Its key is the digest of kind, recipe
-//! revision, parameters and the **contents** of its resolved inputs, never of their keys: that is
-//! what gives early cutoff. Boot nodes do not exist until the match node of their build says which
-//! boards fit; [`Graph::expand`] adds them.
+//! A node is a name and a [`Closed`](crate::spec::Closed) spec; its *inputs* are named outputs of other nodes. Its key is
+//! the digest of kind, recipe revision, spec and the **contents** of its resolved inputs, never of their keys: that is
+//! what gives early cutoff. [`Declared`] makes specs of a catalog. Whoever holds specs may add nodes
+//! while the graph runs ([`Grow`]): boots do not exist until the match node of their build says which boards fit.
 
-mod build;
+mod boots;
+mod declare;
 mod dot;
-mod expand;
+mod grow;
 mod key;
 mod node;
-mod params;
+mod stored;
 
-pub use build::GraphError;
-pub use build::World;
+pub use boots::Boots;
+pub use boots::Matched;
+pub use declare::Declared;
+pub use declare::GraphError;
+pub use declare::Worker;
+pub use declare::World;
 pub use dot::DotOptions;
-pub use expand::Matched;
+pub use grow::Grow;
+pub use grow::GrowError;
+pub use grow::Grown;
+pub use grow::Whole;
 pub use key::KeyInput;
 pub use key::key;
 pub use key::manifest;
 pub use node::Graph;
 pub use node::Input;
-pub use node::Kind;
 pub use node::Node;
 pub use node::NodeId;
 pub use node::Output;
 pub use node::Slot;
-pub use params::params;

@@ -1,92 +1,18 @@
 //! Nodes and edges, and the graph that holds them.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
 use petgraph::Direction;
 use petgraph::graph::DiGraph;
 use petgraph::graph::NodeIndex;
 use petgraph::visit::EdgeRef;
 use serde::Deserialize;
 use serde::Serialize;
-use store::Digest;
+
+use crate::spec::Closed;
+use crate::spec::Kind;
+use crate::spec::Spec;
 
 /// Dense id of a node in one graph.
 pub type NodeId = NodeIndex<u32>;
-
-/// What a node is. The order is that of the chain, which is also how lists are sorted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// Pinned files, downloaded.
-    Fetch,
-    /// A kernel source tarball with its patches applied.
-    Source,
-    /// A base root filesystem.
-    Base,
-    /// A base with the `buildbot` user and more packages.
-    Image,
-    /// A resolved .config and the outcome of every fixup.
-    Config,
-    /// A compiled kernel.
-    Kernel,
-    /// Which boards a resolved .config fits.
-    Match,
-    /// A root filesystem.
-    Rootfs,
-    /// One kernel booted on one board with one suite.
-    Boot,
-}
-
-impl Kind {
-    /// Every kind, in the order of the chain.
-    pub const ALL: [Self; 9] = [
-        Self::Fetch,
-        Self::Source,
-        Self::Base,
-        Self::Image,
-        Self::Config,
-        Self::Kernel,
-        Self::Match,
-        Self::Rootfs,
-        Self::Boot,
-    ];
-
-    /// The kind of a word.
-    pub fn of_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.word() == word)
-    }
-
-    /// The word used in node names, events and reports.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Fetch => "fetch",
-            Self::Source => "source",
-            Self::Base => "base",
-            Self::Image => "image",
-            Self::Config => "config",
-            Self::Kernel => "kernel",
-            Self::Match => "match",
-            Self::Rootfs => "rootfs",
-            Self::Boot => "boot",
-        }
-    }
-
-    /// Raised when a change of the engine changes what this kind of node gives for equal inputs.
-    pub fn revision(self) -> u32 {
-        match self {
-            Self::Match => crate::matching::MATCHER_REVISION,
-            Self::Rootfs => 2,
-            _ => 1,
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
 
 /// The role an input plays for the node that takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -112,6 +38,10 @@ pub enum Slot {
     Disk,
     /// The tar of the image whose compiler and tools are put into another.
     Native,
+    /// The tar of the image that QEMU's program is in.
+    Qemu,
+    /// What a probe says of KVM.
+    Accel,
 }
 
 impl Slot {
@@ -128,6 +58,8 @@ impl Slot {
             Self::Initrd => "initrd",
             Self::Disk => "disk",
             Self::Native => "native",
+            Self::Qemu => "qemu",
+            Self::Accel => "accel",
         }
     }
 }
@@ -150,9 +82,23 @@ pub enum Output {
     Initrd,
     /// The image of a disk.
     Disk,
+    /// A probe's answer.
+    Answer,
 }
 
 impl Output {
+    /// Every output that some node takes.
+    pub const ALL: [Self; 8] = [
+        Self::Files,
+        Self::Tar,
+        Self::Config,
+        Self::Image,
+        Self::Dtbs,
+        Self::Initrd,
+        Self::Disk,
+        Self::Answer,
+    ];
+
     /// The output's name in records.
     pub fn word(self) -> &'static str {
         match self {
@@ -163,6 +109,7 @@ impl Output {
             Self::Dtbs => "dtbs.tar",
             Self::Initrd => "initrd",
             Self::Disk => "disk",
+            Self::Answer => "answer",
         }
     }
 }
@@ -176,32 +123,36 @@ pub struct Input {
     pub output: Output,
 }
 
-/// One node. Everything else about it is found in the catalog by its name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One node: a name to speak of it, and the spec that says all it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// What it is.
-    pub kind: Kind,
-    /// Its name within its kind: a declared name, or an address.
+    /// Its name within its kind: a declared name, an address, or what its maker calls it. No part of its key.
     pub name: Box<str>,
-    /// Digest of its canonical parameters.
-    pub params: Digest,
+    /// What it is.
+    pub spec: Closed,
 }
 
 impl Node {
+    /// What kind of node it is.
+    pub fn kind(&self) -> Kind {
+        self.spec.kind()
+    }
+
+    /// What is said about it.
+    pub fn spec(&self) -> &Spec {
+        self.spec.spec()
+    }
+
     /// `KIND:NAME`, unique in a graph.
     pub fn full_name(&self) -> String {
-        format!("{}:{}", self.kind, self.name)
+        format!("{}:{}", self.kind(), self.name)
     }
 }
 
 /// The graph. Node ids are in topological order: inputs are added before what takes them.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Graph {
     pub(super) nodes: DiGraph<Node, Input, u32>,
-    /// Rootfs nodes by name, for expansion.
-    pub(super) rootfses: BTreeMap<String, NodeId>,
-    /// Digest of the parameters of a boot, by `BOARD/SUITE`: the same for every build.
-    pub(super) boot_params: BTreeMap<String, Digest>,
 }
 
 impl Graph {
@@ -243,25 +194,19 @@ impl Graph {
     pub fn find(&self, kind: Kind, name: &str) -> Option<NodeId> {
         self.ids().find(|id| {
             let node = self.node(*id);
-            node.kind == kind && &*node.name == name
+            node.kind() == kind && &*node.name == name
         })
     }
 
-    pub(super) fn add(&mut self, node: Node, inputs: &[(Slot, NodeId, Output)]) -> NodeId {
-        let rootfs = (node.kind == Kind::Rootfs).then(|| node.name.to_string());
+    /// Adds a node. Its inputs are there already, and no node of its kind has its name: who makes names sees to that.
+    pub fn add(&mut self, node: Node, inputs: &[(Slot, NodeId, Output)]) -> NodeId {
         let id = self.nodes.add_node(node);
-        if let Some(name) = rootfs {
-            self.rootfses.insert(name, id);
-        }
         for (slot, from, output) in inputs {
-            self.nodes.add_edge(
-                *from,
-                id,
-                Input {
-                    slot: *slot,
-                    output: *output,
-                },
-            );
+            let input = Input {
+                slot: *slot,
+                output: *output,
+            };
+            self.nodes.add_edge(*from, id, input);
         }
         id
     }

@@ -8,8 +8,6 @@ use crate::model::QemuMachine;
 /// One kernel to boot on one board with one suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BootJob {
-    /// Name of the board.
-    pub board: String,
     /// How the local QEMU lab runs the board.
     pub qemu: QemuMachine,
     /// Kernel image.

@@ -199,7 +199,6 @@ mod tests {
 
     fn job(qemu: QemuMachine, dtb: Option<&str>) -> BootJob {
         BootJob {
-            board: "virt".to_owned(),
             qemu,
             kernel: "/store/zImage".into(),
             root: "/store/initrd".into(),

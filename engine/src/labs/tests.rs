@@ -102,7 +102,6 @@ echo \"$*\" > arguments
 
 fn job(program: &Path) -> BootJob {
     BootJob {
-        board: "board".to_owned(),
         qemu: QemuMachine {
             binary: program.display().to_string(),
             machine: vec!["pc".to_owned()],

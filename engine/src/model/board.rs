@@ -18,6 +18,10 @@ pub struct Board {
     pub suites: Vec<String>,
     /// How the local QEMU lab runs it.
     pub qemu: Option<QemuMachine>,
+    /// Name of the declared image that QEMU's program is in; without one it is the machine's own.
+    pub qemu_image: Option<String>,
+    /// What runs the guest's code in QEMU.
+    pub accel: Accel,
     /// How a LAVA lab runs it.
     pub lava: Option<LavaDevice>,
 }
@@ -46,6 +50,17 @@ pub struct QemuMachine {
     pub args: Vec<String>,
     /// More kernel command line words.
     pub cmdline: String,
+}
+
+/// What runs a guest's code in QEMU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Accel {
+    /// QEMU's own translator, which behaves alike on every host.
+    #[default]
+    Tcg,
+    /// The host's processor, where a probe boot of the same kernel worked; else as [`Accel::Tcg`].
+    Kvm,
 }
 
 /// A disk of a QEMU machine, whose image is never written.

@@ -65,8 +65,17 @@ pub struct Base {
     pub origin: BaseOrigin,
 }
 
-/// The family and recipe of a base.
+/// A family of root filesystems: how its bases are made, and packages added to its images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FamilyName {
+    /// Debian: apt and dpkg.
+    Debian,
+}
+
+/// The family of a base, with what it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum BaseOrigin {
     /// A Debian root filesystem made by `mmdebstrap` from packages pinned in the lock file.
     Debian {
@@ -77,6 +86,22 @@ pub enum BaseOrigin {
         /// Packages beside the essential set and apt, sorted.
         packages: Vec<String>,
     },
+}
+
+impl BaseOrigin {
+    /// The family.
+    pub fn family(&self) -> FamilyName {
+        match self {
+            Self::Debian { .. } => FamilyName::Debian,
+        }
+    }
+
+    /// The family's name of the architecture.
+    pub fn arch(&self) -> &str {
+        match self {
+            Self::Debian { arch, .. } => arch,
+        }
+    }
 }
 
 /// A cached image: a base, the `buildbot` user with the worker's uid, and more packages.

@@ -6,17 +6,15 @@ use store::Digest;
 use store::Record;
 use store::Records;
 use store::Verdict;
-use thiserror::Error;
 
-use super::Selection;
 use crate::graph::Graph;
-use crate::graph::GraphError;
+use crate::graph::Grow;
+use crate::graph::GrowError;
 use crate::graph::KeyInput;
-use crate::graph::Kind;
-use crate::graph::Matched;
+use crate::graph::Node;
 use crate::graph::NodeId;
 use crate::graph::Output;
-use crate::graph::World;
+use crate::graph::Slot;
 use crate::graph::key;
 
 /// What other nodes may take from a node that succeeded.
@@ -70,28 +68,17 @@ pub enum State {
     },
 }
 
-/// Why the plan cannot go on.
-#[derive(Debug, Error)]
-pub enum PlanError {
-    /// A match node's answer in the store is not readable.
-    #[error("the record of `match:{0}` holds no readable answer")]
-    Answer(String, #[source] serde_json::Error),
-    /// The expansion met an undeclared name.
-    #[error(transparent)]
-    Graph(#[from] GraphError),
-}
-
 /// The states of a graph's nodes.
 pub struct Progress<'a> {
-    world: World<'a>,
     graph: Graph,
     states: Vec<State>,
-    selection: Selection,
+    grow: Box<dyn Grow + 'a>,
     records: &'a Records,
     retry_failed: bool,
     force: BTreeSet<NodeId>,
     ready: Vec<NodeId>,
     settled: Vec<NodeId>,
+    notes: Vec<(NodeId, String)>,
 }
 
 impl State {
@@ -128,17 +115,18 @@ impl State {
 }
 
 impl<'a> Progress<'a> {
-    /// Assesses a graph against the records. `retry_failed` treats recorded failures as stale.
+    /// Assesses a graph against the records: what `wants` accepts, and what that needs. `retry_failed` treats
+    /// recorded failures as stale.
     pub fn new(
-        world: World<'a>,
         graph: Graph,
-        selection: Selection,
+        wants: &dyn Fn(&Node) -> bool,
+        grow: Box<dyn Grow + 'a>,
         records: &'a Records,
         retry_failed: bool,
-    ) -> Result<Self, PlanError> {
+    ) -> Result<Self, GrowError> {
         let mut wanted = vec![false; graph.len()];
         for id in graph.ids().rev() {
-            if wanted[id.index()] || selection.wants(graph.node(id), world.catalog) {
+            if wanted[id.index()] || wants(graph.node(id)) {
                 wanted[id.index()] = true;
                 for (_, input) in graph.inputs(id) {
                     wanted[input.index()] = true;
@@ -149,18 +137,16 @@ impl<'a> Progress<'a> {
             .iter()
             .map(|w| if *w { State::Waiting } else { State::Unwanted })
             .collect();
-        let force = BTreeSet::new();
-        let (ready, settled) = (Vec::new(), Vec::new());
         let mut progress = Self {
-            world,
             graph,
             states,
-            selection,
+            grow,
             records,
             retry_failed,
-            force,
-            ready,
-            settled,
+            force: BTreeSet::new(),
+            ready: Vec::new(),
+            settled: Vec::new(),
+            notes: Vec::new(),
         };
         let declared = progress.graph.ids();
         for id in declared.clone() {
@@ -171,6 +157,27 @@ impl<'a> Progress<'a> {
             progress.visit(id)?;
         }
         Ok(progress)
+    }
+
+    /// Adds a node while the graph runs, and wants it.
+    pub fn add(
+        &mut self,
+        node: Node,
+        inputs: &[(Slot, NodeId, Output)],
+    ) -> Result<NodeId, GrowError> {
+        let id = self.graph.add(node, inputs);
+        self.take_in(&[id])?;
+        Ok(id)
+    }
+
+    /// Wants a node that is there already, and what it needs.
+    pub fn want(&mut self, id: NodeId) -> Result<(), GrowError> {
+        if *self.state(id) == State::Unwanted {
+            self.states[id.index()] = State::Waiting;
+            self.want_inputs(id)?;
+            self.visit(id)?;
+        }
+        Ok(())
     }
 
     /// Makes nodes run although they have a result, for `--rebuild`.
@@ -195,11 +202,6 @@ impl<'a> Progress<'a> {
         &self.graph
     }
 
-    /// What the graph was made of.
-    pub fn world(&self) -> &World<'a> {
-        &self.world
-    }
-
     /// The records the states were read from.
     pub fn records(&self) -> &'a Records {
         self.records
@@ -208,17 +210,6 @@ impl<'a> Progress<'a> {
     /// The state of a node.
     pub fn state(&self, id: NodeId) -> &State {
         &self.states[id.index()]
-    }
-
-    /// The boards that a match node found before this run; none while it has no answer.
-    pub fn matched(&self, id: NodeId) -> Result<Matched, PlanError> {
-        let key = self.state(id).key();
-        match key.and_then(|key| self.records.get(&key)) {
-            Some(record) if matches!(self.state(id), State::Done { .. }) => {
-                self.answer(id, record.facts())
-            }
-            _ => Ok(Matched::default()),
-        }
     }
 
     /// The wanted nodes, in topological order.
@@ -233,9 +224,19 @@ impl<'a> Progress<'a> {
         std::mem::take(&mut self.ready)
     }
 
+    /// Makes a node that was taken as ready so once more.
+    pub fn ready_again(&mut self, id: NodeId) {
+        self.ready.push(id);
+    }
+
     /// Whether something is ready to run.
     pub fn has_ready(&self) -> bool {
         !self.ready.is_empty()
+    }
+
+    /// Takes what adders had to say since the last call.
+    pub fn take_notes(&mut self) -> Vec<(NodeId, String)> {
+        std::mem::take(&mut self.notes)
     }
 
     /// Takes the nodes that were settled since the last call.
@@ -258,7 +259,7 @@ impl<'a> Progress<'a> {
     }
 
     /// Takes in the record of a node that ran, or was found after all.
-    pub fn finished(&mut self, id: NodeId, record: &Record, cached: bool) -> Result<(), PlanError> {
+    pub fn finished(&mut self, id: NodeId, record: &Record, cached: bool) -> Result<(), GrowError> {
         let outputs = record
             .outputs
             .iter()
@@ -278,7 +279,7 @@ impl<'a> Progress<'a> {
     }
 
     /// Takes in that a node could not be run.
-    pub fn broken(&mut self, id: NodeId, message: &str) -> Result<(), PlanError> {
+    pub fn broken(&mut self, id: NodeId, message: &str) -> Result<(), GrowError> {
         if let Some(key) = self.state(id).key() {
             self.move_to(
                 id,
@@ -357,7 +358,7 @@ impl<'a> Progress<'a> {
         self.move_to(id, state);
     }
 
-    fn visit_below(&mut self, id: NodeId) -> Result<(), PlanError> {
+    fn visit_below(&mut self, id: NodeId) -> Result<(), GrowError> {
         let mut queue: BTreeSet<NodeId> = self.graph.dependents(id).collect();
         while let Some(next) = queue.pop_first() {
             if self.visit(next)? {
@@ -368,7 +369,7 @@ impl<'a> Progress<'a> {
     }
 
     /// Decides a waiting node if its inputs allow; says whether its state changed.
-    fn visit(&mut self, id: NodeId) -> Result<bool, PlanError> {
+    fn visit(&mut self, id: NodeId) -> Result<bool, GrowError> {
         if *self.state(id) != State::Waiting {
             return Ok(false);
         }
@@ -388,7 +389,7 @@ impl<'a> Progress<'a> {
             self.move_to(id, State::Skipped { reason });
             return Ok(true);
         }
-        let key = key(self.graph.node(id), &mut inputs);
+        let key = key(&self.graph.node(id).spec, &mut inputs);
         let records = self.records;
         match records.get(&key) {
             Some(record) if !(self.retry_failed && record.verdict() == Verdict::Failed) => {
@@ -422,56 +423,35 @@ impl<'a> Progress<'a> {
         }
     }
 
-    fn expand(&mut self, id: NodeId, facts: &str) -> Result<(), PlanError> {
-        if self.graph.node(id).kind != Kind::Match || !matches!(self.state(id), State::Done { .. })
-        {
+    /// Lets the adder answer a node that succeeded.
+    fn expand(&mut self, id: NodeId, facts: &str) -> Result<(), GrowError> {
+        if !matches!(self.state(id), State::Done { .. }) {
             return Ok(());
         }
-        let matched = self.answer(id, facts)?;
-        let selection = &self.selection;
-        let catalog = self.world.catalog;
-        let wants = |address: &str| selection.wants_boot(address, &catalog.manual(address));
-        let added = self.graph.expand(&self.world, id, &matched, &wants)?;
-        self.states.resize(self.graph.len(), State::Waiting);
-        for boot in added {
-            self.want_inputs(boot)?;
-            self.visit(boot)?;
-        }
-        Ok(())
+        let grown = self.grow.grow(&mut self.graph, id, facts)?;
+        self.notes
+            .extend(grown.notes.into_iter().map(|note| (id, note)));
+        self.take_in(&grown.added)
     }
 
-    fn answer(&self, id: NodeId, facts: &str) -> Result<Matched, PlanError> {
-        serde_json::from_str(facts)
-            .map_err(|source| PlanError::Answer(self.graph.node(id).name.to_string(), source))
+    /// Takes in nodes that the graph has gained.
+    fn take_in(&mut self, added: &[NodeId]) -> Result<(), GrowError> {
+        // An adder may add what its new nodes need, too: that is wanted by way of them.
+        self.states.resize(self.graph.len(), State::Unwanted);
+        added.iter().try_for_each(|id| self.want(*id))
     }
 
     /// Wants what a new node needs and nothing wanted before.
-    fn want_inputs(&mut self, id: NodeId) -> Result<(), PlanError> {
+    fn want_inputs(&mut self, id: NodeId) -> Result<(), GrowError> {
         let inputs: Vec<NodeId> = self.graph.inputs(id).map(|(_, from)| from).collect();
-        for input in inputs {
-            if *self.state(input) == State::Unwanted {
-                self.states[input.index()] = State::Waiting;
-                self.want_inputs(input)?;
-                self.visit(input)?;
-            }
-        }
-        Ok(())
+        inputs.into_iter().try_for_each(|input| self.want(input))
     }
 }
 
 fn content<'r>(outputs: impl Iterator<Item = (&'r str, Digest)>) -> Content {
-    const TAKEN: [Output; 7] = [
-        Output::Files,
-        Output::Tar,
-        Output::Config,
-        Output::Image,
-        Output::Dtbs,
-        Output::Initrd,
-        Output::Disk,
-    ];
     outputs
         .filter_map(|(name, digest)| {
-            TAKEN
+            Output::ALL
                 .iter()
                 .find(|taken| taken.word() == name)
                 .map(|taken| (*taken, digest))

@@ -1,9 +1,9 @@
 //! What a command wants, from the patterns on its line.
 
-use crate::graph::Kind;
 use crate::graph::Node;
 use crate::model::Catalog;
 use crate::model::Pattern;
+use crate::spec::Kind;
 
 /// The wanted part of a graph, before inputs are added.
 #[derive(Clone, Debug, Default)]
@@ -71,16 +71,16 @@ impl Selection {
     fn covers(&self, node: &Node, manual: &[usize]) -> bool {
         let leaf = match self.until {
             // Boots do not exist yet: the match node adds those that are wanted.
-            None | Some(Kind::Boot) => matches!(node.kind, Kind::Kernel | Kind::Match),
-            Some(until) => node.kind == until,
+            None | Some(Kind::Boot) => matches!(node.kind(), Kind::Kernel | Kind::Match),
+            Some(until) => node.kind() == until,
         };
         if self.patterns.is_empty() {
             return leaf && manual.is_empty();
         }
         self.patterns.iter().any(|(kind, pattern)| {
             let covers = match kind {
-                Some(Kind::Boot) => node.kind == Kind::Match && pattern.leads_below(&node.name),
-                Some(kind) => *kind == node.kind && pattern.covers(&node.name),
+                Some(Kind::Boot) => node.kind() == Kind::Match && pattern.leads_below(&node.name),
+                Some(kind) => *kind == node.kind() && pattern.covers(&node.name),
                 None => leaf && pattern.covers_or_leads_to(&node.name),
             };
             covers && pattern.names(&node.name, manual)
@@ -106,9 +106,9 @@ impl Selection {
     /// The patterns that name none of these nodes: a typing mistake the user should hear of.
     pub fn unmatched(&self, nodes: &[&Node]) -> Vec<String> {
         let covers = |kind: Option<Kind>, pattern: &Pattern, node: &Node| match kind {
-            Some(Kind::Boot) => node.kind == Kind::Match && pattern.leads_below(&node.name),
-            Some(kind) => kind == node.kind && pattern.covers(&node.name),
-            None => node.kind == Kind::Kernel && pattern.covers_or_leads_to(&node.name),
+            Some(Kind::Boot) => node.kind() == Kind::Match && pattern.leads_below(&node.name),
+            Some(kind) => kind == node.kind() && pattern.covers(&node.name),
+            None => node.kind() == Kind::Kernel && pattern.covers_or_leads_to(&node.name),
         };
         self.patterns
             .iter()
@@ -123,7 +123,7 @@ impl Selection {
 
 /// What is declared manual in a build's address, by index of the component.
 fn manual(node: &Node, catalog: &Catalog) -> Vec<usize> {
-    match node.kind {
+    match node.kind() {
         Kind::Config | Kind::Kernel | Kind::Match => catalog.manual(&node.name),
         _ => Vec::new(),
     }

@@ -90,7 +90,7 @@ pub fn causes(old: &Value, new: &Value) -> Vec<Cause> {
     {
         causes.push(Cause::Revision { old, new });
     }
-    compare("", &old["params"], &new["params"], &mut |path, old, new| {
+    compare("", &old["spec"], &new["spec"], &mut |path, old, new| {
         causes.push(Cause::Parameter { path, old, new });
     });
     compare("", &old["inputs"], &new["inputs"], &mut |slot, old, new| {
@@ -150,8 +150,8 @@ mod tests {
 
     #[test]
     fn lists_differ_by_what_is_in_them() {
-        let old = json!({"params": {"packages": ["bc", "perl"], "boards": {}}, "inputs": {}});
-        let new = json!({"params": {"packages": ["bc", "perl", "rsync"],
+        let old = json!({"spec": {"packages": ["bc", "perl"], "boards": {}}, "inputs": {}});
+        let new = json!({"spec": {"packages": ["bc", "perl", "rsync"],
             "boards": {"pc": "cfg(\"PCI\")"}}, "inputs": {}});
         let lines: Vec<String> = causes(&old, &new).iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(lines.join("\n"), @r#"
@@ -164,7 +164,7 @@ mod tests {
     fn of_long_values_only_the_difference_is_told() {
         let of = |middle: &str| {
             let rest = r#" & cfg("SERIAL_8250_CONSOLE")"#.repeat(5);
-            json!({"params": {"boards": {"pc": format!("cfg(\"PCI\"){rest}{middle}{rest}")}}})
+            json!({"spec": {"boards": {"pc": format!("cfg(\"PCI\"){rest}{middle}{rest}")}}})
         };
         let told = causes(&of(r#" & !cfg("SLOB")"#), &of(r#" & cfg("SLUB")"#));
         insta::assert_snapshot!(told[0], @r#"`boards.pc` is `…SERIAL_8250_CONSOLE") & cfg("SLUB") & cfg("SERIAL_8250_C…`, was `…SERIAL_8250_CONSOLE") & !cfg("SLOB") & cfg("SERIAL_8250_C…`"#);
@@ -174,9 +174,9 @@ mod tests {
 
     #[test]
     fn names_the_parameter_and_the_input() {
-        let old = json!({"revision": 1, "params": {"fixups": [{"PCI": "y"}], "arch": "x86"},
+        let old = json!({"revision": 1, "spec": {"fixups": [{"PCI": "y"}], "arch": "x86"},
             "inputs": {"source": "aa", "image": "bb"}});
-        let new = json!({"revision": 1, "params": {"fixups": [{"PCI": "n"}], "arch": "x86"},
+        let new = json!({"revision": 1, "spec": {"fixups": [{"PCI": "n"}], "arch": "x86"},
             "inputs": {"source": "aa", "image": "cc"}});
         insta::assert_debug_snapshot!(causes(&old, &new), @r#"
         [

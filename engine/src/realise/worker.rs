@@ -1,33 +1,42 @@
-//! One node's run, in its own thread: claim, look again, execute, record.
+//! One node's run: claim, look again, execute, record.
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
-use serde_json::Value;
+use jobserver::Acquired;
+use store::Claim;
 use store::Digest;
 use store::Record;
 use store::Store;
 use store::StoreError;
+use store::WorkDir;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::graph::KeyInput;
-use crate::graph::Kind;
 use crate::graph::NodeId;
 use crate::graph::manifest;
+use crate::recipe::Broken;
 use crate::recipe::Execute;
+use crate::recipe::Finished;
 use crate::recipe::Job;
+use crate::recipe::Tell;
 use crate::sandbox::Cancel;
+use crate::spec::Closed;
 
 /// What a worker tells the run loop.
 pub(super) enum Told {
-    Note {
+    /// A CPU token that the loop asked for.
+    Token(io::Result<Acquired>),
+    Tell {
         id: NodeId,
-        text: String,
+        tell: Tell,
     },
     Recorded {
         key: Digest,
@@ -47,10 +56,9 @@ pub(super) enum Told {
 pub(super) struct Work {
     pub id: NodeId,
     pub key: Digest,
-    pub kind: Kind,
     pub name: String,
+    pub spec: Closed,
     pub inputs: Vec<KeyInput>,
-    pub params: Value,
     /// Runs although there is a record.
     pub forced: bool,
     pub store: Arc<Store>,
@@ -58,84 +66,164 @@ pub(super) struct Work {
     pub cancel: Cancel,
 }
 
+/// How often a claim that another engine holds is tried again.
+const CLAIM_TICK: Duration = Duration::from_millis(100);
+
+/// The right to build a node, with its log.
+struct Begun {
+    before: Option<Record>,
+    _claim: Claim,
+    work: WorkDir,
+    log: Arc<File>,
+    started_ms: u64,
+    start: Instant,
+}
+
+/// How a node begins.
+enum Begin {
+    /// Another engine is at it.
+    Claimed,
+    /// It has its result already.
+    There(Box<Record>),
+    Begun(Box<Begun>),
+}
+
+type Failed = (StoreOr, Option<PathBuf>);
+
 impl Work {
+    /// Runs the node on the calling thread.
     pub(super) fn run(self, sender: &UnboundedSender<Told>) {
-        let key = self.key;
         // The loop must hear of every worker's end, also of one that hit a bug.
-        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.work(sender)))
-            .unwrap_or_else(|_| {
-                Err((
-                    StoreOr::Message("the engine failed while running this node".into()),
-                    None,
-                ))
-            })
-            .unwrap_or_else(|(error, log)| Told::Broken {
-                key,
-                message: error.message(),
-                log,
-            });
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.work(sender)));
+        self.end(told.unwrap_or_else(|_| Err(bug())), sender);
+    }
+
+    /// Runs a node that waits for another machine, on no thread of its own.
+    pub(super) async fn wait(self, sender: UnboundedSender<Told>) {
+        let told = self.work_waiting(&sender).await;
+        self.end(told, &sender);
+    }
+
+    fn end(&self, told: Result<Told, Failed>, sender: &UnboundedSender<Told>) {
+        let told = told.unwrap_or_else(|(error, log)| Told::Broken {
+            key: self.key,
+            message: error.message(),
+            log,
+        });
         // A closed channel means the loop is gone, and with it anyone who could care.
         let _ = sender.send(told);
     }
 
-    fn work(&self, sender: &UnboundedSender<Told>) -> Result<Told, (StoreOr, Option<PathBuf>)> {
-        let note = |text: &str| {
-            let _ = sender.send(Told::Note {
-                id: self.id,
-                text: text.to_owned(),
-            });
+    fn work(&self, sender: &UnboundedSender<Told>) -> Result<Told, Failed> {
+        let mut waited = false;
+        let begun = loop {
+            match self.begin().map_err(fail)? {
+                Begin::There(record) => return Ok(self.cached(record)),
+                Begin::Begun(begun) => break begun,
+                Begin::Claimed => {
+                    self.waits(&mut waited, sender)?;
+                    std::thread::sleep(CLAIM_TICK);
+                }
+            }
         };
-        let store = &self.store;
-        let fail = |error: StoreError| (StoreOr::Store(error), None);
-        let _claim = if let Some(claim) = store.try_claim(&self.key).map_err(fail)? {
-            claim
-        } else {
-            note("waits for another engine that builds this node");
-            store.claim(&self.key).map_err(fail)?
+        let result = self.recipes.execute(&self.job(&begun, sender));
+        self.finish(*begun, result)
+    }
+
+    async fn work_waiting(&self, sender: &UnboundedSender<Told>) -> Result<Told, Failed> {
+        let mut waited = false;
+        let begun = loop {
+            match self.begin().map_err(fail)? {
+                Begin::There(record) => return Ok(self.cached(record)),
+                Begin::Begun(begun) => break begun,
+                Begin::Claimed => {
+                    self.waits(&mut waited, sender)?;
+                    tokio::time::sleep(CLAIM_TICK).await;
+                }
+            }
         };
-        let before = store.record(&self.key).map_err(fail)?;
-        if let (Some(record), false) = (&before, self.forced) {
-            let (key, record) = (self.key, Box::new(record.clone()));
-            return Ok(Told::Recorded {
-                key,
-                record,
-                cached: true,
-                difference: None,
-            });
+        let result = self.recipes.wait(self.job(&begun, sender)).await;
+        self.finish(*begun, result)
+    }
+
+    /// Tells once that another engine is waited for; fails once the run is cancelled.
+    fn waits(&self, waited: &mut bool, sender: &UnboundedSender<Told>) -> Result<(), Failed> {
+        if self.cancel.is_cancelled() {
+            return Err((StoreOr::Message(Broken::Cancelled.message()), None));
         }
-        let work = store.work_dir("log").map_err(fail)?;
-        let log_path = work.path().join("log");
+        if !std::mem::replace(waited, true) {
+            let tell = Tell::Note("waits for another engine that builds this node".to_owned());
+            let _ = sender.send(Told::Tell { id: self.id, tell });
+        }
+        Ok(())
+    }
+
+    fn cached(&self, record: Box<Record>) -> Told {
+        Told::Recorded {
+            key: self.key,
+            record,
+            cached: true,
+            difference: None,
+        }
+    }
+
+    fn begin(&self) -> Result<Begin, StoreError> {
+        let store = &self.store;
+        let Some(claim) = store.try_claim(&self.key)? else {
+            return Ok(Begin::Claimed);
+        };
+        // Another engine may have made it meanwhile.
+        let before = store.record(&self.key)?;
+        let before = match before {
+            Some(record) if !self.forced => return Ok(Begin::There(Box::new(record))),
+            before => before,
+        };
+        let work = store.work_dir("log")?;
+        let path = work.path().join("log");
         // A recipe reads it too, to tell a fault of the machine from one of the input.
         let mut options = File::options();
         options.read(true).append(true).create_new(true);
-        let log = options.open(&log_path).map_err(|error| {
-            (
-                StoreOr::Message(format!("cannot write its log: {error}")),
-                None,
-            )
-        })?;
-        let (started_ms, start) = (now_ms(), Instant::now());
-        let job = Job {
-            kind: self.kind,
-            name: &self.name,
+        let log = options
+            .open(&path)
+            .map_err(StoreError::io("write", &path))?;
+        Ok(Begin::Begun(Box::new(Begun {
+            before,
+            _claim: claim,
+            work,
+            log: Arc::new(log),
+            started_ms: now_ms(),
+            start: Instant::now(),
+        })))
+    }
+
+    fn job(&self, begun: &Begun, sender: &UnboundedSender<Told>) -> Job {
+        let (id, sender) = (self.id, sender.clone());
+        Job {
+            spec: self.spec.clone(),
             inputs: self.inputs.iter().copied().collect::<BTreeMap<_, _>>(),
-            log: &log,
-            cancel: &self.cancel,
-            note: &note,
-        };
-        let result = self.recipes.execute(&job);
-        let log = store.take_file(log_path).map_err(fail)?;
+            log: Arc::clone(&begun.log),
+            cancel: self.cancel.clone(),
+            tell: Arc::new(move |tell| {
+                let _ = sender.send(Told::Tell { id, tell });
+            }),
+        }
+    }
+
+    /// Records a result.
+    fn finish(&self, begun: Begun, result: Result<Finished, Broken>) -> Result<Told, Failed> {
+        let store = &self.store;
+        let log = store
+            .take_file(begun.work.path().join("log"))
+            .map_err(fail)?;
         let finished = result.map_err(|broken| {
-            (
-                StoreOr::Message(broken.message()),
-                Some(store.blob_path(&log)),
-            )
+            let message = StoreOr::Message(broken.message());
+            (message, Some(store.blob_path(&log)))
         })?;
-        let manifest = manifest(self.kind, &self.params, &self.inputs).to_string();
+        let manifest = manifest(&self.spec, &self.inputs).to_string();
         let record = Record {
             version: Record::VERSION,
             key: self.key,
-            kind: self.kind.word().to_owned(),
+            kind: self.spec.kind().word().to_owned(),
             name: self.name.clone(),
             verdict: finished.verdict,
             outputs: finished.outputs,
@@ -143,11 +231,14 @@ impl Work {
             manifest: store.put_bytes(manifest.as_bytes()).map_err(fail)?,
             log: Some(log),
             message: finished.message,
-            started_ms,
-            duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+            started_ms: begun.started_ms,
+            duration_ms: u64::try_from(begun.start.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
         // A rebuild that differs is told, and the recorded result stays what it was.
-        let difference = before.and_then(|before| difference(&before, &record));
+        let difference = begun
+            .before
+            .as_ref()
+            .and_then(|before| difference(before, &record));
         if difference.is_none() {
             store.commit(&record).map_err(fail)?;
         }
@@ -159,6 +250,15 @@ impl Work {
             difference,
         })
     }
+}
+
+fn fail(error: StoreError) -> Failed {
+    (StoreOr::Store(error), None)
+}
+
+fn bug() -> Failed {
+    let message = "the engine failed while running this node";
+    (StoreOr::Message(message.to_owned()), None)
 }
 
 /// Why a worker gave no record.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use super::Broken;
 use super::Finished;
 use super::Job;
-use super::Recipes;
+use super::Tools;
 use super::step::EPOCH;
 use super::step::PATH;
 use super::step::file;
@@ -27,6 +27,7 @@ use crate::sandbox::SandboxError;
 use crate::sandbox::Spec;
 use crate::sandbox::Stdio;
 use crate::sandbox::User;
+use crate::spec::BaseSpec;
 
 const PROGRAM: &str = "mmdebstrap";
 /// Where it sees the scratch directory: other ids than the engine's cannot go through a home to it.
@@ -36,27 +37,25 @@ const REPO: &str = "repo";
 /// What is made, below it.
 const TAR: &str = "base.tar";
 
-impl Recipes {
+impl Tools {
     /// Output `tar`: the root filesystem, byte-reproducible (fixed times, no caches, no logs).
-    pub(super) fn base(&self, job: &Job<'_>) -> Result<Finished, Broken> {
-        let base = self.catalog.bases.get(job.name);
-        let base = base.ok_or_else(|| Broken::Unresolved(job.name.to_owned()))?;
+    pub(super) fn base(&self, base: &BaseSpec, job: &Job) -> Result<Finished, Broken> {
         let origin = &base.origin;
         let BaseOrigin::Debian { suite, arch, .. } = origin;
-        let work = self.tools.store.work_dir("base")?;
+        let work = self.store.work_dir("base")?;
         let repo = work.path().join(REPO);
-        self.tools.materialise(&input(job, Slot::Files)?, &repo)?;
-        self.tools.apt.index(&repo)?;
+        self.materialise(&input(job, Slot::Files)?, &repo)?;
+        self.apt.index(&repo)?;
         // apt reads as an id of its own.
         for dir in [work.path(), &repo] {
             fs::set_permissions(dir, Permissions::from_mode(0o755)).map_err(file("open", dir))?;
         }
-        let spec = spec(work.path(), origin, self.tools.sandbox.emulator(arch)?);
-        (job.note)(&format!("makes the {suite} root filesystem for {arch}"));
+        let spec = spec(work.path(), origin, self.sandbox.emulator(arch)?);
+        job.note(&format!("makes the {suite} root filesystem for {arch}"));
         let made = self.mmdebstrap(&spec, job);
-        let tar = made.and_then(|()| Ok(self.tools.store.put_file(&work.path().join(TAR))?));
+        let tar = made.and_then(|()| Ok(self.store.put_file(&work.path().join(TAR))?));
         // What it left when it was stopped belongs to ids of the sandbox.
-        let emptied = self.tools.sandbox.remove(work.path());
+        let emptied = self.sandbox.remove(work.path());
         let tar = tar?;
         emptied.map_err(file("remove", work.path()))?;
         Ok(Finished::success(
@@ -67,12 +66,12 @@ impl Recipes {
 
     /// Runs it with its output in the node's log; its failure says nothing about definitions, so it
     /// is a fault of the environment.
-    fn mmdebstrap(&self, spec: &Spec, job: &Job<'_>) -> Result<(), Broken> {
+    fn mmdebstrap(&self, spec: &Spec, job: &Job) -> Result<(), Broken> {
         let log = job
             .log
             .try_clone()
             .map_err(file("open", Path::new("log")))?;
-        let exit = match self.tools.sandbox.run(spec, Stdio::Log(log), job.cancel) {
+        let exit = match self.sandbox.run(spec, Stdio::Log(log), &job.cancel) {
             Err(SandboxError::Step(step)) if step.is_not_found() => {
                 return Err(Broken::Missing {
                     program: PROGRAM,
@@ -88,7 +87,7 @@ impl Recipes {
             Exit::Signal(signal) => format!("signal {signal}"),
             Exit::TimedOut => "its time limit".to_owned(),
         };
-        let log = read_log(job.log);
+        let log = read_log(&job.log);
         let line = log
             .lines()
             .rfind(|line| line.starts_with("E: "))

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::Broken;
 use super::Finished;
 use super::Job;
-use super::Recipes;
+use super::Tools;
 use super::step::file;
 use super::step::input;
 use crate::console::BootVerdict;
@@ -19,14 +19,13 @@ use crate::jobs::BootJob;
 use crate::labs::LabBoot;
 use crate::labs::LabError;
 use crate::model::QemuMachine;
+use crate::spec::BootSpec;
 
-impl Recipes {
+impl Tools {
     /// Outputs `console.log` and `results.json`; a hang is believed only when it repeats itself.
-    pub(super) fn boot(&self, job: &Job<'_>) -> Result<Finished, Broken> {
-        let unresolved = || Broken::Unresolved(job.name.to_owned());
-        let (board, suite) = self.world().boot(job.name).ok_or_else(unresolved)?;
-        let machine = board.qemu.as_ref().ok_or_else(unresolved)?;
-        let store = &self.tools.store;
+    pub(super) fn boot(&self, spec: &BootSpec, job: &Job) -> Result<Finished, Broken> {
+        let machine = &spec.machine;
+        let store = &self.store;
         let work = store.work_dir("boot")?;
         let dtb = match self.dtb(job, machine, work.path())? {
             Dtb::NotNeeded => None,
@@ -40,18 +39,17 @@ impl Recipes {
             Some(_) => Slot::Disk,
         };
         let boot = BootJob {
-            board: board.name.clone(),
             qemu: machine.clone(),
             kernel: store.blob_path(&input(job, Slot::Kernel)?),
             root: store.blob_path(&input(job, root)?),
             dtb,
-            silence: Duration::from_secs(suite.silence_secs.into()),
-            total: Duration::from_secs(suite.total_secs.into()),
+            silence: Duration::from_secs(spec.silence_secs.into()),
+            total: Duration::from_secs(spec.total_secs.into()),
         };
         let console = work.path().join("console.log");
         let mut ended = self.boot_once(job, &boot, &console)?;
         if ended.is_hang() {
-            (job.note)("hung; boots once more, as a busy machine looks the same");
+            job.note("hung; boots once more, as a busy machine looks the same");
             ended = self.boot_once(job, &boot, &console)?;
         }
         let results = ended.results;
@@ -72,11 +70,10 @@ impl Recipes {
     }
 
     /// Boots; the console goes to its own file and to the node's log.
-    fn boot_once(&self, job: &Job<'_>, boot: &BootJob, path: &Path) -> Result<LabBoot, Broken> {
+    fn boot_once(&self, job: &Job, boot: &BootJob, path: &Path) -> Result<LabBoot, Broken> {
         let console = File::create(path).map_err(file("write", path))?;
-        let mut both = Both(&console, job.log);
+        let mut both = Both(&console, &job.log);
         match self
-            .tools
             .lab
             .boot(boot, &mut both, &|| job.cancel.is_cancelled())
         {
@@ -86,7 +83,7 @@ impl Recipes {
     }
 
     /// The device tree a machine asks for, out of the build's dtbs.
-    fn dtb(&self, job: &Job<'_>, machine: &QemuMachine, work: &Path) -> Result<Dtb, Broken> {
+    fn dtb(&self, job: &Job, machine: &QemuMachine, work: &Path) -> Result<Dtb, Broken> {
         let wanted = machine.dtb.as_str();
         if wanted.is_empty() {
             return Ok(Dtb::NotNeeded);
@@ -95,7 +92,7 @@ impl Recipes {
         let names = match job.inputs.get(&Slot::Dtbs) {
             None => Vec::new(),
             Some(dtbs) => {
-                let dtbs = self.tools.store.blob_path(dtbs);
+                let dtbs = self.store.blob_path(dtbs);
                 let path = work.join("dtb");
                 let taken = take_file(&dtbs, wanted, &path).map_err(file("read", &dtbs))?;
                 match taken {

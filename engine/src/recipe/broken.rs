@@ -56,9 +56,9 @@ pub enum Broken {
     /// It was ended by the user.
     #[error("interrupted")]
     Cancelled,
-    /// The graph and the catalog disagree: a bug.
-    #[error("`{0}` does not resolve in the catalog")]
-    Unresolved(String),
+    /// The graph gave a node less than its spec asks for: a bug.
+    #[error("the node was given no {0}")]
+    Unresolved(&'static str),
 }
 
 impl Broken {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Broken;
 use super::Finished;
 use super::Job;
-use super::Recipes;
+use super::Tools;
 use super::step::End;
 use super::step::SRC;
 use super::step::Step;
@@ -26,6 +26,7 @@ use crate::kconfig::symbols_defined;
 use crate::model::ConfigRecipe;
 use crate::model::Strength;
 use crate::sandbox::User;
+use crate::spec::ConfigSpec;
 
 /// What became of one fixup, as `fixups.json` and a config node's facts tell it.
 #[derive(Serialize)]
@@ -65,28 +66,31 @@ cat start.config fixups.config > .config
 mk olddefconfig
 ";
 
-impl Recipes {
+impl Tools {
     /// Outputs `config` and `fixups.json`; facts: the fixups that did not stick.
-    pub(super) fn config(&self, job: &Job<'_>) -> Result<Finished, Broken> {
-        let declared = self
-            .catalog
-            .build(job.name)
-            .ok_or_else(|| Broken::Unresolved(job.name.to_owned()))?;
-        let tools = &self.tools;
+    pub(super) fn config(&self, spec: &ConfigSpec, job: &Job) -> Result<Finished, Broken> {
+        let tools = self;
         let image = tools.image_tree(job)?;
         let source = tools.tree(job, Slot::Source, true)?;
         let work = tools.build_dir("config")?;
         let build = work.path();
-        let wanted = declared.fixups;
-        let fixups = fragment(wanted.iter().map(|(symbol, (_, value))| (*symbol, *value)));
+        let wanted = &spec.fixups;
+        let fixups = fragment(
+            wanted
+                .iter()
+                .map(|(symbol, (_, value))| (symbol.as_str(), value)),
+        );
         tools.write(&build.join("fixups.config"), fixups)?;
-        let compiler = self.compiler(declared.toolchain, &job.inputs, job.note)?;
+        let compiler =
+            self.compiler(&spec.make, spec.accelerate.as_ref(), &job.inputs, &|text| {
+                job.note(text)
+            })?;
         let mut env = BTreeMap::from([
-            ("ARCH".to_owned(), declared.kernel_arch.to_owned()),
+            ("ARCH".to_owned(), spec.kernel_arch.clone()),
             ("PATH".to_owned(), compiler.path.clone()),
             ("MAKE_VARIABLES".to_owned(), compiler.variables.clone()),
         ]);
-        let script = match declared.recipe {
+        let script = match &spec.recipe {
             ConfigRecipe::Defconfig { target } => {
                 env.insert("TARGET".to_owned(), target.clone());
                 DEFCONFIG
@@ -125,7 +129,7 @@ impl Recipes {
                 return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
             }
         };
-        let reports = outcomes(&wanted, &config, source.path())?;
+        let reports = outcomes(wanted, &config, source.path())?;
         let lost = |strength| {
             reports
                 .iter()
@@ -136,7 +140,7 @@ impl Recipes {
         let dropped: Vec<&FixupReport> = reports.iter().filter(|report| !report.kept).collect();
         let facts = serde_json::json!({ "dropped": dropped }).to_string();
         for report in lost(Strength::Want) {
-            (job.note)(&format!("fixup did not stick: {}", report.outcome));
+            job.note(&format!("fixup did not stick: {}", report.outcome));
         }
         let json = serde_json::to_vec_pretty(&reports).unwrap_or_default();
         let mut outputs = tools.take(build, &[("config", ".config")])?;
@@ -150,11 +154,15 @@ impl Recipes {
 }
 
 fn outcomes(
-    wanted: &BTreeMap<&str, (Strength, &Value)>,
+    wanted: &BTreeMap<String, (Strength, Value)>,
     config: &Config,
     source: &Path,
 ) -> Result<Vec<FixupReport>, Broken> {
-    let pairs = || wanted.iter().map(|(symbol, (_, value))| (*symbol, *value));
+    let pairs = || {
+        wanted
+            .iter()
+            .map(|(symbol, (_, value))| (symbol.as_str(), value))
+    };
     // Reading 1,700 Kconfig files is worth it only where something did not stick.
     let clean = check(pairs(), config, &|_| true)
         .iter()

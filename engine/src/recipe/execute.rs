@@ -2,29 +2,60 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use store::Digest;
 use store::Verdict;
 
 use super::Broken;
-use crate::graph::Kind;
+use super::Takes;
 use crate::graph::Slot;
 use crate::sandbox::Cancel;
+use crate::spec::Closed;
+use crate::spec::Spec;
 
-/// One node to run, with everything it may look at.
-pub struct Job<'a> {
-    /// Kind of the node.
-    pub kind: Kind,
-    /// Its name within its kind.
-    pub name: &'a str,
+/// One node to run, with everything its recipe may look at: it does not even know its name.
+#[derive(Clone)]
+pub struct Job {
+    /// What is said about the node.
+    pub spec: Closed,
     /// The content of each slot.
     pub inputs: BTreeMap<Slot, Digest>,
     /// Where everything the node says is written, as it happens.
-    pub log: &'a File,
+    pub log: Arc<File>,
     /// Ends the node early.
-    pub cancel: &'a Cancel,
-    /// Takes a line for the user (a download, a retry).
-    pub note: &'a (dyn Fn(&str) + Sync),
+    pub cancel: Cancel,
+    /// Takes what the user should hear of.
+    pub tell: Arc<dyn Fn(Tell) + Send + Sync>,
+}
+
+/// What a running node tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tell {
+    /// Something worth a line (a download, a retry).
+    Note(String),
+    /// How far it is.
+    Step(Step),
+}
+
+/// How far a node is, in units of its own: objects of a kernel, bytes of a download.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Units done.
+    pub done: u64,
+    /// About how many there are; `None` where nobody knows.
+    pub of: Option<u64>,
+    /// What is at work, such as the file that is compiled.
+    pub at: String,
+}
+
+impl Job {
+    /// Tells a line.
+    pub fn note(&self, text: &str) {
+        (self.tell)(Tell::Note(text.to_owned()));
+    }
 }
 
 /// A result worth recording: a success, or a failure that would repeat itself.
@@ -40,13 +71,26 @@ pub struct Finished {
     pub message: String,
 }
 
+/// A node's result, later.
+pub type Waiting = Pin<Box<dyn Future<Output = Result<Finished, Broken>> + Send>>;
+
 /// Realises nodes.
 pub trait Execute: Send + Sync {
-    /// Runs one node to its end. `Err` is never recorded.
-    fn execute(&self, job: &Job<'_>) -> Result<Finished, Broken>;
+    /// What a node takes of the machine while it runs.
+    fn takes(&self, spec: &Spec) -> Takes;
 
-    /// How many of the run's job slots a node of this kind takes, of `slots` in all.
-    fn weight(&self, kind: Kind, slots: usize) -> usize;
+    /// Runs one node to its end, on a thread of its own. `Err` is never recorded.
+    fn execute(&self, job: &Job) -> Result<Finished, Broken>;
+
+    /// Runs a node that only waits for another machine ([`Takes::waits`]). It must not block: many wait on one thread.
+    fn wait(&self, job: Job) -> Waiting {
+        let kind = job.spec.kind();
+        Box::pin(async move {
+            Err(Broken::Infrastructure(format!(
+                "no {kind} node waits for another machine"
+            )))
+        })
+    }
 }
 
 impl Finished {

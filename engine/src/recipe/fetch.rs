@@ -15,70 +15,65 @@ use reqwest::header::RANGE;
 use super::Broken;
 use super::Finished;
 use super::Job;
-use super::Recipes;
+use super::Tools;
 use super::step::file;
-use crate::lock::PinnedFile;
-use crate::model::SourceOrigin;
+use crate::model::FamilyName;
 use crate::sandbox::Cancel;
+use crate::spec::FetchBy;
+use crate::spec::FetchFile;
+use crate::spec::FetchSpec;
 
-impl Recipes {
+impl Tools {
     /// Output `files`: a tree with one file per pinned file.
-    pub(super) fn fetch(&self, job: &Job<'_>) -> Result<Finished, Broken> {
-        let work = self.tools.store.work_dir("fetch")?;
+    pub(super) fn fetch(&self, spec: &FetchSpec, job: &Job) -> Result<Finished, Broken> {
+        let work = self.store.work_dir("fetch")?;
         let files = work.path().join("files");
         fs::create_dir(&files).map_err(file("make", &files))?;
-        if let Some(pin) = self.lock.pins.get(job.name) {
-            self.fetch_packages(job, &pin.files, &files)?;
-        } else {
-            self.fetch_tarball(job, &files)?;
+        match spec.by {
+            FetchBy::Family(FamilyName::Debian) => self.fetch_packages(job, &spec.files, &files)?,
+            FetchBy::Http => {
+                for file in &spec.files {
+                    self.download(job, file, &files)?;
+                }
+            }
         }
-        let tree = self.tools.store.put_tree(&files)?;
+        let tree = self.store.put_tree(&files)?;
         Ok(Finished::success(
             BTreeMap::from([("files".to_owned(), tree)]),
             String::new(),
         ))
     }
 
-    fn fetch_packages(
-        &self,
-        job: &Job<'_>,
-        pinned: &[PinnedFile],
-        dest: &Path,
-    ) -> Result<(), Broken> {
-        let store = &self.tools.store;
+    fn fetch_packages(&self, job: &Job, wanted: &[FetchFile], dest: &Path) -> Result<(), Broken> {
+        let store = &self.store;
         let (log, cancelled) = (&mut &*job.log, || job.cancel.is_cancelled());
-        self.tools
-            .apt
-            .obtain(pinned, store, log, &cancelled, job.note)?;
-        for pin in pinned {
+        self.apt
+            .obtain(wanted, store, log, &cancelled, &|text| job.note(text))?;
+        for wanted in wanted {
             let digest = store
-                .blob_by_sha256(&pin.sha256)
+                .blob_by_sha256(&wanted.sha256)
                 .ok_or_else(|| Broken::Fetch {
-                    url: pin.url.clone(),
-                    why: format!("no download had the SHA-256 `{}`", pin.sha256),
+                    url: wanted.urls.join("`, `"),
+                    why: format!("no download had the SHA-256 `{}`", wanted.sha256),
                 })?;
-            let path = dest.join(pin.file_name());
+            let path = dest.join(&wanted.name);
             fs::hard_link(store.blob_path(&digest), &path).map_err(file("link", &path))?;
         }
         Ok(())
     }
 
-    fn fetch_tarball(&self, job: &Job<'_>, dest: &Path) -> Result<(), Broken> {
-        let name = job.name.strip_prefix("source/").unwrap_or(job.name);
-        let source = self.catalog.sources.get(name).map(|source| &source.origin);
-        let Some(SourceOrigin::Tarball { urls, sha256 }) = source else {
-            return Err(Broken::Unresolved(job.name.to_owned()));
-        };
-        let path = dest.join("source.tar");
-        let store = &self.tools.store;
+    fn download(&self, job: &Job, wanted: &FetchFile, dest: &Path) -> Result<(), Broken> {
+        let FetchFile { urls, sha256, .. } = wanted;
+        let path = dest.join(&wanted.name);
+        let store = &self.store;
         if let Some(digest) = store.blob_by_sha256(sha256) {
             fs::hard_link(store.blob_path(&digest), &path).map_err(file("link", &path))?;
             return Ok(());
         }
-        let mut last = Broken::Unresolved(job.name.to_owned());
+        let mut last = Broken::Unresolved("a place to download from");
         for url in urls {
-            (job.note)(&format!("downloads {url}"));
-            match download(url, &path, job.cancel) {
+            job.note(&format!("downloads {url}"));
+            match download(url, &path, &job.cancel) {
                 Ok(()) => {
                     let (_, found) = store.put_file_with_sha256(&path)?;
                     match check(url, &found, sha256) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Broken;
 use super::Finished;
 use super::Job;
-use super::Recipes;
+use super::Tools;
 use super::step::End;
 use super::step::FILES;
 use super::step::Step;
@@ -13,14 +13,15 @@ use super::step::bind;
 use super::step::input;
 use crate::graph::Slot;
 use crate::sandbox::User;
+use crate::spec::ImageSpec;
 
 /// The Debian family's way; `/files` holds exactly the packages to add. Nothing that carries the
 /// clock stays: logs, caches and backup files go, times are clamped.
 const SCRIPT: &str = r#"
 export DEBIAN_FRONTEND=noninteractive
-echo "buildbot:x:$WORKER_GROUP:" >> /etc/group
-echo "buildbot:x:$WORKER:$WORKER_GROUP:kernel builds:/build:/bin/sh" >> /etc/passwd
-echo 'buildbot:*:19675:0:99999:7:::' >> /etc/shadow
+echo "$WORKER_NAME:x:$WORKER_GROUP:" >> /etc/group
+echo "$WORKER_NAME:x:$WORKER:$WORKER_GROUP:kernel builds:/build:/bin/sh" >> /etc/passwd
+echo "$WORKER_NAME:*:19675:0:99999:7:::" >> /etc/shadow
 if ls /files/*.deb >/dev/null 2>&1; then
     # A package with a pre-dependency is unpacked only after that one is configured.
     for round in 1 2 3; do
@@ -40,24 +41,22 @@ tar --create --file=/build/image.tar --directory=/ --one-file-system --sort=name
 chown "$WORKER:$WORKER_GROUP" /build/image.tar
 "#;
 
-impl Recipes {
+impl Tools {
     /// Output `tar`: the whole root filesystem, byte-reproducible.
-    pub(super) fn image(&self, job: &Job<'_>) -> Result<Finished, Broken> {
-        let tools = &self.tools;
+    pub(super) fn image(&self, spec: &ImageSpec, job: &Job) -> Result<Finished, Broken> {
+        let tools = self;
         let base = tools.tree(job, Slot::Base, false)?;
         let work = tools.build_dir("image")?;
         let files = tools.store.work_dir("packages")?;
         let packages = files.path().join("files");
         tools.materialise(&input(job, Slot::Files)?, &packages)?;
-        (job.note)("makes the image: user buildbot, packages");
+        job.note("makes the image: user buildbot, packages");
         let step = Step {
             script: SCRIPT,
             env: BTreeMap::from([
-                ("WORKER".to_owned(), tools.sandbox.worker_uid().to_string()),
-                (
-                    "WORKER_GROUP".to_owned(),
-                    tools.sandbox.worker_gid().to_string(),
-                ),
+                ("WORKER_NAME".to_owned(), spec.user.clone()),
+                ("WORKER".to_owned(), spec.uid.to_string()),
+                ("WORKER_GROUP".to_owned(), spec.gid.to_string()),
             ]),
             user: User::Root,
             binds: vec![bind(&packages, FILES, true)],

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Broken;
 use super::Finished;
 use super::Job;
-use super::Recipes;
+use super::Tools;
 use super::config::MAKE;
 use super::step::End;
 use super::step::SRC;
@@ -19,6 +19,7 @@ use super::step::input;
 use crate::graph::Slot;
 use crate::kconfig::Config;
 use crate::sandbox::User;
+use crate::spec::KernelSpec;
 
 // `modules.tar` is always there: an empty one says that the config has no modules.
 const SCRIPT: &str = r#"
@@ -40,26 +41,25 @@ if grep -q '^CONFIG_OF=y' .config && [ -d /src/arch/$srcarch/boot/dts ]; then
 fi
 "#;
 
-impl Recipes {
+impl Tools {
     /// Outputs `image`, `vmlinux`, `System.map`, `modules.tar`, `metadata.json` and, where the arch
     /// has device trees, `dtbs.tar`.
-    pub(super) fn kernel(&self, job: &Job<'_>) -> Result<Finished, Broken> {
-        let declared = self
-            .catalog
-            .build(job.name)
-            .ok_or_else(|| Broken::Unresolved(job.name.to_owned()))?;
-        let tools = &self.tools;
+    pub(super) fn kernel(&self, spec: &KernelSpec, job: &Job) -> Result<Finished, Broken> {
+        let tools = self;
         let image = tools.image_tree(job)?;
         let source = tools.tree(job, Slot::Source, true)?;
         let work = tools.build_dir("kernel")?;
         let build = work.path();
         let config = tools.store.read(&input(job, Slot::Config)?)?;
         tools.write(&build.join(".config"), &config)?;
-        let compiler = self.compiler(declared.toolchain, &job.inputs, job.note)?;
+        let compiler =
+            self.compiler(&spec.make, spec.accelerate.as_ref(), &job.inputs, &|text| {
+                job.note(text)
+            })?;
         let variables = &compiler.variables;
-        let targets = declared.make_targets.join(" ");
+        let targets = spec.targets.join(" ");
         let env = BTreeMap::from([
-            ("ARCH".to_owned(), declared.kernel_arch.to_owned()),
+            ("ARCH".to_owned(), spec.kernel_arch.clone()),
             ("MAKE_VARIABLES".to_owned(), variables.clone()),
             ("PATH".to_owned(), compiler.path.clone()),
             ("JOBS".to_owned(), self.make_jobs.to_string()),
@@ -86,8 +86,8 @@ impl Recipes {
                 String::new(),
             ));
         }
-        if !build.join(declared.kernel_image).is_file() {
-            let message = format!("the build left no `{}`", declared.kernel_image);
+        if !build.join(&spec.image).is_file() {
+            let message = format!("the build left no `{}`", spec.image);
             return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
         }
         let release = fs::read_to_string(build.join("include/config/kernel.release"));
@@ -96,11 +96,11 @@ impl Recipes {
             .ok()
             .and_then(|config| config.cc_version_text().map(str::to_owned));
         // `vmlinux` may be the boot image itself, so it is copied, not moved.
-        let boot_image = tools.store.put_file(&build.join(declared.kernel_image))?;
+        let boot_image = tools.store.put_file(&build.join(&spec.image))?;
         let files = ["vmlinux", "System.map", "modules.tar", "dtbs.tar"].map(|name| (name, name));
         let mut outputs = tools.take(build, &files)?;
         outputs.insert("image".to_owned(), boot_image);
-        let arch_word = format!("ARCH={}", declared.kernel_arch);
+        let arch_word = format!("ARCH={}", spec.kernel_arch);
         let words = ["make", &arch_word, variables, &targets];
         let make = words
             .into_iter()
@@ -112,7 +112,7 @@ impl Recipes {
             "kernel_release": release,
             "compiler": compiler,
             "make": make,
-            "kernel_image": declared.kernel_image,
+            "kernel_image": spec.image,
             "image_bytes": tools.store.size(&boot_image)?,
         });
         let metadata = serde_json::to_vec_pretty(&metadata).unwrap_or_default();

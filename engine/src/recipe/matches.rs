@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use super::Broken;
 use super::Finished;
 use super::Job;
-use super::Recipes;
+use super::Tools;
 use super::step::input;
 use crate::graph::Matched;
 use crate::graph::Slot;
 use crate::kconfig::Config;
 use crate::matching::Needs;
 use crate::matching::matches_only;
+use crate::spec::MatchSpec;
 
-impl Recipes {
+impl Tools {
     /// No outputs; facts: the matched boards. The reasons of the others are computed when asked for.
-    pub(super) fn matches(&self, job: &Job<'_>) -> Result<Finished, Broken> {
-        let text = self.tools.store.read(&input(job, Slot::Config)?)?;
+    pub(super) fn matches(&self, spec: &MatchSpec, job: &Job) -> Result<Finished, Broken> {
+        let text = self.store.read(&input(job, Slot::Config)?)?;
         let config = match Config::parse(&String::from_utf8_lossy(&text)) {
             Ok(config) => config,
             Err(error) => {
@@ -24,21 +25,12 @@ impl Recipes {
                 return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
             }
         };
-        let boards: Vec<String> = matches_only(&config, Needs::of(&self.catalog))
-            .map(str::to_owned)
-            .collect();
-        for board in &boards {
-            if self
-                .catalog
-                .boards
-                .get(board)
-                .is_some_and(|board| board.qemu.is_none())
-            {
-                (job.note)(&format!(
-                    "`{board}` fits, but has no `qemu`: no lab here can boot it"
-                ));
-            }
-        }
+        let needs = spec.boards.iter().map(|(board, needs)| Needs {
+            board,
+            requires: &needs.requires,
+            abi: needs.abi,
+        });
+        let boards = matches_only(&config, needs).map(str::to_owned).collect();
         let facts = serde_json::json!(Matched { boards }).to_string();
         Ok(Finished::success(BTreeMap::new(), facts))
     }

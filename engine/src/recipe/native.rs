@@ -15,16 +15,16 @@ use store::Unpacked;
 use store::WorkDir;
 
 use super::Broken;
-use super::Recipes;
+use super::Tools;
 use super::config::make_words;
 use super::step::PATH;
 use super::step::bind;
 use super::step::file;
 use crate::graph::Slot;
 use crate::model::CROSS_COMPILE;
-use crate::model::Toolchain;
 use crate::sandbox::Bind;
 use crate::sandbox::is_native;
+use crate::spec::Accelerate;
 
 /// Where the native image lies.
 const NATIVE: &str = "/native";
@@ -64,34 +64,30 @@ pub(super) struct Compiler {
 
 /// Where the libraries and the dynamic linker of the native architecture are, if this host runs it
 /// and not the other.
-fn host(
-    native: &str,
-    emulated: &str,
-    names: [&str; 2],
-) -> Result<(&'static str, &'static str), Broken> {
+fn host(native: &str, emulated: &str) -> Result<(&'static str, &'static str), Broken> {
     let host = HOSTS.iter().find(|(arch, _, _)| *arch == native);
     match host {
         Some((_, triplet, linker)) if is_native(native) && !is_native(emulated) => {
             Ok((triplet, linker))
         }
         _ => Err(Broken::Infrastructure(format!(
-            "the toolchain `{}` is accelerated by `{}`, which needs a host that runs `{native}` and \
-             emulates `{emulated}`; this one does not: leave out `accelerate` here",
-            names[0], names[1]
+            "an accelerated toolchain needs a host that runs `{native}` and emulates `{emulated}`; this one does not: \
+             leave out `accelerate` here"
         ))),
     }
 }
 
-impl Recipes {
+impl Tools {
     /// Gets the compiler of a toolchain ready; `note` takes a line for the user.
     pub(super) fn compiler(
         &self,
-        toolchain: &Toolchain,
+        make: &BTreeMap<String, String>,
+        accelerate: Option<&Accelerate>,
         inputs: &BTreeMap<Slot, Digest>,
         note: &dyn Fn(&str),
     ) -> Result<Compiler, Broken> {
-        let mut variables = toolchain.make_variables();
-        let Some((cross, prefix)) = toolchain.accelerator(&self.catalog) else {
+        let mut variables = make.clone();
+        let Some(accelerate) = accelerate else {
             return Ok(Compiler {
                 variables: make_words(&variables),
                 path: PATH.to_owned(),
@@ -99,12 +95,10 @@ impl Recipes {
                 _shown: None,
             });
         };
-        let unresolved = || Broken::Unresolved(toolchain.name.clone());
-        let native = cross.runs_on(&self.catalog).ok_or_else(unresolved)?;
-        let emulated = toolchain.runs_on(&self.catalog).ok_or_else(unresolved)?;
-        let (triplet, linker) = host(native, emulated, [&toolchain.name, &cross.name])?;
-        let digest = *inputs.get(&Slot::Native).ok_or_else(unresolved)?;
-        let tree = self.tools.unpacked(&digest, false, &|| {
+        let (triplet, linker) = host(&accelerate.native, &accelerate.emulated)?;
+        let digest = inputs.get(&Slot::Native);
+        let digest = *digest.ok_or(Broken::Unresolved(Slot::Native.word()))?;
+        let tree = self.unpacked(&digest, false, &|| {
             note(&format!("unpacks native {}", digest.short()));
         })?;
         let links = self.links(tree.path())?;
@@ -120,7 +114,7 @@ impl Recipes {
         ];
         variables.insert(
             CROSS_COMPILE.to_owned(),
-            format!("{NATIVE}/usr/bin/{prefix}"),
+            format!("{NATIVE}/usr/bin/{}", accelerate.prefix),
         );
         Ok(Compiler {
             variables: make_words(&variables),
@@ -132,7 +126,7 @@ impl Recipes {
 
     /// A directory of links to the programs that the native image has.
     fn links(&self, tree: &Path) -> Result<WorkDir, Broken> {
-        let links = self.tools.build_dir("native")?;
+        let links = self.build_dir("native")?;
         let names = PROGRAMS.split_whitespace().map(|name| (name, name));
         for (name, program) in names.chain([("awk", "mawk")]) {
             let program = Path::new("usr/bin").join(program);
@@ -151,15 +145,12 @@ mod tests {
 
     #[test]
     fn a_host_that_cannot_says_so() {
-        let error = host("m68k", "arm64", ["fast", "cross"]).unwrap_err();
-        insta::assert_snapshot!(error, @"the toolchain `fast` is accelerated by `cross`, which needs a host that runs `m68k` and emulates `arm64`; this one does not: leave out `accelerate` here");
+        let error = host("m68k", "arm64").unwrap_err();
+        insta::assert_snapshot!(error, @"an accelerated toolchain needs a host that runs `m68k` and emulates `arm64`; this one does not: leave out `accelerate` here");
         for (arch, ..) in HOSTS {
             // Nothing is emulated that the host runs itself.
-            assert!(host(arch, arch, ["fast", "cross"]).is_err());
-            assert_eq!(
-                host(arch, "m68k", ["fast", "cross"]).is_ok(),
-                is_native(arch)
-            );
+            assert!(host(arch, arch).is_err());
+            assert_eq!(host(arch, "m68k").is_ok(), is_native(arch));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The table from kinds to recipes, and what all of them share.
+//! The table from kinds to recipes, and what all of them work with.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,16 +12,14 @@ use super::Broken;
 use super::Execute;
 use super::Finished;
 use super::Job;
+use super::Takes;
 use super::step::file;
 use crate::apt::Apt;
-use crate::graph::Kind;
-use crate::graph::World;
 use crate::labs::Lab;
-use crate::lock::Lock;
-use crate::model::Catalog;
 use crate::sandbox::Sandbox;
+use crate::spec::Spec;
 
-/// What recipes work with.
+/// What recipes work with. Nothing here decides what a node gives.
 pub struct Tools {
     /// Where results go.
     pub store: Arc<Store>,
@@ -31,50 +29,27 @@ pub struct Tools {
     pub apt: Apt,
     /// Where kernels boot.
     pub lab: Box<dyn Lab>,
-}
-
-/// The recipes of one catalog.
-pub struct Recipes {
-    /// What they work with.
-    pub tools: Tools,
-    /// The declarations.
-    pub catalog: Arc<Catalog>,
-    /// What names stand for.
-    pub lock: Arc<Lock>,
     /// `make -j` of a kernel build.
     pub make_jobs: usize,
 }
 
-impl Recipes {
-    pub(super) fn world(&self) -> World<'_> {
-        let worker_uid = self.tools.sandbox.worker_uid();
-        World {
-            catalog: &self.catalog,
-            lock: &self.lock,
-            worker_uid,
-        }
-    }
-}
-
-impl Execute for Recipes {
-    fn execute(&self, job: &Job<'_>) -> Result<Finished, Broken> {
-        match job.kind {
-            Kind::Fetch => self.fetch(job),
-            Kind::Source => self.source(job),
-            Kind::Base => self.base(job),
-            Kind::Image => self.image(job),
-            Kind::Config => self.config(job),
-            Kind::Kernel => self.kernel(job),
-            Kind::Match => self.matches(job),
-            Kind::Rootfs => self.rootfs(job),
-            Kind::Boot => self.boot(job),
-        }
+impl Execute for Tools {
+    fn takes(&self, spec: &Spec) -> Takes {
+        Takes::of(spec)
     }
 
-    fn weight(&self, kind: Kind, slots: usize) -> usize {
-        match kind {
-            Kind::Kernel => slots,
-            _ => 1,
+    fn execute(&self, job: &Job) -> Result<Finished, Broken> {
+        match job.spec.spec() {
+            Spec::Fetch(spec) => self.fetch(spec, job),
+            Spec::Source(spec) => self.source(spec, job),
+            Spec::Base(spec) => self.base(spec, job),
+            Spec::Image(spec) => self.image(spec, job),
+            Spec::Config(spec) => self.config(spec, job),
+            Spec::Kernel(spec) => self.kernel(spec, job),
+            Spec::Match(spec) => self.matches(spec, job),
+            Spec::Rootfs(spec) => self.rootfs(spec, job),
+            Spec::Probe(spec) => self.probe(spec, job),
+            Spec::Boot(spec) => self.boot(spec, job),
         }
     }
 }

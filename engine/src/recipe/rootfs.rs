@@ -6,7 +6,7 @@ use std::path::Path;
 use super::Broken;
 use super::Finished;
 use super::Job;
-use super::Recipes;
+use super::Tools;
 use super::step::End;
 use super::step::Step;
 use super::step::file;
@@ -14,6 +14,7 @@ use crate::elf::Program;
 use crate::model::Abi;
 use crate::model::RootfsFormat;
 use crate::sandbox::User;
+use crate::spec::RootfsSpec;
 
 // Objects have names of their own, as some compilers put the name of a temporary one into the program.
 const COMPILE: &str = r#"
@@ -53,33 +54,24 @@ done > owners
 debugfs -w -f owners disk > /dev/null
 "#;
 
-impl Recipes {
+impl Tools {
     /// Output `initrd`, a gzip-compressed cpio archive (newc), or `disk`, an ext2 file system.
-    pub(super) fn rootfs(&self, job: &Job<'_>) -> Result<Finished, Broken> {
-        let unresolved = || Broken::Unresolved(job.name.to_owned());
-        let (rootfs, suite) = job.name.split_once('/').ok_or_else(unresolved)?;
-        let rootfs = self.catalog.rootfses.get(rootfs).ok_or_else(unresolved)?;
-        let suite = self.catalog.suites.get(suite).ok_or_else(unresolved)?;
-        let toolchain = self
-            .catalog
-            .toolchains
-            .get(&rootfs.toolchain)
-            .ok_or_else(unresolved)?;
-        let tools = &self.tools;
+    pub(super) fn rootfs(&self, spec: &RootfsSpec, job: &Job) -> Result<Finished, Broken> {
+        let tools = self;
         let image = tools.image_tree(job)?;
         let work = tools.build_dir("rootfs")?;
-        tools.write(&work.path().join("init.c"), &rootfs.init.text)?;
-        tools.write(&work.path().join("suite.c"), &suite.program.text)?;
-        if let Some(libc) = &rootfs.libc {
-            tools.write(&work.path().join("libc.c"), &libc.text)?;
+        tools.write(&work.path().join("init.c"), &spec.init)?;
+        tools.write(&work.path().join("suite.c"), &spec.suite)?;
+        if let Some(libc) = &spec.libc {
+            tools.write(&work.path().join("libc.c"), libc)?;
         }
-        let (pack, output) = match rootfs.format {
+        let (pack, output) = match spec.format {
             RootfsFormat::Initramfs => (PACK_INITRAMFS, "initrd"),
             RootfsFormat::Ext2 => (PACK_EXT2, "disk"),
         };
         let step = Step {
             script: &format!("{COMPILE}{pack}"),
-            env: BTreeMap::from([("CC".to_owned(), toolchain.c_compiler())]),
+            env: BTreeMap::from([("CC".to_owned(), spec.cc.clone())]),
             user: User::Worker,
             binds: Vec::new(),
         };
@@ -87,7 +79,7 @@ impl Recipes {
         if let End::Failure(message) = tools.step(job, image.path(), work.path(), &step)? {
             return Ok(failure(message));
         }
-        if let Some(message) = unfit(&work.path().join("root"), rootfs.abi)? {
+        if let Some(message) = unfit(&work.path().join("root"), spec.abi)? {
             return Ok(failure(message));
         }
         let outputs = tools.take(work.path(), &[(output, output)])?;

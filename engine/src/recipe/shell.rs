@@ -6,34 +6,35 @@ use std::path::PathBuf;
 use store::Digest;
 
 use super::Broken;
-use super::Recipes;
+use super::Tools;
 use super::step::SRC;
 use super::step::Step;
 use super::step::bind;
 use super::step::spec;
-use crate::graph::Kind;
+use crate::graph::Node;
 use crate::graph::Slot;
 use crate::sandbox::Bind;
 use crate::sandbox::Cancel;
 use crate::sandbox::Exit;
 use crate::sandbox::Stdio;
 use crate::sandbox::User;
+use crate::spec::Spec;
 
-impl Recipes {
+impl Tools {
     /// Runs a shell with the node's image, source, .config and environment; what it leaves in
     /// `/build` is lost.
     pub fn shell(
         &self,
-        kind: Kind,
-        name: &str,
+        node: &Node,
         inputs: &BTreeMap<Slot, Digest>,
         cancel: &Cancel,
     ) -> Result<Exit, Broken> {
-        let tools = &self.tools;
+        let tools = self;
         let image = inputs.get(&Slot::Image).or_else(|| inputs.get(&Slot::Base));
         let image = image.ok_or_else(|| {
             Broken::Infrastructure(format!(
-                "a {kind} node runs in no sandbox; there is no shell"
+                "a {} node runs in no sandbox; there is no shell",
+                node.kind()
             ))
         })?;
         let image = tools.unpacked(image, false, &|| {})?;
@@ -47,7 +48,10 @@ impl Recipes {
         }
         let mut env = BTreeMap::from([
             ("TERM".to_owned(), "xterm".to_owned()),
-            ("PS1".to_owned(), format!("engine {kind}:{name} \\w\\$ ")),
+            (
+                "PS1".to_owned(),
+                format!("engine {} \\w\\$ ", node.full_name()),
+            ),
         ]);
         let mut binds: Vec<Bind> = source
             .iter()
@@ -55,9 +59,14 @@ impl Recipes {
             .collect();
         // Held until the shell ends.
         let compiler;
-        if let Some(build) = self.catalog.build(name) {
-            compiler = self.compiler(build.toolchain, inputs, &|_| {})?;
-            env.insert("ARCH".to_owned(), build.kernel_arch.to_owned());
+        let build = match node.spec() {
+            Spec::Config(spec) => Some((&spec.kernel_arch, &spec.make, &spec.accelerate)),
+            Spec::Kernel(spec) => Some((&spec.kernel_arch, &spec.make, &spec.accelerate)),
+            _ => None,
+        };
+        if let Some((arch, make, accelerate)) = build {
+            compiler = self.compiler(make, accelerate.as_ref(), inputs, &|_| {})?;
+            env.insert("ARCH".to_owned(), arch.clone());
             env.insert("PATH".to_owned(), compiler.path.clone());
             env.insert("MAKE_VARIABLES".to_owned(), compiler.variables.clone());
             binds.extend(compiler.binds.iter().cloned());

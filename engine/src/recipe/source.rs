@@ -17,36 +17,35 @@ use store::Digest;
 use super::Broken;
 use super::Finished;
 use super::Job;
-use super::Recipes;
+use super::Tools;
 use super::step::EPOCH;
 use super::step::file;
 use super::step::input;
 use crate::graph::Slot;
 use crate::kconfig::Version;
 use crate::model::ProjectFile;
-use crate::model::SourceOrigin;
 use crate::sandbox::decompressed;
+use crate::spec::SourceForm;
+use crate::spec::SourceSpec;
 
 /// Level 3 is zstd's own default: 204 MB for a 1.3 GB tree, at disk speed.
 const ZSTD_LEVEL: i32 = 3;
 /// The kernel's Makefile has 70 kB.
 const MOST_MAKEFILE: u64 = 1 << 20;
 
-impl Recipes {
+impl Tools {
     /// Output `tar`: a tarball with one top directory, in whatever compression it came.
-    pub(super) fn source(&self, job: &Job<'_>) -> Result<Finished, Broken> {
-        let source = self.catalog.sources.get(job.name);
-        let source = source.ok_or_else(|| Broken::Unresolved(job.name.to_owned()))?;
-        let store = &self.tools.store;
+    pub(super) fn source(&self, source: &SourceSpec, job: &Job) -> Result<Finished, Broken> {
+        let store = &self.store;
         let work = store.work_dir("source")?;
         let files = work.path().join("files");
-        self.tools.materialise(&input(job, Slot::Files)?, &files)?;
+        self.materialise(&input(job, Slot::Files)?, &files)?;
         let path = only_file(&files)?;
-        let tarball = match &source.origin {
-            SourceOrigin::Tarball { .. } => store.put_file(&path)?,
-            SourceOrigin::Debian { package, .. } => {
+        let tarball = match &source.form {
+            SourceForm::Tarball => store.put_file(&path)?,
+            SourceForm::Deb { member } => {
                 let out = work.path().join("source.tar.xz");
-                extract_from_deb(&path, &format!("usr/src/{package}.tar.xz"), &out)?;
+                extract_from_deb(&path, member, &out)?;
                 store.take_file(out)?
             }
         };
@@ -75,14 +74,13 @@ impl Recipes {
         tarball: &Digest,
         patches: &[ProjectFile],
         work: &Path,
-        job: &Job<'_>,
+        job: &Job,
     ) -> Result<Result<Digest, String>, Broken> {
-        let store = &self.tools.store;
+        let store = &self.store;
         let tree = work.join("tree");
         fs::create_dir(&tree).map_err(file("make", &tree))?;
-        (job.note)("unpacks the source to patch it");
-        self.tools
-            .sandbox
+        job.note("unpacks the source to patch it");
+        self.sandbox
             .unpack(&store.blob_path(tarball), &tree, true)?;
         for patch in patches {
             if let Some(message) = apply(patch, &tree, job)? {
@@ -196,7 +194,7 @@ fn extract_member(reader: impl Read, member: &str, deb: &Path, out: &Path) -> Re
 const TELLING: [&str; 4] = ["FAILED at", "previously applied", "can't find", "malformed"];
 
 /// Applies one patch; gives the message of a patch that does not apply.
-fn apply(patch: &ProjectFile, tree: &Path, job: &Job<'_>) -> Result<Option<String>, Broken> {
+fn apply(patch: &ProjectFile, tree: &Path, job: &Job) -> Result<Option<String>, Broken> {
     let log = || job.log.try_clone().map_err(file("open", Path::new("log")));
     let rejects = tree.with_file_name("rejects");
     let _ = writeln!(&mut &*job.log, "applies {}", patch.path);
@@ -228,7 +226,7 @@ fn apply(patch: &ProjectFile, tree: &Path, job: &Job<'_>) -> Result<Option<Strin
     if status.success() {
         return Ok(None);
     }
-    let log = super::step::read_log(job.log);
+    let log = super::step::read_log(&job.log);
     let _ = (&mut &*job.log).write_all(&fs::read(&rejects).unwrap_or_default());
     let hunk = log
         .lines()

@@ -65,15 +65,15 @@ pub(super) enum End {
 
 impl Tools {
     /// The unpacked tree of an image blob.
-    pub(super) fn image_tree(&self, job: &Job<'_>) -> Result<Unpacked, Broken> {
+    pub(super) fn image_tree(&self, job: &Job) -> Result<Unpacked, Broken> {
         self.tree(job, Slot::Image, false)
     }
 
     /// The unpacked tree of a slot's tarball.
-    pub(super) fn tree(&self, job: &Job<'_>, slot: Slot, strip: bool) -> Result<Unpacked, Broken> {
+    pub(super) fn tree(&self, job: &Job, slot: Slot, strip: bool) -> Result<Unpacked, Broken> {
         let digest = input(job, slot)?;
         self.unpacked(&digest, strip, &|| {
-            (job.note)(&format!("unpacks {} {}", slot.word(), digest.short()));
+            job.note(&format!("unpacks {} {}", slot.word(), digest.short()));
         })
     }
 
@@ -115,7 +115,7 @@ impl Tools {
     /// Runs a script in an image with `build` writable at `/build`.
     pub(super) fn step(
         &self,
-        job: &Job<'_>,
+        job: &Job,
         image: &Path,
         build: &Path,
         step: &Step<'_>,
@@ -125,10 +125,10 @@ impl Tools {
             .try_clone()
             .map_err(file("open", Path::new("log")))?;
         let spec = spec(image, build, step, self.sandbox.emulator_of(image)?);
-        match self.sandbox.run(&spec, Stdio::Log(log), job.cancel)? {
+        match self.sandbox.run(&spec, Stdio::Log(log), &job.cancel)? {
             Exit::Code(0) => Ok(End::Success),
             Exit::Code(code) => {
-                let log = read_log(job.log);
+                let log = read_log(&job.log);
                 match infrastructure_fault(&log) {
                     Some(line) => Err(Broken::Infrastructure(line.to_owned())),
                     None => Ok(End::Failure(telling_line(&log, code))),
@@ -194,11 +194,11 @@ pub(super) fn bind(source: &Path, target: &str, read_only: bool) -> Bind {
     }
 }
 
-pub(super) fn input(job: &Job<'_>, slot: Slot) -> Result<Digest, Broken> {
+pub(super) fn input(job: &Job, slot: Slot) -> Result<Digest, Broken> {
     job.inputs
         .get(&slot)
         .copied()
-        .ok_or_else(|| Broken::Unresolved(job.name.to_owned()))
+        .ok_or(Broken::Unresolved(slot.word()))
 }
 
 pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Broken {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::graph::DotOptions;
-use crate::graph::Kind;
 use crate::graph::NodeId;
 use crate::graph::Slot;
 use crate::plan::Progress;
 use crate::plan::State;
+use crate::spec::Kind;
 
 /// A graph to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,13 +60,13 @@ fn by_kind(progress: &Progress<'_>, include: &dyn Fn(NodeId) -> bool) -> String 
     let mut boxes: BTreeMap<Kind, [usize; 2]> = BTreeMap::new();
     let mut edges: BTreeMap<(Kind, Kind, Slot), usize> = BTreeMap::new();
     for id in graph.ids().filter(|id| include(*id)) {
-        let kind = graph.node(id).kind;
+        let kind = graph.node(id).kind();
         let [all, fresh] = boxes.entry(kind).or_default();
         *all += 1;
         *fresh += usize::from(matches!(progress.state(id), State::Done { .. }));
         for (input, from) in graph.inputs(id).filter(|(_, from)| include(*from)) {
             *edges
-                .entry((graph.node(from).kind, kind, input.slot))
+                .entry((graph.node(from).kind(), kind, input.slot))
                 .or_default() += 1;
         }
     }

@@ -37,6 +37,22 @@ enum Told<'a> {
         name: &'a str,
         text: &'a str,
     },
+    NodeStep {
+        kind: &'static str,
+        name: &'a str,
+        done: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        of: Option<u64>,
+        at: &'a str,
+    },
+    Progress {
+        wanted: usize,
+        finished: usize,
+        done_ms: u64,
+        total_ms: u64,
+        left_ms: u64,
+        guessed: bool,
+    },
     NodeFinished {
         kind: &'static str,
         name: &'a str,
@@ -75,6 +91,21 @@ pub fn json_line(event: Event<'_>) -> String {
             kind: kind.word(),
             name,
             text,
+        },
+        Event::NodeStep { kind, name, step } => Told::NodeStep {
+            kind: kind.word(),
+            name,
+            done: step.done,
+            of: step.of,
+            at: &step.at,
+        },
+        Event::Progress(run) => Told::Progress {
+            wanted: run.wanted,
+            finished: run.finished,
+            done_ms: run.done_ms,
+            total_ms: run.total_ms,
+            left_ms: run.left_ms,
+            guessed: run.guessed,
         },
         Event::NodeFinished(node) => finished(node),
         Event::RunFinished(run) => run_finished(run),
@@ -119,7 +150,7 @@ fn run_finished(run: &RunReport) -> Told<'_> {
 mod tests {
     use super::super::sample;
     use super::*;
-    use crate::graph::Kind;
+    use crate::spec::Kind;
 
     #[test]
     fn each_event_is_one_versioned_object() {

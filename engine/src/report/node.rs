@@ -9,7 +9,7 @@ use std::path::Path;
 
 use store::OutcomeVerdict;
 
-use crate::graph::Kind;
+use crate::spec::Kind;
 
 /// How much of a log's end is read for its last lines, in bytes.
 const TAIL_BYTES: u64 = 64 * 1024;

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use store::Digest;
 use store::OutcomeVerdict;
 
-use crate::graph::Kind;
 use crate::realise::NodeReport;
 use crate::realise::RunReport;
+use crate::spec::Kind;
 
 const SUNXI: &str = "linux-6.1/arm/sunxi_defconfig/gcc";
 const TINY: &str = "linux-6.1/amd64/tiny/clang";

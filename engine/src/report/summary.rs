@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use store::OutcomeVerdict;
 
 use super::node::verdict_word;
-use crate::graph::Kind;
 use crate::realise::NodeReport;
 use crate::realise::RunReport;
+use crate::spec::Kind;
 use crate::text::duration;
 
 /// Gives the table of kernels and boots (of all nodes, where a run has neither), then the counts

@@ -10,15 +10,15 @@ use store::Digest;
 use store::Record;
 use store::Store;
 
-use crate::graph::Kind;
 use crate::plan::Progress;
+use crate::spec::Kind;
 
 /// Brings the tree up to date with every wanted node that has a result.
 pub fn link(store: &Store, progress: &Progress<'_>, results: &Path) -> io::Result<()> {
     fs::create_dir_all(results)?;
     for id in progress.wanted() {
         let node = progress.graph().node(id);
-        let dir = match node.kind {
+        let dir = match node.kind() {
             Kind::Config | Kind::Kernel => results.join(&*node.name),
             Kind::Boot => match node.name.rsplitn(3, '/').collect::<Vec<_>>()[..] {
                 [suite, board, build] => results.join(build).join("boots").join(board).join(suite),
@@ -36,7 +36,7 @@ pub fn link(store: &Store, progress: &Progress<'_>, results: &Path) -> io::Resul
             .iter()
             .map(|(name, digest)| (name.as_str(), *digest))
             .collect();
-        if let Some((name, log)) = log_name(node.kind, &record) {
+        if let Some((name, log)) = log_name(node.kind(), &record) {
             links.insert(name, log);
         }
         fs::create_dir_all(&dir)?;

@@ -15,9 +15,9 @@ use super::node::failed_log;
 use super::node::is_told;
 use super::node::line;
 use super::screen::talk;
-use crate::graph::Kind;
 use crate::realise::Event;
 use crate::realise::Observer;
+use crate::spec::Kind;
 
 const TICK: Duration = Duration::from_millis(200);
 
@@ -93,6 +93,7 @@ impl Observer for Bars {
                     self.print(&format!("{} {}\n{log}", state.tally.mark(), line(node)));
                 }
             }
+            Event::NodeStep { .. } | Event::Progress(_) => {}
             Event::RunFinished(_) => {
                 state.bar.finish_and_clear();
                 state.running.clear();

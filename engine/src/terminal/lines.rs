@@ -64,7 +64,7 @@ fn text(tally: &mut Tally, level: Level, event: Event<'_>) -> String {
                 return format!("{} {}\n{log}", tally.mark(), line(node));
             }
         }
-        Event::RunFinished(_) => {}
+        Event::NodeStep { .. } | Event::Progress(_) | Event::RunFinished(_) => {}
     }
     String::new()
 }
@@ -75,7 +75,7 @@ mod tests {
 
     use super::super::node::tests::node;
     use super::*;
-    use crate::graph::Kind;
+    use crate::spec::Kind;
 
     fn run(level: Level) -> String {
         let mut tally = Tally::default();

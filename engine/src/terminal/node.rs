@@ -93,7 +93,7 @@ pub(super) mod tests {
     use std::fs;
 
     use super::*;
-    use crate::graph::Kind;
+    use crate::spec::Kind;
 
     /// A node of a run that took 128.4 seconds.
     pub(in crate::terminal) fn node(verdict: OutcomeVerdict, cached: bool) -> NodeReport {

@@ -3,6 +3,7 @@
 use rhai::Dynamic;
 
 use crate::kconfig::Predicate;
+use crate::model::Accel;
 use crate::model::Board;
 use crate::model::DiskBus;
 use crate::model::Lab;
@@ -158,6 +159,18 @@ const QEMU: Record = Record {
             doc: "model of a network card, on a network that leads nowhere; what ends in `-device` is a `-device` of its own",
         },
         Field {
+            name: "accel",
+            shape: Shape::OneOf(&["tcg", "kvm"]),
+            need: Need::Otherwise("`\"tcg\"`"),
+            doc: "what runs the guest's code: QEMU's translator, or the host's processor where a probe boot of the same kernel works on this machine; else the translator, and the boot says why",
+        },
+        Field {
+            name: "image",
+            shape: Shape::Handle(Kind::Image),
+            need: Need::Otherwise("the machine's own QEMU"),
+            doc: "the image that the program is in, so that its version is pinned",
+        },
+        Field {
             name: "args",
             shape: Shape::List(&Shape::Text),
             need: Need::Otherwise("none"),
@@ -283,7 +296,14 @@ fn board(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mista
     each_once(Kind::Suite, &suites, "1", "suites")?;
     let handle = call.declare(Kind::Board, &name, &["0"])?;
     let rootfs: String = fields.take_or_empty("rootfs");
-    let qemu = fields.take("qemu").map(qemu_machine);
+    let mut qemu: Option<Fields> = fields.take("qemu");
+    let qemu_image = qemu.as_mut().and_then(|qemu| qemu.take("image"));
+    let accel: Option<String> = qemu.as_mut().and_then(|qemu| qemu.take("accel"));
+    let accel = match accel.as_deref() {
+        Some("kvm") => Accel::Kvm,
+        _ => Accel::Tcg,
+    };
+    let qemu = qemu.map(qemu_machine);
     if let (Some(qemu), Some(rootfs)) = (&qemu, call.state.catalog.rootfses.get(&rootfs)) {
         boots_what_it_gets(qemu, rootfs)?;
     }
@@ -295,6 +315,8 @@ fn board(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mista
         rootfs,
         suites,
         qemu,
+        qemu_image,
+        accel,
         lava: fields.take("lava").map(|mut lava: Fields| LavaDevice {
             device_type: lava.take_or_empty("device_type"),
             tags: lava.take_or_empty("tags"),

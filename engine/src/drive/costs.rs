@@ -1,0 +1,74 @@
+//! What nodes cost, by what history says.
+
+use std::collections::BTreeMap;
+
+use store::Records;
+use store::Store;
+
+use super::DriveError;
+use crate::graph::Node;
+use crate::realise::Estimate;
+use crate::spec::Kind;
+
+/// What nodes took when they last ran, in milliseconds.
+#[derive(Default)]
+pub(super) struct Costs {
+    by_name: BTreeMap<String, u64>,
+    /// Sorted.
+    by_kind: BTreeMap<String, Vec<u64>>,
+}
+
+impl Costs {
+    /// Reads the history of a store.
+    pub(super) fn read(store: &Store, records: &Records) -> Result<Self, DriveError> {
+        let mut costs = Self::default();
+        for outcome in store.currents()? {
+            let record = outcome.key.and_then(|key| records.get(&key));
+            if let Some(record) = record {
+                costs
+                    .by_kind
+                    .entry(outcome.kind)
+                    .or_default()
+                    .push(record.duration_ms());
+                costs.by_name.insert(outcome.name, record.duration_ms());
+            }
+        }
+        costs
+            .by_kind
+            .values_mut()
+            .for_each(|durations| durations.sort_unstable());
+        Ok(costs)
+    }
+
+    /// What it took last, or else what the middle one of its kind took.
+    pub(super) fn of(&self, kind: Kind, history_name: &str) -> Option<u64> {
+        let own = self.by_name.get(history_name).copied();
+        own.or_else(|| {
+            let durations = self.by_kind.get(kind.word())?;
+            durations.get(durations.len() / 2).copied()
+        })
+    }
+
+    /// The same with a guess where nothing like it ran.
+    pub(super) fn estimate(&self, node: &Node, history_name: &str) -> Estimate {
+        let ms = self.of(node.kind(), history_name);
+        Estimate {
+            ms: ms.unwrap_or_else(|| guess(node.kind())),
+            known: ms.is_some(),
+        }
+    }
+}
+
+/// Milliseconds of a node of a kind of which none ran yet: the order matters more than the numbers.
+fn guess(kind: Kind) -> u64 {
+    let seconds = match kind {
+        Kind::Fetch | Kind::Source => 15,
+        Kind::Base | Kind::Image => 60,
+        Kind::Config => 10,
+        Kind::Kernel => 240,
+        Kind::Match => 0,
+        Kind::Rootfs => 5,
+        Kind::Probe | Kind::Boot => 20,
+    };
+    seconds * 1000
+}

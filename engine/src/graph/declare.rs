@@ -1,0 +1,417 @@
+//! From a catalog and its pins to specs and the part of the graph that is known before any .config is resolved.
+//!
+//! This is the one place where declarations become specs. Whatever a recipe needs is put into its spec here.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::Serialize;
+use thiserror::Error;
+
+use super::Boots;
+use super::Graph;
+use super::Node;
+use super::NodeId;
+use super::Output;
+use super::Slot;
+use super::boots::Boot;
+use crate::lock::Lock;
+use crate::lock::LockError;
+use crate::lock::requests;
+use crate::matching::MATCHER_REVISION;
+use crate::model::Accel;
+use crate::model::Board;
+use crate::model::Build;
+use crate::model::BuildAddress;
+use crate::model::Catalog;
+use crate::model::QemuMachine;
+use crate::model::SourceOrigin;
+use crate::model::Suite;
+use crate::model::Toolchain;
+use crate::spec::Accelerate;
+use crate::spec::BaseSpec;
+use crate::spec::BoardNeeds;
+use crate::spec::BootSpec;
+use crate::spec::Closed;
+use crate::spec::ConfigSpec;
+use crate::spec::FetchBy;
+use crate::spec::FetchFile;
+use crate::spec::FetchSpec;
+use crate::spec::ImageSpec;
+use crate::spec::KernelSpec;
+use crate::spec::Kind;
+use crate::spec::MatchSpec;
+use crate::spec::ProbeSpec;
+use crate::spec::RootfsSpec;
+use crate::spec::SourceForm;
+use crate::spec::SourceSpec;
+use crate::spec::Spec;
+
+/// The user of images that builds.
+const USER: &str = "buildbot";
+/// A guest that KVM runs at all reaches `/init` in a second or two.
+const PROBE_SECS: u32 = 20;
+
+/// What of the worker's machine decides what nodes are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worker {
+    /// uid of the `buildbot` user in images.
+    pub uid: u32,
+    /// Its gid.
+    pub gid: u32,
+    /// What each of QEMU's programs that boards ask for says of its version; those that are installed.
+    pub qemus: BTreeMap<String, String>,
+    /// Processor and kernel, for what KVM does on them; empty where no board asks for KVM.
+    pub host: String,
+}
+
+/// What a graph is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct World<'a> {
+    /// The declarations.
+    pub catalog: &'a Catalog,
+    /// What names stand for.
+    pub lock: &'a Lock,
+    /// Where the nodes are going to be made.
+    pub worker: &'a Worker,
+}
+
+/// Why no graph can be made.
+#[derive(Debug, Error)]
+pub enum GraphError {
+    /// A pin is missing or answers another definition.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A name does not resolve; evaluation should have said so.
+    #[error("`{kind}:{name}` refers to something that is not declared")]
+    Dangling {
+        /// Kind of the node.
+        kind: Kind,
+        /// Its name.
+        name: String,
+    },
+}
+
+/// Everything declared: nodes up to and including the match nodes, and what boots will follow.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Declared {
+    /// The nodes.
+    pub graph: Graph,
+    /// The boots that match nodes add.
+    pub boots: Boots,
+}
+
+impl Declared {
+    /// Makes the nodes of a world.
+    pub fn new(world: &World<'_>) -> Result<Self, GraphError> {
+        for (name, request) in requests(world.catalog) {
+            world.lock.pin(&name, &request)?;
+        }
+        let mut declare = Declare {
+            world: *world,
+            graph: Graph::default(),
+            shared: BTreeMap::new(),
+            specs: BTreeMap::new(),
+        };
+        let matching = Spec::Match(match_spec(world.catalog)).into();
+        for build in world.catalog.builds() {
+            declare.build(&build, &matching)?;
+        }
+        let mut boots = Boots::default();
+        for board in world.catalog.boards.values() {
+            let boot = |suite: &String| declare.boot(board, suite);
+            let found: Result<Vec<_>, _> = board.suites.iter().map(boot).collect();
+            let found = found?.into_iter().flatten().collect();
+            boots.boards.insert(board.name.clone(), found);
+        }
+        for image in world.catalog.images.keys() {
+            declare.image(image)?;
+        }
+        let graph = declare.graph;
+        Ok(Self { graph, boots })
+    }
+}
+
+/// Adds nodes, remembering what was added under which name.
+struct Declare<'a> {
+    world: World<'a>,
+    graph: Graph,
+    shared: BTreeMap<(Kind, String), NodeId>,
+    /// Specs by kind and digest, so that equal ones are one.
+    specs: BTreeMap<(Kind, store::Digest), Closed>,
+}
+
+type Inputs = Vec<(Slot, NodeId, Output)>;
+
+impl Declare<'_> {
+    fn closed(&mut self, spec: Spec) -> Closed {
+        let closed = Closed::from(spec);
+        let kept = self.specs.entry((closed.kind(), closed.digest()));
+        kept.or_insert(closed).clone()
+    }
+
+    fn node(&mut self, name: &str, spec: Spec, inputs: &Inputs) -> NodeId {
+        let (name, spec) = (name.into(), self.closed(spec));
+        self.graph.add(Node { name, spec }, inputs)
+    }
+
+    fn shared(
+        &mut self,
+        kind: Kind,
+        name: &str,
+        make: impl FnOnce(&mut Self) -> Result<(Spec, Inputs), GraphError>,
+    ) -> Result<NodeId, GraphError> {
+        if let Some(id) = self.shared.get(&(kind, name.to_owned())) {
+            return Ok(*id);
+        }
+        let (spec, inputs) = make(self)?;
+        let id = self.node(name, spec, &inputs);
+        self.shared.insert((kind, name.to_owned()), id);
+        Ok(id)
+    }
+
+    /// What a pin or a tarball's own digest says.
+    fn fetch(&mut self, name: &str) -> Result<NodeId, GraphError> {
+        self.shared(Kind::Fetch, name, |this| {
+            let spec = this.fetch_spec(name);
+            let spec = spec.ok_or_else(|| dangling(Kind::Fetch, name))?;
+            Ok((Spec::Fetch(spec), Vec::new()))
+        })
+    }
+
+    fn fetch_spec(&self, name: &str) -> Option<FetchSpec> {
+        if let Some(pin) = self.world.lock.pins.get(name) {
+            let files = pin.files.iter().map(|file| file.to_fetch()).collect();
+            let by = FetchBy::Family(pin.request.family());
+            return Some(FetchSpec { by, files });
+        }
+        let source = self
+            .world
+            .catalog
+            .sources
+            .get(name.strip_prefix("source/")?)?;
+        let SourceOrigin::Tarball { urls, sha256 } = &source.origin else {
+            return None;
+        };
+        let file = FetchFile {
+            name: "source.tar".to_owned(),
+            size: None,
+            sha256: sha256.clone(),
+            urls: urls.clone(),
+        };
+        Some(FetchSpec {
+            by: FetchBy::Http,
+            files: vec![file],
+        })
+    }
+
+    fn source(&mut self, name: &str) -> Result<NodeId, GraphError> {
+        self.shared(Kind::Source, name, |this| {
+            let source = this.world.catalog.sources.get(name);
+            let source = source.ok_or_else(|| dangling(Kind::Source, name))?;
+            let form = match &source.origin {
+                SourceOrigin::Tarball { .. } => SourceForm::Tarball,
+                SourceOrigin::Debian { package, .. } => SourceForm::Deb {
+                    member: format!("usr/src/{package}.tar.xz"),
+                },
+            };
+            let spec = SourceSpec {
+                form,
+                version: source.version.clone(),
+                patches: source.patches.clone(),
+            };
+            let fetch = this.fetch(&format!("source/{name}"))?;
+            let inputs = vec![(Slot::Files, fetch, Output::Files)];
+            Ok((Spec::Source(spec), inputs))
+        })
+    }
+
+    fn base(&mut self, name: &str) -> Result<NodeId, GraphError> {
+        self.shared(Kind::Base, name, |this| {
+            let base = this.world.catalog.bases.get(name);
+            let origin = base
+                .ok_or_else(|| dangling(Kind::Base, name))?
+                .origin
+                .clone();
+            let fetch = this.fetch(&format!("base/{name}"))?;
+            let inputs = vec![(Slot::Files, fetch, Output::Files)];
+            Ok((Spec::Base(BaseSpec { origin }), inputs))
+        })
+    }
+
+    fn image(&mut self, name: &str) -> Result<NodeId, GraphError> {
+        self.shared(Kind::Image, name, |this| {
+            let catalog = this.world.catalog;
+            let image = catalog.images.get(name);
+            let base = image.and_then(|image| catalog.bases.get(&image.base));
+            let (Some(image), Some(base)) = (image, base) else {
+                return Err(dangling(Kind::Image, name));
+            };
+            let spec = ImageSpec {
+                family: base.origin.family(),
+                packages: image.packages.clone(),
+                user: USER.to_owned(),
+                uid: this.world.worker.uid,
+                gid: this.world.worker.gid,
+            };
+            let base = this.base(&image.base)?;
+            let fetch = this.fetch(&format!("image/{name}"))?;
+            let inputs = vec![
+                (Slot::Base, base, Output::Tar),
+                (Slot::Files, fetch, Output::Files),
+            ];
+            Ok((Spec::Image(spec), inputs))
+        })
+    }
+
+    fn build(&mut self, address: &BuildAddress, matching: &Closed) -> Result<(), GraphError> {
+        let name = address.to_string();
+        let catalog = self.world.catalog;
+        let build = catalog.build(&name);
+        let build = build.ok_or_else(|| dangling(Kind::Kernel, &name))?;
+        let toolchain = build.toolchain;
+        let source = (Slot::Source, self.source(&address.source)?, Output::Tar);
+        let image = (Slot::Image, self.image(&toolchain.image)?, Output::Tar);
+        let mut inputs = vec![source, image];
+        if let Some((native, _)) = toolchain.accelerator(catalog) {
+            inputs.push((Slot::Native, self.image(&native.image)?, Output::Tar));
+        }
+        let accelerate = accelerate(toolchain, catalog);
+        let spec = Spec::Config(config_spec(&build, accelerate.clone()));
+        let config = self.node(&name, spec, &inputs);
+        let config = (Slot::Config, config, Output::Config);
+        inputs.push(config);
+        let spec = Spec::Kernel(kernel_spec(&build, accelerate));
+        self.node(&name, spec, &inputs);
+        let node = Node {
+            name: name.into(),
+            spec: matching.clone(),
+        };
+        self.graph.add(node, &[config]);
+        Ok(())
+    }
+
+    fn rootfs(&mut self, rootfs: &str, suite: &Suite) -> Result<NodeId, GraphError> {
+        let name = format!("{rootfs}/{}", suite.name);
+        self.shared(Kind::Rootfs, &name, |this| {
+            let catalog = this.world.catalog;
+            let rootfs = catalog.rootfses.get(rootfs);
+            let toolchain = rootfs.and_then(|rootfs| catalog.toolchains.get(&rootfs.toolchain));
+            let (Some(rootfs), Some(toolchain)) = (rootfs, toolchain) else {
+                return Err(dangling(Kind::Rootfs, &name));
+            };
+            let spec = RootfsSpec {
+                cc: toolchain.c_compiler(),
+                abi: rootfs.abi,
+                init: rootfs.init.text.clone(),
+                suite: suite.program.text.clone(),
+                libc: rootfs.libc.as_ref().map(|libc| libc.text.clone()),
+                format: rootfs.format,
+            };
+            let image = this.image(&toolchain.image)?;
+            let inputs = vec![(Slot::Image, image, Output::Tar)];
+            Ok((Spec::Rootfs(spec), inputs))
+        })
+    }
+
+    /// What is known of a boot; nothing where no lab here boots the board.
+    fn boot(&mut self, board: &Board, suite: &str) -> Result<Option<Boot>, GraphError> {
+        let declared = self.world.catalog.suites.get(suite);
+        let suite =
+            declared.ok_or_else(|| dangling(Kind::Boot, &format!("{}/{suite}", board.name)))?;
+        let rootfs = self.rootfs(&board.rootfs, suite)?;
+        let Some(machine) = &board.qemu else {
+            return Ok(None);
+        };
+        let qemu = board.qemu_image.as_ref();
+        let qemu = qemu.map(|image| self.image(image)).transpose()?;
+        let version = match qemu {
+            Some(_) => None,
+            None => self.world.worker.qemus.get(&machine.binary).cloned(),
+        };
+        let boot = BootSpec {
+            machine: machine.clone(),
+            version: version.clone(),
+            accel: board.accel,
+            silence_secs: suite.silence_secs,
+            total_secs: suite.total_secs,
+        };
+        let probe = (board.accel == Accel::Kvm).then(|| self.probe(machine, version));
+        Ok(Some(Boot {
+            suite: suite.name.clone(),
+            spec: self.closed(Spec::Boot(boot)),
+            rootfs,
+            root: match machine.disk {
+                None => (Slot::Initrd, Output::Initrd),
+                Some(_) => (Slot::Disk, Output::Disk),
+            },
+            dtbs: !machine.dtb.is_empty(),
+            qemu,
+            probe,
+        }))
+    }
+
+    fn probe(&mut self, machine: &QemuMachine, version: Option<String>) -> Closed {
+        self.closed(Spec::Probe(ProbeSpec {
+            machine: machine.clone(),
+            version,
+            host: self.world.worker.host.clone(),
+            limit_secs: PROBE_SECS,
+        }))
+    }
+}
+
+fn config_spec(build: &Build<'_>, accelerate: Option<Accelerate>) -> ConfigSpec {
+    let fixups = build.fixups.iter();
+    ConfigSpec {
+        kernel_arch: build.kernel_arch.to_owned(),
+        make: build.toolchain.make_variables(),
+        recipe: build.recipe.clone(),
+        fixups: fixups
+            .map(|(symbol, (strength, value))| {
+                ((*symbol).to_owned(), (*strength, (*value).clone()))
+            })
+            .collect(),
+        accelerate,
+    }
+}
+
+fn kernel_spec(build: &Build<'_>, accelerate: Option<Accelerate>) -> KernelSpec {
+    KernelSpec {
+        kernel_arch: build.kernel_arch.to_owned(),
+        make: build.toolchain.make_variables(),
+        image: build.kernel_image.to_owned(),
+        targets: build.make_targets.to_vec(),
+        accelerate,
+    }
+}
+
+fn accelerate(toolchain: &Toolchain, catalog: &Catalog) -> Option<Accelerate> {
+    let (native, prefix) = toolchain.accelerator(catalog)?;
+    Some(Accelerate {
+        prefix: prefix.to_owned(),
+        native: native.runs_on(catalog)?.to_owned(),
+        emulated: toolchain.runs_on(catalog)?.to_owned(),
+    })
+}
+
+fn match_spec(catalog: &Catalog) -> MatchSpec {
+    let boards = catalog.boards.values().map(|board| {
+        let needs = BoardNeeds {
+            requires: board.requires.clone(),
+            abi: catalog.abi(board),
+        };
+        (board.name.clone(), needs)
+    });
+    MatchSpec {
+        matcher: MATCHER_REVISION,
+        boards: boards.collect(),
+    }
+}
+
+fn dangling(kind: Kind, name: &str) -> GraphError {
+    GraphError::Dangling {
+        kind,
+        name: name.to_owned(),
+    }
+}

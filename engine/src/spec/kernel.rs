@@ -1,0 +1,24 @@
+//! A compiled kernel.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use super::Accelerate;
+
+/// Inputs `source`, `image`, `config`, and `native` where it is accelerated. Outputs `image`, `vmlinux`, `System.map`,
+/// `modules.tar`, `metadata.json`, and `dtbs.tar` where the arch has device trees.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelSpec {
+    /// The kernel's `ARCH=`.
+    pub kernel_arch: String,
+    /// Variables of the kernel's make line.
+    pub make: BTreeMap<String, String>,
+    /// Boot image below the build directory.
+    pub image: String,
+    /// Make targets that give it.
+    pub targets: Vec<String>,
+    /// The native compiler that stands in for an emulated one.
+    pub accelerate: Option<Accelerate>,
+}
