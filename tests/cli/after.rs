@@ -311,3 +311,88 @@ fn a_plan_tells_the_builds_of_each_board() {
     boards that none of these builds boots: pc-disk
     ");
 }
+
+#[test]
+fn a_node_is_laid_open() {
+    let world = pinned();
+    world.make_up("");
+    let show = |node: &str| plain(&world.engine(&format!("show {node}")));
+    insta::assert_snapshot!(show("config:linux-6.1/x86_64/tiny/gcc"), @"
+    exit code: 0
+    --- stdout
+    config:linux-6.1/x86_64/tiny/gcc: fresh, made in 10s
+    key  [KEY]
+    spec, revision 1 of its recipe
+      accelerate   none
+      fixups
+        PCI  must y
+      kernel_arch  x86_64
+      make         none
+      recipe       Tiny
+    inputs
+      image   83ebc0809540  tar of image:kbuild
+      source  83ebc0809540  tar of source:linux-6.1
+    outputs
+      config  ed862720ba71  29 B
+    facts
+      dropped
+        - outcome  `X`: asked `y`, got nothing
+    ");
+    insta::assert_snapshot!(show("linux-6.1/x86_64/tiny/gcc/pc/general"), @"
+    exit code: 0
+    --- stdout
+    boot:linux-6.1/x86_64/tiny/gcc/pc/general: fresh, made in 10s
+    key  [KEY]
+    spec, revision 2 of its recipe
+      accel         tcg
+      machine
+        args       none
+        binary     qemu-system-x86_64
+        cmdline    empty
+        console    ttyS0
+        cpu        empty
+        disk       none
+        dtb        empty
+        machine    none
+        memory_mb  512
+        nic        empty
+      silence_secs  60
+      total_secs    150
+      version       none
+    inputs
+      initrd  d0e017f7addc  initrd of rootfs:initramfs/general
+      kernel  0229ff7dec8a  image of kernel:linux-6.1/x86_64/tiny/gcc
+    outputs
+      console.log   0ac338442d40  14 B
+      results.json  c6d0d759194c  238 B
+    ");
+    insta::assert_snapshot!(show("match:linux-6.1/x86_64/tiny/gcc"), @r#"
+    exit code: 0
+    --- stdout
+    match:linux-6.1/x86_64/tiny/gcc: fresh, made in 10s
+    key  [KEY]
+    spec, revision 1 of its recipe
+      boards
+        pc
+          abi       X86_64
+          requires  cfg("PCI")
+        pc-disk
+          abi       X86_64
+          requires  cfg("PCI") & cfg("EXT4_FS")
+      matcher  1
+    inputs
+      config  ed862720ba71  config of config:linux-6.1/x86_64/tiny/gcc
+    facts
+      boards  pc
+    "#);
+    let json = world.engine("show --json rootfs:initramfs/general").stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["v"], &json["kind"]), (&1.into(), &"rootfs".into()));
+    assert!(json["spec"]["init"].as_str().unwrap().contains("main"));
+    insta::assert_snapshot!(show("image:kbiuld"), @"
+    exit code: 2
+    --- stderr
+    error: `image:kbiuld` names no node
+      = help: did you mean `image:kbuild`?
+    ");
+}

@@ -37,6 +37,7 @@ fn help_of_every_command() {
       log          Print the whole log of a node's latest result
       boards       Show which boards each resolved configuration can boot on
       why          Explain why a node is stale, or what changed when it was last made
+      show         Show a node's spec, inputs, key and outputs
       graph        Draw the graph as DOT or SVG
       shell        Open an interactive shell in the sandbox a node is built in
       gc           Remove results that no recent run had as current
@@ -125,7 +126,7 @@ fn help_of_every_command() {
 
     Options:
           --until <KIND>  Stop after this kind of node [possible values: fetch, source, base, image,
-                          config, kernel, match, rootfs, boot]
+                          config, kernel, match, rootfs, probe, boot]
           --retry-failed  Run recorded failures again
       -j, --jobs <N>      What may run at once, in CPUs [default: all there are]
           --resolve       First resolve the configurations and match the boards, with all that this
@@ -151,7 +152,7 @@ fn help_of_every_command() {
 
     Options:
           --until <KIND>   Stop after this kind of node [possible values: fetch, source, base, image,
-                           config, kernel, match, rootfs, boot]
+                           config, kernel, match, rootfs, probe, boot]
           --retry-failed   Run recorded failures again
       -j, --jobs <N>       What may run at once, in CPUs [default: all there are]
       -k, --keep-going     Go on with what does not depend on a failed node
@@ -410,7 +411,7 @@ fn usage_errors_end_in_2() {
 
     $ engine realise --until everything
     error: invalid value 'everything' for '--until <KIND>'
-      [possible values: fetch, source, base, image, config, kernel, match, rootfs, boot]
+      [possible values: fetch, source, base, image, config, kernel, match, rootfs, probe, boot]
 
 
     $ engine realize --jobs 0

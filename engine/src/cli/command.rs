@@ -21,6 +21,7 @@ use super::plan;
 use super::realize;
 use super::results;
 use super::shell;
+use super::show;
 use super::update;
 use super::verify;
 use super::why;
@@ -63,6 +64,7 @@ pub(super) enum Command {
     Log(log::LogArgs),
     Boards(boards::BoardsArgs),
     Why(why::WhyArgs),
+    Show(show::ShowArgs),
     Graph(graph::GraphArgs),
     Shell(shell::ShellArgs),
     Gc(gc::GcArgs),
@@ -86,6 +88,7 @@ impl Command {
             Self::Log(args) => log::run(context, args),
             Self::Boards(args) => boards::run(context, args),
             Self::Why(args) => why::run(context, args),
+            Self::Show(args) => show::run(context, args),
             Self::Graph(args) => graph::run(context, args),
             Self::Shell(args) => shell::run(context, args),
             Self::Gc(args) => gc::run(context, args),

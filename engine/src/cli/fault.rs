@@ -345,7 +345,7 @@ mod tests {
         let fault = Fault::from(Broken::Unresolved("source"));
         assert_eq!(fault.blame, Blame::Engine);
         insta::assert_snapshot!(shown(&fault), @"
-        error: `kernel:a` does not resolve in the catalog
+        error: the node was given no source
           = help: this is a fault of the engine: please report it with this message and the definitions
         ");
     }

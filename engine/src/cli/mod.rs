@@ -17,6 +17,7 @@ mod plan;
 mod realize;
 mod results;
 mod shell;
+mod show;
 mod start;
 mod update;
 mod verify;

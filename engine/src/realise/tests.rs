@@ -555,8 +555,8 @@ fn the_specs_of_config_and_kernel_stay_as_they_are() {
         let id = graph.find(kind, "linux/x86/one/gcc").unwrap();
         graph.node(id).spec().canonical().to_string()
     };
-    insta::assert_snapshot!(of(Kind::Config), @"");
-    insta::assert_snapshot!(of(Kind::Kernel), @"");
+    insta::assert_snapshot!(of(Kind::Config), @r#"{"accelerate":null,"fixups":{"SMP":["must","y"]},"kernel_arch":"x86","make":{},"recipe":{"Defconfig":{"target":"one"}}}"#);
+    insta::assert_snapshot!(of(Kind::Kernel), @r#"{"accelerate":null,"image":"bzImage","kernel_arch":"x86","make":{},"targets":["bzImage"]}"#);
 }
 
 fn smp(versions: Versions) -> Fixup {

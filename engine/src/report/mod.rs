@@ -8,6 +8,7 @@ mod node;
 mod sample;
 mod summary;
 mod svg;
+mod value;
 
 pub use drawing::Drawing;
 pub use drawing::draw;
@@ -17,3 +18,4 @@ pub use junit::junit;
 pub use summary::summary;
 pub use svg::SvgError;
 pub use svg::svg;
+pub use value::readable;
