@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use regex::Regex;
 
 /// Modules of `engine/src` with their rank. A module uses itself and lower ranks, nothing else.
-const RANKS: [(&str, u32); 23] = [
+const RANKS: [(&str, u32); 24] = [
     ("text", 0),
     ("elf", 0),
+    ("machine", 0),
     ("kconfig", 1),
     ("model", 2),
     ("eval", 3),

@@ -24,6 +24,7 @@ pub mod jobs;
 pub mod kconfig;
 pub mod labs;
 pub mod lock;
+pub mod machine;
 pub mod matching;
 pub mod model;
 pub mod plan;

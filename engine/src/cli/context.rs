@@ -149,6 +149,14 @@ fn nearest_project() -> PathBuf {
     found.map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
+/// Where the engines of this user see each other.
+pub(super) fn load_dir() -> Option<PathBuf> {
+    let path = |name| variable(name).map(PathBuf::from);
+    path("XDG_RUNTIME_DIR")
+        .map(|dir| dir.join("engine"))
+        .or_else(|| Some(path("HOME")?.join(".cache/engine-running")))
+}
+
 fn store_dir() -> Option<PathBuf> {
     let path = |name| variable(name).map(PathBuf::from);
     path("ENGINE_STORE")

@@ -12,10 +12,12 @@ use clap::builder::TypedValueParser as _;
 use store::OutcomeVerdict;
 
 use super::context::Context;
+use super::context::load_dir;
 use super::fault::Ending;
 use super::fault::Fault;
 use crate::drive::RunOptions;
 use crate::drive::Session;
+use crate::machine::memory_mib;
 use crate::realise::RunReport;
 use crate::report;
 use crate::spec::Kind;
@@ -49,6 +51,9 @@ pub(super) struct Wanted {
     /// What may run at once, in CPUs [default: all there are]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
+    /// Memory that all that runs may need, in MiB [default: the machine's]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
+    memory: Option<u64>,
 }
 
 /// Build, boot and test what is wanted and not there yet
@@ -91,7 +96,8 @@ impl Wanted {
             patterns: self.addresses.clone(),
             until: self.until,
             jobs: self.jobs.map_or_else(cpus, usize::from),
-            memory_mib: u64::MAX,
+            memory_mib: self.memory.unwrap_or_else(memory_mib),
+            load: load_dir(),
             keep_going: false,
             retry_failed: self.retry_failed,
             rebuild: false,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use store::Digest;
 use store::KeyHasher;
@@ -17,9 +18,11 @@ use super::session::history_project;
 use crate::apt::Apt;
 use crate::graph::NodeId;
 use crate::labs::QemuLab;
+use crate::machine::Load;
 use crate::plan::Progress;
 use crate::plan::Selection;
 use crate::plan::State;
+use crate::realise::Event;
 use crate::realise::Observer;
 use crate::realise::Options;
 use crate::realise::RunReport;
@@ -35,6 +38,7 @@ use crate::results;
 use crate::sandbox::Sandbox;
 use crate::spec::Kind;
 use crate::spec::Spec;
+use crate::text::counted;
 
 /// How `engine realize` runs.
 #[derive(Clone, Debug)]
@@ -47,6 +51,8 @@ pub struct RunOptions {
     pub jobs: usize,
     /// Memory that all that runs is expected to need at most, in MiB.
     pub memory_mib: u64,
+    /// Where engines on this machine see each other, if anywhere.
+    pub load: Option<PathBuf>,
     /// Goes on with what does not depend on a failed node.
     pub keep_going: bool,
     /// Runs recorded failures again.
@@ -108,6 +114,8 @@ impl Session {
             jobserver: None,
             estimate: &|node| costs.estimate(node, &self.history_name(&node.full_name())),
         };
+        // Held while it runs.
+        let _load = progress.has_ready().then(|| load(options, observer));
         let started_ms = now_ms();
         let report = realise(&mut progress, &self.store, &recipes, &run, observer, None)?;
         self.keep(&progress, &report, options, started_ms)?;
@@ -239,6 +247,24 @@ impl Session {
         }
         hasher.finish()
     }
+}
+
+/// Lets other engines see this one; says so where together they take more than there is.
+fn load(options: &RunOptions, observer: &dyn Observer) -> Option<Load> {
+    // A place that cannot be written keeps nobody from working.
+    let (load, others) = Load::enter(options.load.as_ref()?, options.jobs).ok()?;
+    let cpus = available_parallelism().map_or(1, usize::from);
+    let theirs: usize = others.iter().map(|other| other.jobs).sum();
+    if theirs > 0 && theirs + options.jobs > cpus {
+        let pids: Vec<String> = others.iter().map(|other| other.pid.to_string()).collect();
+        let engines = counted(others.len(), "other engine runs", "other engines run");
+        observer.event(Event::RunNote(&format!(
+            "{engines} on this machine (process {}): with this one up to {} jobs on {cpus} CPUs; `--jobs` gives each a part",
+            pids.join(", "),
+            theirs + options.jobs,
+        )));
+    }
+    Some(load)
 }
 
 /// Stands in where nothing is to run.

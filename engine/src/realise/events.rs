@@ -19,6 +19,8 @@ pub enum Event<'a> {
         /// Of these, those with a cached result.
         fresh: usize,
     },
+    /// Something about the whole run that is worth a line.
+    RunNote(&'a str),
     /// A stale node begins to run.
     NodeStarted {
         /// Kind of the node.

@@ -27,6 +27,9 @@ enum Told<'a> {
         wanted: usize,
         fresh: usize,
     },
+    RunNote {
+        text: &'a str,
+    },
     NodeStarted {
         kind: &'static str,
         name: &'a str,
@@ -82,6 +85,7 @@ enum Told<'a> {
 pub fn json_line(event: Event<'_>) -> String {
     let event = match event {
         Event::RunStarted { wanted, fresh } => Told::RunStarted { wanted, fresh },
+        Event::RunNote(text) => Told::RunNote { text },
         Event::NodeStarted { kind, name, why } => Told::NodeStarted {
             kind: kind.word(),
             name,

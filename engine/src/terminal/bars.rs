@@ -65,6 +65,7 @@ impl Observer for Bars {
                     state.bar.set_style(style("{bar:30} {pos}/{len}"));
                 }
             }
+            Event::RunNote(text) => self.print(&format!("{text}\n")),
             Event::NodeStarted { kind, name, .. } => {
                 let row = self
                     .display

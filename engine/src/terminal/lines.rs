@@ -42,6 +42,11 @@ fn text(tally: &mut Tally, level: Level, event: Event<'_>) -> String {
                 return format!("{wanted} nodes wanted, {fresh} of them fresh\n");
             }
         }
+        Event::RunNote(text) => {
+            if level > Level::Quiet {
+                return format!("{text}\n");
+            }
+        }
         Event::NodeStarted { kind, name, why } => {
             if level == Level::Verbose {
                 let why = if why.is_empty() {
