@@ -442,7 +442,7 @@ fn archives_are_unpacked_and_removed(world: &World) {
         fs::write(world.path("a.tar"), archive).unwrap();
         world
             .sandbox
-            .unpack(&world.path("a.tar"), &dest, false)
+            .unpack(&world.path("a.tar"), &dest, false, &Cancel::new())
             .unwrap();
         let meta = |name: &str| fs::symlink_metadata(dest.join(name)).unwrap();
         assert_eq!(meta("etc/passwd").mode() & 0o7777, 0o4644);
@@ -499,7 +499,7 @@ fn archives_cannot_escape(world: &World) {
         fs::write(&secret, tar).unwrap();
         let error = world
             .sandbox
-            .unpack(&secret, &dest, false)
+            .unpack(&secret, &dest, false, &Cancel::new())
             .unwrap_err()
             .to_string();
         assert!(error.contains("unpack `"), "{error}");
@@ -510,7 +510,7 @@ fn archives_cannot_escape(world: &World) {
     fs::write(&secret, &sample()[..700]).unwrap();
     let error = world
         .sandbox
-        .unpack(&secret, &dest, false)
+        .unpack(&secret, &dest, false, &Cancel::new())
         .unwrap_err()
         .to_string();
     assert!(error.ends_with("failed to read entire block"), "{error}");
@@ -525,7 +525,7 @@ fn top_directory_is_stripped(world: &World) {
     fs::write(world.path("a.tar"), tar.into_inner().unwrap()).unwrap();
     world
         .sandbox
-        .unpack(&world.path("a.tar"), &dest, true)
+        .unpack(&world.path("a.tar"), &dest, true, &Cancel::new())
         .unwrap();
     assert_eq!(fs::read_to_string(dest.join("Makefile")).unwrap(), "all:\n");
     assert!(dest.join("linux-6.1/file").exists());
@@ -535,7 +535,7 @@ fn top_directory_is_stripped(world: &World) {
     fs::write(world.path("a.tar"), sample()).unwrap();
     let error = world
         .sandbox
-        .unpack(&world.path("a.tar"), &dest, true)
+        .unpack(&world.path("a.tar"), &dest, true, &Cancel::new())
         .unwrap_err()
         .to_string();
     assert!(
@@ -642,6 +642,7 @@ impl World {
             env: BTreeMap::from([("PATH".to_owned(), "/bin".to_owned())]),
             cwd: "/out".into(),
             user: User::Worker,
+            devices: Vec::new(),
             limits: Limits::default(),
             hostname: "box".to_owned(),
             tmp_size: 64 << 20,

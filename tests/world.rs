@@ -105,6 +105,9 @@ impl World {
 
     /// The same for what some selection wants.
     pub fn make_up_of(&self, selection: Selection, failing: &str) {
+        // Only the engine's own program can ask QEMU for its version; the store keeps the answer.
+        let planned = self.engine("plan");
+        assert_eq!(planned.code, Some(0), "{planned}");
         let store = Arc::new(Store::open(&self.path("store")).unwrap());
         let session = Session::open(&self.path("project"), Arc::clone(&store)).unwrap();
         let mut progress = session.progress(selection, false).unwrap();

@@ -221,8 +221,8 @@ impl World {
             return Ok(None);
         };
         let tools = session.tools(jobs())?;
-        let image = tools.unpacked(&image, false, &|| {})?;
-        let source = tools.unpacked(&source, true, &|| {})?;
+        let image = tools.unpacked(&image, false, &Cancel::new(), &|| {})?;
+        let source = tools.unpacked(&source, true, &Cancel::new(), &|| {})?;
         let config = session.store.read(&config)?;
         Ok(Some(Self {
             tools,
@@ -301,6 +301,7 @@ impl World {
             ),
             cwd: PathBuf::from("/build"),
             user: User::Worker,
+            devices: Vec::new(),
             limits: Limits::default(),
             hostname: "engine".to_owned(),
             tmp_size: 8 << 30,

@@ -153,10 +153,6 @@ impl PinnedFile {
 
 impl Request {
     /// The family that answers.
-    #[expect(
-        clippy::unused_self,
-        reason = "each family asks in its own way; so far there is one"
-    )]
     pub fn family(&self) -> FamilyName {
         FamilyName::Debian
     }

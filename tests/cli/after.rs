@@ -313,6 +313,7 @@ fn a_plan_tells_the_builds_of_each_board() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "most of it is snapshots")]
 fn a_node_is_laid_open() {
     let world = pinned();
     world.make_up("");
@@ -358,7 +359,7 @@ fn a_node_is_laid_open() {
         nic        empty
       silence_secs  60
       total_secs    150
-      version       none
+      version       [QEMU]
     inputs
       initrd  d0e017f7addc  initrd of rootfs:initramfs/general
       kernel  0229ff7dec8a  image of kernel:linux-6.1/x86_64/tiny/gcc

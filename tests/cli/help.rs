@@ -129,6 +129,7 @@ fn help_of_every_command() {
                           config, kernel, match, rootfs, probe, boot]
           --retry-failed  Run recorded failures again
       -j, --jobs <N>      What may run at once, in CPUs [default: all there are]
+          --memory <MIB>  Memory that all that runs may need, in MiB [default: the machine's]
           --resolve       First resolve the configurations and match the boards, with all that this
                           needs
           --json          One JSON object per node, and a last one with the counts
@@ -155,6 +156,7 @@ fn help_of_every_command() {
                            config, kernel, match, rootfs, probe, boot]
           --retry-failed   Run recorded failures again
       -j, --jobs <N>       What may run at once, in CPUs [default: all there are]
+          --memory <MIB>   Memory that all that runs may need, in MiB [default: the machine's]
       -k, --keep-going     Go on with what does not depend on a failed node
           --rebuild        Run the named nodes again and compare the bytes with the recorded ones
           --junit <FILE>   Also write the run as JUnit XML
@@ -256,6 +258,22 @@ fn help_of_every_command() {
     Examples:
       engine why linux-6.1/x86_64/tinyconfig/gcc
       engine why image:kbuild
+
+    === show
+    Show a node's spec, inputs, key and outputs
+
+    Usage: engine show [OPTIONS] <NODE>
+
+    Arguments:
+      <NODE>  An address, or `KIND:NAME`
+
+    Options:
+          --json  Write one JSON object, with every text in full
+      -h, --help  Print help
+
+    Examples:
+      engine show config:linux-6.1/x86_64/tinyconfig/gcc
+      engine show --json image:kbuild
 
     === graph
     Draw the graph as DOT or SVG

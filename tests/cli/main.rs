@@ -16,7 +16,7 @@ use world::World;
 
 const SMALL: &str = include_str!("small.rhai");
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "init",
     "check",
     "update",
@@ -27,6 +27,7 @@ const COMMANDS: [&str; 17] = [
     "log",
     "boards",
     "why",
+    "show",
     "graph",
     "shell",
     "gc",
@@ -52,6 +53,7 @@ fn plain(ended: &Ended) -> String {
         (r"blobs/[0-9a-f]{2}/", "blobs/[..]/"),
         (r"\d+\.\d [KMG]iB", "[SIZE]"),
         (r"cached\) in \d+\.\ds", "cached) in [TIME]"),
+        (r"( version +)(QEMU emulator .*|empty)", "${1}[QEMU]"),
     ] {
         text = Regex::new(pattern)
             .unwrap()

@@ -246,6 +246,7 @@ impl From<Broken> for Fault {
             Broken::Apt(error) => error.into(),
             Broken::Lab(
                 LabError::NoProgram { .. }
+                | LabError::Sandbox(_)
                 | LabError::NoMachine { .. }
                 | LabError::Run { .. }
                 | LabError::Log(_)
@@ -257,6 +258,7 @@ impl From<Broken> for Fault {
             | Broken::Missing { .. }
             | Broken::Infrastructure(_)
             | Broken::Cancelled => Self::of(Blame::Environment, &error),
+            Broken::Lab(LabError::NotQemu(_)) => Self::of(Blame::User, &error),
             Broken::Unresolved(_) => Self::of(Blame::Engine, &error),
         }
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
+use jobserver::Client;
 use store::Digest;
 use store::KeyHasher;
 use store::Outcome;
@@ -25,6 +26,7 @@ use crate::plan::State;
 use crate::realise::Event;
 use crate::realise::Observer;
 use crate::realise::Options;
+use crate::realise::RealiseError;
 use crate::realise::RunReport;
 use crate::realise::now_ms;
 use crate::realise::realise;
@@ -97,8 +99,11 @@ impl Session {
                 .collect();
             progress.force(named);
         }
+        let mut jobserver = None;
         let recipes: Arc<dyn Execute> = if progress.has_ready() {
-            Arc::new(self.tools(options.jobs)?)
+            let tools = self.tools(options.jobs)?;
+            jobserver.clone_from(&tools.jobserver);
+            Arc::new(tools)
         } else {
             Arc::new(Nothing)
         };
@@ -111,7 +116,7 @@ impl Session {
             jobs: options.jobs.max(1),
             memory_mib: options.memory_mib,
             keep_going: options.keep_going,
-            jobserver: None,
+            jobserver,
             estimate: &|node| costs.estimate(node, &self.history_name(&node.full_name())),
         };
         // Held while it runs.
@@ -129,9 +134,10 @@ impl Session {
         self.store.sweep_work(&remover)?;
         Ok(Tools {
             store: Arc::clone(&self.store),
-            sandbox,
             apt: self.apt(),
-            lab: Box::new(QemuLab::default()),
+            lab: Box::new(QemuLab::new(sandbox.clone())),
+            sandbox,
+            jobserver: Some(Client::new(jobs.max(1)).map_err(RealiseError::Runtime)?),
             make_jobs: jobs.max(1),
         })
     }

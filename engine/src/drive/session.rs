@@ -83,35 +83,32 @@ impl Session {
         let project = find(project)?;
         let (lock, lock_text) = read_lock(&project)?;
         let lock_digest = Digest::of(&lock_text);
-        let entry = match cache::load(&store, &project, &lock_digest) {
-            Some(mut entry) => {
-                let worker = worker(&entry.catalog);
-                if worker != entry.worker {
-                    entry.declared = declared(&entry.catalog, &lock, &worker)?;
-                    entry.worker = worker;
-                    cache::save(&store, &project, &entry);
-                }
-                entry
-            }
-            None => {
-                let evaluated = eval::evaluate(&project).map_err(DriveError::Definitions)?;
-                let worker = worker(&evaluated.catalog);
-                let declared = declared(&evaluated.catalog, &lock, &worker)?;
-                let files = evaluated.files.into_iter();
-                let files = files.map(|(path, text)| (path, Digest::of(text.as_bytes())));
-                let entry = cache::Entry {
-                    // What is embedded changes only with the engine, which is part of the cache's key.
-                    files: files
-                        .filter(|(path, _)| !path.starts_with("std/"))
-                        .collect(),
-                    lock: lock_digest,
-                    catalog: evaluated.catalog,
-                    worker,
-                    declared,
-                };
+        let entry = if let Some(mut entry) = cache::load(&store, &project, &lock_digest) {
+            let worker = worker(&entry.catalog, &store);
+            if worker != entry.worker {
+                entry.declared = declared(&entry.catalog, &lock, &worker)?;
+                entry.worker = worker;
                 cache::save(&store, &project, &entry);
-                entry
             }
+            entry
+        } else {
+            let evaluated = eval::evaluate(&project).map_err(DriveError::Definitions)?;
+            let worker = worker(&evaluated.catalog, &store);
+            let declared = declared(&evaluated.catalog, &lock, &worker)?;
+            let files = evaluated.files.into_iter();
+            let files = files.map(|(path, text)| (path, Digest::of(text.as_bytes())));
+            let entry = cache::Entry {
+                // What is embedded changes only with the engine, which is part of the cache's key.
+                files: files
+                    .filter(|(path, _)| !path.starts_with("std/"))
+                    .collect(),
+                lock: lock_digest,
+                catalog: evaluated.catalog,
+                worker,
+                declared,
+            };
+            cache::save(&store, &project, &entry);
+            entry
         };
         let mut hasher = KeyHasher::new("engine 2026-11 session v1").digest(&lock_digest);
         for (path, content) in &entry.files {
@@ -153,14 +150,15 @@ impl Session {
             let similar = self.similar(&pattern);
             return Err(DriveError::NothingNamed { pattern, similar });
         }
+        let wanted = selection.clone();
         let grow = Matching {
             boots: &self.declared.boots,
-            selection: selection.clone(),
+            selection,
             catalog: &self.catalog,
         };
         Ok(Progress::new(
             self.declared.graph.clone(),
-            &|node| selection.wants(node, &self.catalog),
+            &|node| wanted.wants(node, &self.catalog),
             Box::new(grow),
             records,
             retry_failed,

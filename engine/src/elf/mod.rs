@@ -4,3 +4,4 @@ mod program;
 
 pub use program::Elf;
 pub use program::Program;
+pub use program::loader;

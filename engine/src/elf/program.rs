@@ -33,9 +33,37 @@ pub struct Program {
 /// Type of the program header that names the loader.
 const PT_INTERP: u64 = 3;
 
-impl Program {
-    /// Reads a program; `None` if it is no ELF file or cut short.
-    pub fn read(bytes: &[u8]) -> Option<Self> {
+/// The path of a program's loader for shared libraries (`PT_INTERP`), if it names one in these bytes.
+pub fn loader(bytes: &[u8]) -> Option<String> {
+    let headers = Headers::read(bytes)?;
+    let mut loader = None;
+    headers.each(|header| {
+        if headers.number(header, 4) == Some(PT_INTERP) {
+            let (offset, size, length) = match headers.elf.bits {
+                32 => (4, 16, 4),
+                _ => (8, 32, 8),
+            };
+            let field = |at: usize| {
+                let value = headers.number(header.checked_add(at)?, length)?;
+                usize::try_from(value).ok()
+            };
+            loader = field(offset).zip(field(size));
+        }
+    })?;
+    let (offset, size) = loader?;
+    let path = bytes.get(offset..offset.checked_add(size)?)?;
+    let path = path.split(|byte| *byte == 0).next()?;
+    String::from_utf8(path.to_vec()).ok()
+}
+
+/// The headers of a program.
+struct Headers<'a> {
+    bytes: &'a [u8],
+    elf: Elf,
+}
+
+impl<'a> Headers<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Self> {
         let ident = bytes.strip_prefix(b"\x7fELF")?;
         let bits = match ident.first()? {
             1 => 32,
@@ -47,32 +75,53 @@ impl Program {
             2 => true,
             _ => return None,
         };
-        let number = |offset: usize, length: usize| {
-            let field = bytes.get(offset..offset.checked_add(length)?)?;
-            let add = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
-            Some(if big_endian {
-                field.iter().fold(0, add)
-            } else {
-                field.iter().rev().fold(0, add)
-            })
-        };
-        // Offsets of e_phoff, its length, and those of e_phentsize and e_phnum.
-        let (table, length, size, count) = match bits {
-            32 => (28, 4, 42, 44),
-            _ => (32, 8, 54, 56),
-        };
-        let table = usize::try_from(number(table, length)?).ok()?;
-        let size = usize::try_from(number(size, 2)?).ok()?;
-        let mut needs_loader = false;
-        for index in 0..usize::try_from(number(count, 2)?).ok()? {
-            let header = index.checked_mul(size)?.checked_add(table)?;
-            needs_loader |= number(header, 4)? == PT_INTERP;
-        }
+        let machine = 0;
         let elf = Elf {
             bits,
             big_endian,
-            machine: u16::try_from(number(18, 2)?).ok()?,
+            machine,
         };
+        let mut headers = Self { bytes, elf };
+        headers.elf.machine = u16::try_from(headers.number(18, 2)?).ok()?;
+        Some(headers)
+    }
+
+    /// A field of some bytes.
+    fn number(&self, offset: usize, length: usize) -> Option<u64> {
+        let field = self.bytes.get(offset..offset.checked_add(length)?)?;
+        let add = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
+        Some(if self.elf.big_endian {
+            field.iter().fold(0, add)
+        } else {
+            field.iter().rev().fold(0, add)
+        })
+    }
+
+    /// Calls `each` with the offset of every program header; `None` where they are cut short.
+    fn each(&self, mut each: impl FnMut(usize)) -> Option<()> {
+        // Offsets of e_phoff, its length, and those of e_phentsize and e_phnum.
+        let (table, length, size, count) = match self.elf.bits {
+            32 => (28, 4, 42, 44),
+            _ => (32, 8, 54, 56),
+        };
+        let table = usize::try_from(self.number(table, length)?).ok()?;
+        let size = usize::try_from(self.number(size, 2)?).ok()?;
+        for index in 0..usize::try_from(self.number(count, 2)?).ok()? {
+            let header = index.checked_mul(size)?.checked_add(table)?;
+            self.number(header, 4)?;
+            each(header);
+        }
+        Some(())
+    }
+}
+
+impl Program {
+    /// Reads a program; `None` if it is no ELF file or cut short.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let headers = Headers::read(bytes)?;
+        let mut needs_loader = false;
+        headers.each(|header| needs_loader |= headers.number(header, 4) == Some(PT_INTERP))?;
+        let elf = headers.elf;
         Some(Self { elf, needs_loader })
     }
 }

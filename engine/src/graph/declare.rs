@@ -17,6 +17,7 @@ use super::Slot;
 use super::boots::Boot;
 use crate::lock::Lock;
 use crate::lock::LockError;
+use crate::lock::PinnedFile;
 use crate::lock::requests;
 use crate::matching::MATCHER_REVISION;
 use crate::model::Accel;
@@ -181,7 +182,7 @@ impl Declare<'_> {
 
     fn fetch_spec(&self, name: &str) -> Option<FetchSpec> {
         if let Some(pin) = self.world.lock.pins.get(name) {
-            let files = pin.files.iter().map(|file| file.to_fetch()).collect();
+            let files = pin.files.iter().map(PinnedFile::to_fetch).collect();
             let by = FetchBy::Family(pin.request.family());
             return Some(FetchSpec { by, files });
         }

@@ -4,8 +4,14 @@ mod job;
 mod qemu;
 
 pub use job::BootJob;
-pub use qemu::QemuParams;
+pub use job::Programs;
+pub use qemu::DISK;
+pub use qemu::DTB;
+pub use qemu::INITRD;
+pub use qemu::KERNEL;
+pub use qemu::KVM;
 pub use qemu::choose_machine;
 pub use qemu::debian_package;
-pub use qemu::qemu_argv;
-pub use qemu::qemu_params;
+pub use qemu::is_native;
+pub use qemu::is_qemu;
+pub use qemu::qemu_arguments;

@@ -6,14 +6,14 @@ use crate::console::BootResults;
 use crate::console::BootVerdict;
 use crate::console::End;
 use crate::jobs::BootJob;
+use crate::sandbox::SandboxError;
 
 /// A place that boots kernels.
 pub trait Lab: Send + Sync {
     /// Boots `job` and blocks until the machine has ended.
     ///
     /// The console is written to `log` as it comes. `cancel` is asked many times a second; once it
-    /// says true the machine is killed and the result is [`LabError::Cancelled`]. The calling
-    /// thread must live as long as the boot: a local machine dies with it.
+    /// says true the machine is killed and the result is [`LabError::Cancelled`].
     fn boot(
         &self,
         job: &BootJob,
@@ -31,6 +31,8 @@ pub struct LabBoot {
     pub end: End,
     /// Which of the machines that the job allows was booted; empty for the program's default.
     pub machine: String,
+    /// What the program says of its version.
+    pub version: String,
 }
 
 impl LabBoot {
@@ -54,6 +56,12 @@ pub enum LabError {
         /// The Debian package that has it.
         package: Option<&'static str>,
     },
+    /// The program is not one of QEMU's.
+    #[error("`{0}` is no program of QEMU's: a bare name such as `qemu-system-x86_64`")]
+    NotQemu(String),
+    /// It cannot be shut in.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// The program has none of the machines that the job allows.
     #[error(
         "`{binary}` ({version}) offers {}; `{binary} -M help` lists what it has",

@@ -2,9 +2,8 @@
 
 mod lab;
 mod machine;
+mod programs;
 mod qemu;
-#[cfg(test)]
-mod tests;
 
 pub use lab::Lab;
 pub use lab::LabBoot;

@@ -1,9 +1,9 @@
 //! QEMU on this machine.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::io;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -14,12 +14,17 @@ use super::LabBoot;
 use super::LabError;
 use super::machine::Event;
 use super::machine::Machine;
+use super::programs::Installed;
 use crate::console::Console;
 use crate::console::End;
 use crate::jobs::BootJob;
+use crate::jobs::Programs;
 use crate::jobs::choose_machine;
 use crate::jobs::debian_package;
-use crate::jobs::qemu_argv;
+use crate::jobs::qemu_arguments;
+use crate::sandbox::Sandbox;
+use crate::sandbox::SandboxError;
+use crate::sandbox::Spec;
 
 /// How long an event is waited for before limits and `cancel` are looked at again.
 const TICK: Duration = Duration::from_millis(50);
@@ -32,29 +37,66 @@ const MAX_AFTERMATH: usize = 64 << 10;
 /// How long the program may take to say what it offers.
 const PROBE_LIMIT: Duration = Duration::from_mins(1);
 
-/// The local QEMU.
+/// The local QEMU, shut in: it sees its kernel, root filesystem and device tree, its own installation, and nothing else.
 #[derive(Debug)]
 pub struct QemuLab {
+    sandbox: Sandbox,
     /// How long a machine may go on after the suite's end or a panic: mips malta halts for ever
     /// instead of rebooting, sparc64 panics until its QEMU aborts.
-    pub grace: Duration,
-    /// What `-M help` of each program prints.
-    offers: Mutex<BTreeMap<String, String>>,
+    grace: Duration,
+    installed: Installed,
+    /// What each program prints when it is asked.
+    answers: Mutex<BTreeMap<(Programs, String, &'static str), String>>,
 }
 
-impl Default for QemuLab {
-    fn default() -> Self {
-        Self::new(Duration::from_secs(3))
-    }
-}
+/// Asks for the machines a program has.
+const MACHINES: &str = "-M help";
+/// Asks for its version.
+const VERSION: &str = "--version";
 
 impl QemuLab {
+    /// A lab in sandboxes of a maker.
+    pub fn new(sandbox: Sandbox) -> Self {
+        Self::with_grace(sandbox, Duration::from_secs(3))
+    }
+
     /// A lab that lets machines go on for `grace` after their end.
-    pub fn new(grace: Duration) -> Self {
+    pub fn with_grace(sandbox: Sandbox, grace: Duration) -> Self {
         Self {
+            sandbox,
             grace,
-            offers: Mutex::default(),
+            installed: Installed::default(),
+            answers: Mutex::default(),
         }
+    }
+
+    /// What a program of the host says of its version: one line.
+    pub fn version(&self, binary: &str) -> Result<String, LabError> {
+        self.first_line(&BootJob::question(binary), VERSION)
+    }
+
+    /// Path of a program of the host.
+    pub fn program(&self, binary: &str) -> Result<PathBuf, LabError> {
+        Ok(self.installed.find(binary)?.program.clone())
+    }
+
+    fn first_line(&self, job: &BootJob, question: &'static str) -> Result<String, LabError> {
+        let answer = self.ask(job, question)?;
+        Ok(answer.lines().next().unwrap_or_default().to_owned())
+    }
+
+    /// What a program prints when it is asked; asked once.
+    fn ask(&self, job: &BootJob, question: &'static str) -> Result<String, LabError> {
+        let key = (job.programs.clone(), job.qemu.binary.clone(), question);
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = answers.get(&key) {
+            return Ok(answer.clone());
+        }
+        let arguments = question.split(' ').map(str::to_owned).collect();
+        let spec = self.installed.spec(&self.sandbox, job, arguments, false)?;
+        let answer = printed(&self.sandbox, spec).map_err(|error| error.of(job))?;
+        answers.insert(key, answer.clone());
+        Ok(answer)
     }
 
     /// The machine to boot, with its options; empty for the program's default.
@@ -63,40 +105,50 @@ impl QemuLab {
         if wanted.is_empty() {
             return Ok(String::new());
         }
-        let binary = &job.qemu.binary;
-        let ask = |arguments: &[&str]| {
-            let argv = std::iter::once(binary.as_str()).chain(arguments.iter().copied());
-            printed(&argv.map(OsString::from).collect::<Vec<_>>())
-                .map_err(|source| run_error(job, source))
-        };
-        let mut offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
-        if !offers.contains_key(binary) {
-            offers.insert(binary.clone(), ask(&["-M", "help"])?);
-        }
-        let help = offers.get(binary).map_or("", String::as_str);
-        match choose_machine(wanted, help) {
+        match choose_machine(wanted, &self.ask(job, MACHINES)?) {
             Some(machine) => Ok(machine.to_owned()),
             None => Err(LabError::NoMachine {
-                binary: binary.clone(),
-                version: ask(&["--version"])?
-                    .lines()
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned(),
+                binary: job.qemu.binary.clone(),
+                version: self.first_line(job, VERSION)?,
                 wanted: wanted.clone(),
             }),
         }
     }
 }
 
+/// Why a program could not be watched.
+enum Failed {
+    System(io::Error),
+    Sandbox(SandboxError),
+}
+
+impl Failed {
+    fn of(self, job: &BootJob) -> LabError {
+        let binary = job.qemu.binary.clone();
+        match self {
+            Self::System(source) => LabError::Run { binary, source },
+            // A program in an image is found only when it is executed.
+            Self::Sandbox(SandboxError::Step(step))
+                if step.is_not_found() && job.programs != Programs::Host =>
+            {
+                LabError::NoProgram {
+                    package: debian_package(&binary),
+                    binary,
+                }
+            }
+            Self::Sandbox(error) => LabError::Sandbox(error),
+        }
+    }
+}
+
 /// What a short-lived program prints.
-fn printed(argv: &[OsString]) -> io::Result<String> {
+fn printed(sandbox: &Sandbox, spec: Spec) -> Result<String, Failed> {
     let start = Instant::now();
-    let mut program = Machine::start(argv)?;
+    let mut program = Machine::start(sandbox, spec).map_err(Failed::System)?;
     let mut events = Vec::new();
-    while program.ended()?.is_none() {
+    while program.ended().map_err(Failed::Sandbox)?.is_none() {
         if start.elapsed() >= PROBE_LIMIT {
-            return Err(io::ErrorKind::TimedOut.into());
+            return Err(Failed::System(io::ErrorKind::TimedOut.into()));
         }
         events.extend(program.event(TICK));
     }
@@ -117,9 +169,12 @@ impl Lab for QemuLab {
         log: &mut dyn Write,
         cancel: &dyn Fn() -> bool,
     ) -> Result<LabBoot, LabError> {
-        let failed = |source: io::Error| run_error(job, source);
         let name = self.machine(job)?;
-        let mut machine = Machine::start(&qemu_argv(job, &name)).map_err(failed)?;
+        let version = self.first_line(job, VERSION)?;
+        let arguments = qemu_arguments(&job.qemu, job.accel, &name);
+        let spec = self.installed.spec(&self.sandbox, job, arguments, true)?;
+        let mut machine =
+            Machine::start(&self.sandbox, spec).map_err(|source| Failed::System(source).of(job))?;
         let mut transcript = Transcript::new(log);
         let start = Instant::now();
         let mut last_output = start;
@@ -134,7 +189,10 @@ impl Lab for QemuLab {
             if over.is_none() && transcript.console.is_over() {
                 over = Some(Instant::now());
             }
-            if let Some(end) = machine.ended().map_err(failed)? {
+            if let Some(end) = machine
+                .ended()
+                .map_err(|error| Failed::Sandbox(error).of(job))?
+            {
                 break end;
             }
             if cancel() {
@@ -154,19 +212,7 @@ impl Lab for QemuLab {
             transcript.add(event)?;
         }
         let choice = job.qemu.machine.len() > 1;
-        transcript.finish(end, name, choice)
-    }
-}
-
-fn run_error(job: &BootJob, source: io::Error) -> LabError {
-    let binary = job.qemu.binary.clone();
-    if source.kind() == io::ErrorKind::NotFound {
-        LabError::NoProgram {
-            package: debian_package(&binary),
-            binary,
-        }
-    } else {
-        LabError::Run { binary, source }
+        transcript.finish(end, name, version, choice)
     }
 }
 
@@ -207,7 +253,13 @@ impl<'a> Transcript<'a> {
     }
 
     /// The program's own words come last in the log, so that they tear no line of the console.
-    fn finish(self, end: End, machine: String, choice: bool) -> Result<LabBoot, LabError> {
+    fn finish(
+        self,
+        end: End,
+        machine: String,
+        version: String,
+        choice: bool,
+    ) -> Result<LabBoot, LabError> {
         let Self {
             log,
             console,
@@ -227,6 +279,7 @@ impl<'a> Transcript<'a> {
             results: console.finish(end, last),
             end,
             machine,
+            version,
         })
     }
 }

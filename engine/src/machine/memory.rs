@@ -14,7 +14,7 @@ pub fn memory_mib() -> u64 {
     machine.into_iter().chain(limits).min().unwrap_or(u64::MAX)
 }
 
-/// `MemTotal` of proc_meminfo(5).
+/// `MemTotal` of `proc_meminfo(5)`.
 fn total_kib(meminfo: &str) -> Option<u64> {
     let line = meminfo
         .lines()

@@ -227,13 +227,12 @@ impl Run<'_, '_> {
     fn take_again(&mut self) -> Result<bool, RealiseError> {
         let again = std::mem::take(&mut self.again);
         for (id, key) in &again {
-            match self.store.record(key)? {
-                Some(record) => self.progress.finished(*id, &record, true)?,
+            if let Some(record) = self.store.record(key)? {
+                self.progress.finished(*id, &record, true)?;
+            } else {
                 // A collection beside this run took it: it is made once more.
-                None => {
-                    self.made.remove(key);
-                    self.progress.ready_again(*id);
-                }
+                self.made.remove(key);
+                self.progress.ready_again(*id);
             }
         }
         self.report_settled();

@@ -92,8 +92,7 @@ impl Execute for Pretend {
             Kind::Config => "config",
             Kind::Kernel => "image",
             Kind::Rootfs => "initrd",
-            Kind::Probe => "answer",
-            Kind::Match | Kind::Boot => "answer",
+            Kind::Probe | Kind::Match | Kind::Boot => "answer",
         };
         let facts = serde_json::json!(Matched {
             boards: vec!["board".into()]

@@ -127,7 +127,7 @@ impl Work {
             }
         };
         let result = self.recipes.execute(&self.job(&begun, sender));
-        self.finish(*begun, result)
+        self.finish(&begun, result)
     }
 
     async fn work_waiting(&self, sender: &UnboundedSender<Told>) -> Result<Told, Failed> {
@@ -143,7 +143,7 @@ impl Work {
             }
         };
         let result = self.recipes.wait(self.job(&begun, sender)).await;
-        self.finish(*begun, result)
+        self.finish(&begun, result)
     }
 
     /// Tells once that another engine is waited for; fails once the run is cancelled.
@@ -210,7 +210,7 @@ impl Work {
     }
 
     /// Records a result.
-    fn finish(&self, begun: Begun, result: Result<Finished, Broken>) -> Result<Told, Failed> {
+    fn finish(&self, begun: &Begun, result: Result<Finished, Broken>) -> Result<Told, Failed> {
         let store = &self.store;
         let log = store
             .take_file(begun.work.path().join("log"))

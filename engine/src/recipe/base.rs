@@ -143,6 +143,7 @@ fn spec(work: &Path, origin: &BaseOrigin, emulator: Option<Emulator>) -> Spec {
         env: env.map(|(name, value)| (name.to_owned(), value)).into(),
         cwd: PathBuf::from("/"),
         user: User::Root,
+        devices: Vec::new(),
         limits: Limits::default(),
         hostname: "engine".to_owned(),
         tmp_size: 0,

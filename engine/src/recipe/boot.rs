@@ -7,44 +7,52 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::json;
+use store::Unpacked;
+
 use super::Broken;
 use super::Finished;
 use super::Job;
 use super::Tools;
+use super::probe::KVM_WORKS;
 use super::step::file;
 use super::step::input;
 use crate::console::BootVerdict;
 use crate::graph::Slot;
 use crate::jobs::BootJob;
+use crate::jobs::Programs;
 use crate::labs::LabBoot;
 use crate::labs::LabError;
+use crate::model::Accel;
 use crate::model::QemuMachine;
 use crate::spec::BootSpec;
+
+/// A machine that is ready to boot, with what must stay while it does.
+pub(super) struct Guest {
+    pub job: BootJob,
+    /// The image that QEMU's program is in.
+    _programs: Option<Unpacked>,
+}
 
 impl Tools {
     /// Outputs `console.log` and `results.json`; a hang is believed only when it repeats itself.
     pub(super) fn boot(&self, spec: &BootSpec, job: &Job) -> Result<Finished, Broken> {
-        let machine = &spec.machine;
-        let store = &self.store;
-        let work = store.work_dir("boot")?;
-        let dtb = match self.dtb(job, machine, work.path())? {
-            Dtb::NotNeeded => None,
-            Dtb::Found(path) => Some(path),
-            Dtb::Missing(message) => {
+        let work = self.store.work_dir("boot")?;
+        let guest = match self.guest(&spec.machine, job, work.path())? {
+            Ok(guest) => guest,
+            Err(message) => {
                 return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
             }
         };
-        let root = match machine.disk {
-            None => Slot::Initrd,
-            Some(_) => Slot::Disk,
-        };
+        let (accel, instead) = self.accel(spec, job)?;
+        if let Some(why) = &instead {
+            job.note(&format!("boots by `tcg`: {why}"));
+        }
         let boot = BootJob {
-            qemu: machine.clone(),
-            kernel: store.blob_path(&input(job, Slot::Kernel)?),
-            root: store.blob_path(&input(job, root)?),
-            dtb,
+            accel,
             silence: Duration::from_secs(spec.silence_secs.into()),
             total: Duration::from_secs(spec.total_secs.into()),
+            ..guest.job
         };
         let console = work.path().join("console.log");
         let mut ended = self.boot_once(job, &boot, &console)?;
@@ -56,12 +64,19 @@ impl Tools {
         if results.verdict == BootVerdict::Broken {
             return Err(Broken::Infrastructure(results.reason));
         }
-        let json = serde_json::to_vec_pretty(&results).unwrap_or_default();
+        let mut json = json!(results);
+        json["qemu"] = json!(ended.version);
+        json["accel"] = json!(boot.accel);
+        if let Some(why) = instead {
+            json["accel_reason"] = json!(why);
+        }
+        let json = serde_json::to_vec_pretty(&json).unwrap_or_default();
+        let store = &self.store;
         let outputs = BTreeMap::from([
             ("console.log".to_owned(), store.take_file(console)?),
             ("results.json".to_owned(), store.put_bytes(&json)?),
         ]);
-        let facts = serde_json::json!({ "machine": ended.machine, "signature": results.signature });
+        let facts = json!({ "machine": ended.machine, "signature": results.signature });
         let facts = facts.to_string();
         if results.verdict == BootVerdict::Succeeded {
             return Ok(Finished::success(outputs, facts));
@@ -69,8 +84,66 @@ impl Tools {
         Ok(Finished::failure(results.reason, outputs, facts))
     }
 
+    /// The machine of a node with its files, without limits; or why there is none, which is the build's own fault.
+    pub(super) fn guest(
+        &self,
+        machine: &QemuMachine,
+        job: &Job,
+        work: &Path,
+    ) -> Result<Result<Guest, String>, Broken> {
+        let dtb = match self.dtb(job, machine, work)? {
+            Dtb::NotNeeded => None,
+            Dtb::Found(path) => Some(path),
+            Dtb::Missing(message) => return Ok(Err(message)),
+        };
+        let root = match machine.disk {
+            None => Slot::Initrd,
+            Some(_) => Slot::Disk,
+        };
+        let programs = if job.inputs.contains_key(&Slot::Qemu) {
+            Some(self.tree(job, Slot::Qemu, false)?)
+        } else {
+            None
+        };
+        let job = BootJob {
+            qemu: machine.clone(),
+            programs: programs.as_ref().map_or(Programs::Host, |tree| {
+                Programs::Image(tree.path().to_owned())
+            }),
+            accel: Accel::Tcg,
+            kernel: self.store.blob_path(&input(job, Slot::Kernel)?),
+            root: self.store.blob_path(&input(job, root)?),
+            dtb,
+            silence: Duration::ZERO,
+            total: Duration::ZERO,
+        };
+        Ok(Ok(Guest {
+            job,
+            _programs: programs,
+        }))
+    }
+
+    /// What runs the guest's code, and why it is not KVM where that was asked for.
+    fn accel(&self, spec: &BootSpec, job: &Job) -> Result<(Accel, Option<String>), Broken> {
+        if spec.accel == Accel::Tcg {
+            return Ok((Accel::Tcg, None));
+        }
+        let answer = self.store.read(&input(job, Slot::Accel)?)?;
+        let answer = String::from_utf8_lossy(&answer).trim().to_owned();
+        Ok(if answer == KVM_WORKS {
+            (Accel::Kvm, None)
+        } else {
+            (Accel::Tcg, Some(answer))
+        })
+    }
+
     /// Boots; the console goes to its own file and to the node's log.
-    fn boot_once(&self, job: &Job, boot: &BootJob, path: &Path) -> Result<LabBoot, Broken> {
+    pub(super) fn boot_once(
+        &self,
+        job: &Job,
+        boot: &BootJob,
+        path: &Path,
+    ) -> Result<LabBoot, Broken> {
         let console = File::create(path).map_err(file("write", path))?;
         let mut both = Both(&console, &job.log);
         match self

@@ -17,7 +17,7 @@ pub enum Broken {
     Store(#[from] StoreError),
     /// The sandbox could not be set up.
     #[error(transparent)]
-    Sandbox(#[from] SandboxError),
+    Sandbox(SandboxError),
     /// apt could not answer or fetch.
     #[error(transparent)]
     Apt(#[from] AptError),
@@ -59,6 +59,15 @@ pub enum Broken {
     /// The graph gave a node less than its spec asks for: a bug.
     #[error("the node was given no {0}")]
     Unresolved(&'static str),
+}
+
+impl From<SandboxError> for Broken {
+    fn from(error: SandboxError) -> Self {
+        match error {
+            SandboxError::Cancelled => Self::Cancelled,
+            error => Self::Sandbox(error),
+        }
+    }
 }
 
 impl Broken {

@@ -81,34 +81,22 @@ impl Tools {
                 .map(|(symbol, (_, value))| (symbol.as_str(), value)),
         );
         tools.write(&build.join("fixups.config"), fixups)?;
-        let compiler =
-            self.compiler(&spec.make, spec.accelerate.as_ref(), &job.inputs, &|text| {
-                job.note(text)
-            })?;
+        let compiler = self.compiler(
+            &spec.make,
+            spec.accelerate.as_ref(),
+            &job.inputs,
+            &job.cancel,
+            &|text| job.note(text),
+        )?;
         let mut env = BTreeMap::from([
             ("ARCH".to_owned(), spec.kernel_arch.clone()),
             ("PATH".to_owned(), compiler.path.clone()),
             ("MAKE_VARIABLES".to_owned(), compiler.variables.clone()),
         ]);
-        let script = match &spec.recipe {
-            ConfigRecipe::Defconfig { target } => {
-                env.insert("TARGET".to_owned(), target.clone());
-                DEFCONFIG
-            }
-            ConfigRecipe::Tiny => TINY,
-            ConfigRecipe::Randconfig { seed, probability } => {
-                env.insert("KCONFIG_SEED".to_owned(), seed.to_string());
-                if !probability.is_empty() {
-                    env.insert("KCONFIG_PROBABILITY".to_owned(), probability.clone());
-                }
-                RANDCONFIG
-            }
-            ConfigRecipe::File { file } => {
-                tools.write(&build.join("start.config"), &file.text)?;
-                FILE
-            }
-        };
-        let script = format!("{MAKE}{script}");
+        if let ConfigRecipe::File { file } = &spec.recipe {
+            tools.write(&build.join("start.config"), &file.text)?;
+        }
+        let script = format!("{MAKE}{}", resolve(&spec.recipe, &mut env));
         let mut binds = vec![bind(source.path(), SRC, true)];
         binds.extend(compiler.binds.iter().cloned());
         let step = Step {
@@ -116,6 +104,7 @@ impl Tools {
             env,
             user: User::Worker,
             binds,
+            parallel: true,
         };
         if let End::Failure(message) = tools.step(job, image.path(), build, &step)? {
             return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
@@ -150,6 +139,25 @@ impl Tools {
         } else {
             Finished::failure(format!("must-fixups not met: {failed}"), outputs, facts)
         })
+    }
+}
+
+/// The script that resolves a .config, and the environment it reads.
+fn resolve(recipe: &ConfigRecipe, env: &mut BTreeMap<String, String>) -> &'static str {
+    match recipe {
+        ConfigRecipe::Defconfig { target } => {
+            env.insert("TARGET".to_owned(), target.clone());
+            DEFCONFIG
+        }
+        ConfigRecipe::Tiny => TINY,
+        ConfigRecipe::Randconfig { seed, probability } => {
+            env.insert("KCONFIG_SEED".to_owned(), seed.to_string());
+            if !probability.is_empty() {
+                env.insert("KCONFIG_PROBABILITY".to_owned(), probability.clone());
+            }
+            RANDCONFIG
+        }
+        ConfigRecipe::File { .. } => FILE,
     }
 }
 

@@ -60,6 +60,7 @@ impl Tools {
             ]),
             user: User::Root,
             binds: vec![bind(&packages, FILES, true)],
+            parallel: false,
         };
         match tools.step(job, base.path(), work.path(), &step)? {
             End::Success => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -23,10 +24,10 @@ use crate::spec::KernelSpec;
 
 // `modules.tar` is always there: an empty one says that the config has no modules.
 const SCRIPT: &str = r#"
-mk -j"$JOBS" $TARGETS
+mk $JOBS $TARGETS
 mkdir modules
 if grep -q '^CONFIG_MODULES=y' .config; then
-    mk -j"$JOBS" modules
+    mk $JOBS modules
     mk INSTALL_MOD_PATH=/build/modules modules_install
     rm -f modules/lib/modules/*/build modules/lib/modules/*/source
 fi
@@ -34,7 +35,7 @@ reproducible() { tar --create --file="$1" --directory="$2" --sort=name --format=
     --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" .; }
 reproducible modules.tar modules
 if grep -q '^CONFIG_OF=y' .config && [ -d /src/arch/$srcarch/boot/dts ]; then
-    mk -j"$JOBS" dtbs
+    mk $JOBS dtbs
     mk INSTALL_DTBS_PATH=/build/dtbs dtbs_install
     # A config may want none of the trees.
     [ ! -d dtbs ] || reproducible dtbs.tar dtbs
@@ -52,18 +53,24 @@ impl Tools {
         let build = work.path();
         let config = tools.store.read(&input(job, Slot::Config)?)?;
         tools.write(&build.join(".config"), &config)?;
-        let compiler =
-            self.compiler(&spec.make, spec.accelerate.as_ref(), &job.inputs, &|text| {
-                job.note(text)
-            })?;
-        let variables = &compiler.variables;
-        let targets = spec.targets.join(" ");
+        let compiler = self.compiler(
+            &spec.make,
+            spec.accelerate.as_ref(),
+            &job.inputs,
+            &job.cancel,
+            &|text| job.note(text),
+        )?;
+        // A jobserver says itself how many.
+        let jobs = match self.jobserver {
+            Some(_) => String::new(),
+            None => format!("-j{}", self.make_jobs),
+        };
         let env = BTreeMap::from([
             ("ARCH".to_owned(), spec.kernel_arch.clone()),
-            ("MAKE_VARIABLES".to_owned(), variables.clone()),
+            ("MAKE_VARIABLES".to_owned(), compiler.variables.clone()),
             ("PATH".to_owned(), compiler.path.clone()),
-            ("JOBS".to_owned(), self.make_jobs.to_string()),
-            ("TARGETS".to_owned(), targets.clone()),
+            ("JOBS".to_owned(), jobs),
+            ("TARGETS".to_owned(), spec.targets.join(" ")),
         ]);
         let script = format!("{MAKE}{SCRIPT}");
         let mut binds = vec![bind(source.path(), SRC, true)];
@@ -73,6 +80,7 @@ impl Tools {
             env,
             user: User::Worker,
             binds,
+            parallel: true,
         };
         if let End::Failure(message) = tools.step(job, image.path(), build, &step)? {
             return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
@@ -90,31 +98,13 @@ impl Tools {
             let message = format!("the build left no `{}`", spec.image);
             return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
         }
-        let release = fs::read_to_string(build.join("include/config/kernel.release"));
-        let release = release.unwrap_or_default().trim().to_owned();
-        let compiler = Config::parse(&String::from_utf8_lossy(&config))
-            .ok()
-            .and_then(|config| config.cc_version_text().map(str::to_owned));
         // `vmlinux` may be the boot image itself, so it is copied, not moved.
         let boot_image = tools.store.put_file(&build.join(&spec.image))?;
         let files = ["vmlinux", "System.map", "modules.tar", "dtbs.tar"].map(|name| (name, name));
         let mut outputs = tools.take(build, &files)?;
         outputs.insert("image".to_owned(), boot_image);
-        let arch_word = format!("ARCH={}", spec.kernel_arch);
-        let words = ["make", &arch_word, variables, &targets];
-        let make = words
-            .into_iter()
-            .filter(|word| !word.is_empty())
-            .collect::<Vec<_>>()
-            .join(" ");
-        let metadata = json!({
-            "version": 1,
-            "kernel_release": release,
-            "compiler": compiler,
-            "make": make,
-            "kernel_image": spec.image,
-            "image_bytes": tools.store.size(&boot_image)?,
-        });
+        let image_bytes = tools.store.size(&boot_image)?;
+        let metadata = metadata(spec, &compiler.variables, &config, build, image_bytes);
         let metadata = serde_json::to_vec_pretty(&metadata).unwrap_or_default();
         outputs.insert(
             "metadata.json".to_owned(),
@@ -122,4 +112,30 @@ impl Tools {
         );
         Ok(Finished::success(outputs, String::new()))
     }
+}
+
+/// `metadata.json`: what a kernel says of itself and how it was made.
+fn metadata(
+    spec: &KernelSpec,
+    variables: &str,
+    config: &[u8],
+    build: &Path,
+    image_bytes: u64,
+) -> serde_json::Value {
+    let release = fs::read_to_string(build.join("include/config/kernel.release"));
+    let compiler = Config::parse(&String::from_utf8_lossy(config))
+        .ok()
+        .and_then(|config| config.cc_version_text().map(str::to_owned));
+    let arch_word = format!("ARCH={}", spec.kernel_arch);
+    let targets = spec.targets.join(" ");
+    let words = ["make", &arch_word, variables, &targets];
+    let words = words.into_iter().filter(|word| !word.is_empty());
+    json!({
+        "version": 1,
+        "kernel_release": release.unwrap_or_default().trim(),
+        "compiler": compiler,
+        "make": words.collect::<Vec<_>>().join(" "),
+        "kernel_image": spec.image,
+        "image_bytes": image_bytes,
+    })
 }

@@ -23,6 +23,7 @@ use super::step::file;
 use crate::graph::Slot;
 use crate::model::CROSS_COMPILE;
 use crate::sandbox::Bind;
+use crate::sandbox::Cancel;
 use crate::sandbox::is_native;
 use crate::spec::Accelerate;
 
@@ -84,6 +85,7 @@ impl Tools {
         make: &BTreeMap<String, String>,
         accelerate: Option<&Accelerate>,
         inputs: &BTreeMap<Slot, Digest>,
+        cancel: &Cancel,
         note: &dyn Fn(&str),
     ) -> Result<Compiler, Broken> {
         let mut variables = make.clone();
@@ -98,7 +100,7 @@ impl Tools {
         let (triplet, linker) = host(&accelerate.native, &accelerate.emulated)?;
         let digest = inputs.get(&Slot::Native);
         let digest = *digest.ok_or(Broken::Unresolved(Slot::Native.word()))?;
-        let tree = self.unpacked(&digest, false, &|| {
+        let tree = self.unpacked(&digest, false, cancel, &|| {
             note(&format!("unpacks native {}", digest.short()));
         })?;
         let links = self.links(tree.path())?;

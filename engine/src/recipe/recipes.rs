@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use jobserver::Client;
 use store::Digest;
 use store::Store;
 
@@ -29,7 +30,9 @@ pub struct Tools {
     pub apt: Apt,
     /// Where kernels boot.
     pub lab: Box<dyn Lab>,
-    /// `make -j` of a kernel build.
+    /// CPU tokens, which everything that runs shares; without it each `make` has jobs of its own.
+    pub jobserver: Option<Client>,
+    /// `make -j` where there is no jobserver.
     pub make_jobs: usize,
 }
 

@@ -74,6 +74,7 @@ impl Tools {
             env: BTreeMap::from([("CC".to_owned(), spec.cc.clone())]),
             user: User::Worker,
             binds: Vec::new(),
+            parallel: false,
         };
         let failure = |message| Finished::failure(message, BTreeMap::new(), String::new());
         if let End::Failure(message) = tools.step(job, image.path(), work.path(), &step)? {

@@ -37,10 +37,10 @@ impl Tools {
                 node.kind()
             ))
         })?;
-        let image = tools.unpacked(image, false, &|| {})?;
+        let image = tools.unpacked(image, false, cancel, &|| {})?;
         let source = inputs.get(&Slot::Source);
         let source = source
-            .map(|digest| tools.unpacked(digest, true, &|| {}))
+            .map(|digest| tools.unpacked(digest, true, cancel, &|| {}))
             .transpose()?;
         let work = tools.build_dir("shell")?;
         if let Some(config) = inputs.get(&Slot::Config) {
@@ -65,7 +65,7 @@ impl Tools {
             _ => None,
         };
         if let Some((arch, make, accelerate)) = build {
-            compiler = self.compiler(make, accelerate.as_ref(), inputs, &|_| {})?;
+            compiler = self.compiler(make, accelerate.as_ref(), inputs, cancel, &|_| {})?;
             env.insert("ARCH".to_owned(), arch.clone());
             env.insert("PATH".to_owned(), compiler.path.clone());
             env.insert("MAKE_VARIABLES".to_owned(), compiler.variables.clone());
@@ -76,6 +76,7 @@ impl Tools {
             env,
             user: User::Worker,
             binds,
+            parallel: false,
         };
         let emulator = tools.sandbox.emulator_of(image.path())?;
         let mut spec = spec(image.path(), work.path(), &step, emulator);

@@ -81,7 +81,7 @@ impl Tools {
         fs::create_dir(&tree).map_err(file("make", &tree))?;
         job.note("unpacks the source to patch it");
         self.sandbox
-            .unpack(&store.blob_path(tarball), &tree, true)?;
+            .unpack(&store.blob_path(tarball), &tree, true, &job.cancel)?;
         for patch in patches {
             if let Some(message) = apply(patch, &tree, job)? {
                 return Ok(Err(message));

@@ -21,6 +21,7 @@ use super::Tools;
 use super::broken::infrastructure_fault;
 use crate::graph::Slot;
 use crate::sandbox::Bind;
+use crate::sandbox::Cancel;
 use crate::sandbox::Emulator;
 use crate::sandbox::Exit;
 use crate::sandbox::Limits;
@@ -54,6 +55,8 @@ pub(super) struct Step<'a> {
     pub env: BTreeMap<String, String>,
     pub user: User,
     pub binds: Vec<Bind>,
+    /// Its `make` runs jobs beside each other, as many as there are CPU tokens.
+    pub parallel: bool,
 }
 
 /// How a script ended; anything that says nothing about the input is an `Err(Broken)` instead.
@@ -72,7 +75,7 @@ impl Tools {
     /// The unpacked tree of a slot's tarball.
     pub(super) fn tree(&self, job: &Job, slot: Slot, strip: bool) -> Result<Unpacked, Broken> {
         let digest = input(job, slot)?;
-        self.unpacked(&digest, strip, &|| {
+        self.unpacked(&digest, strip, &job.cancel, &|| {
             job.note(&format!("unpacks {} {}", slot.word(), digest.short()));
         })
     }
@@ -82,13 +85,14 @@ impl Tools {
         &self,
         digest: &Digest,
         strip_top: bool,
+        cancel: &Cancel,
         first: &dyn Fn(),
     ) -> Result<Unpacked, Broken> {
         let archive = self.store.blob_path(digest);
         self.store.unpacked(digest, "unpack", |dest| {
             first();
             self.sandbox
-                .unpack(&archive, dest, strip_top)
+                .unpack(&archive, dest, strip_top, cancel)
                 .map_err(Broken::from)
         })
     }
@@ -125,7 +129,12 @@ impl Tools {
             .try_clone()
             .map_err(file("open", Path::new("log")))?;
         let spec = spec(image, build, step, self.sandbox.emulator_of(image)?);
-        match self.sandbox.run(&spec, Stdio::Log(log), &job.cancel)? {
+        let jobserver = self.jobserver.as_ref().filter(|_| step.parallel);
+        let stdio = Stdio::Log(log);
+        match self
+            .sandbox
+            .run_sharing(&spec, stdio, &job.cancel, jobserver)?
+        {
             Exit::Code(0) => Ok(End::Success),
             Exit::Code(code) => {
                 let log = read_log(&job.log);
@@ -177,6 +186,7 @@ pub(super) fn spec(
         env,
         cwd: PathBuf::from(BUILD),
         user: step.user,
+        devices: Vec::new(),
         limits: Limits {
             wall: Some(WALL),
             ..Limits::default()

@@ -15,7 +15,7 @@ pub struct Takes {
     pub waits: bool,
 }
 
-/// A compiler, a linker at the end of a kernel, an archive in memory: seen at most 900 MiB on x86_64's defconfig.
+/// A compiler, a linker at the end of a kernel, an archive in memory: seen at most 900 MiB on `x86_64`'s defconfig.
 const BUILD_MIB: u64 = 1024;
 /// `make`, `conf` and a shell.
 const SMALL_MIB: u64 = 256;

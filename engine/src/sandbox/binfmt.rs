@@ -21,6 +21,7 @@ use nix::mount::mount;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::cancel::Cancel;
 use super::channel::Order;
 use super::error::SandboxError;
 use super::error::Step;
@@ -176,7 +177,7 @@ impl Sandbox {
                 let order = Order::Probe {
                     emulator: Some(emulator.clone()),
                 };
-                match self.order(&order) {
+                match self.order(&order, &Cancel::new()) {
                     Ok(()) => return Ok(Some(emulator)),
                     Err(SandboxError::Step(source)) => Ok(source),
                     Err(error) => return Err(error),

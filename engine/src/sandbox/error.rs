@@ -62,6 +62,9 @@ pub enum SandboxError {
         /// The system's answer.
         source: io::Error,
     },
+    /// The caller cancelled.
+    #[error("interrupted")]
+    Cancelled,
     /// The helper went away without a word; something outside killed it.
     #[error("sandbox: the helper ended with {0} before its command did")]
     Lost(String),

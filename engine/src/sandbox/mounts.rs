@@ -42,17 +42,18 @@ pub(super) fn enter(spec: &Spec) -> Result<(), StepError> {
         .map(source)
         .collect::<Result<Vec<_>, _>>()?;
     isolate()?;
-    let Root::Image(root) = &spec.root else {
-        return enter_host(spec, &sources);
-    };
     let size = format!("size={}", spec.tmp_size);
-    overlay(root, &size)?;
+    match &spec.root {
+        Root::Host => return enter_host(spec, &sources),
+        Root::Image(root) => overlay(root, &size)?,
+        Root::Bare => bare(&size)?,
+    }
     for (bind, source) in spec.binds.iter().zip(&sources) {
         show(&below_host(source), &bind.target, bind.read_only)?;
     }
     let private = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     proc(spec, HOST)?;
-    devices()?;
+    devices(&spec.devices)?;
     make("tmpfs", "/tmp", private, Some(&format!("mode=1777,{size}")))?;
     umount2(HOST, MntFlags::MNT_DETACH).step(|| "leave the host's mounts".to_owned())?;
     fs::remove_dir(HOST).step(|| format!("remove `{HOST}`"))
@@ -119,9 +120,27 @@ fn overlay(root: &Path, size: &str) -> Result<(), StepError> {
         Some(&*layers),
     )
     .step(|| format!("mount an overlay on `{}`", root.display()))?;
-    let host = work.join("root").join(&HOST[1..]);
+    pivot(&merged)
+}
+
+/// Makes an empty directory in memory the root, and the host's root [`HOST`].
+fn bare(size: &str) -> Result<(), StepError> {
+    let work = Path::new(WORK);
+    mount(
+        Some("tmpfs"),
+        work,
+        Some("tmpfs"),
+        MsFlags::MS_NOSUID | MsFlags::MS_NODEV,
+        Some(&*format!("mode=755,{size}")),
+    )
+    .step(|| format!("mount a `tmpfs` on `{WORK}`"))?;
+    pivot(work)
+}
+
+fn pivot(root: &Path) -> Result<(), StepError> {
+    let host = root.join(&HOST[1..]);
     fs::create_dir(&host).step(|| format!("make `{HOST}` in the image"))?;
-    pivot_root(&merged, &host).step(|| "make the image the root".to_owned())?;
+    pivot_root(root, &host).step(|| "make the image the root".to_owned())?;
     std::env::set_current_dir("/").step(|| "enter `/`".to_owned())
 }
 
@@ -171,9 +190,9 @@ fn kept(flags: FsFlags) -> MsFlags {
         .collect()
 }
 
-fn devices() -> Result<(), StepError> {
+fn devices(more: &[String]) -> Result<(), StepError> {
     make("tmpfs", "/dev", MsFlags::MS_NOSUID, Some("mode=755"))?;
-    for name in DEVICES {
+    for name in DEVICES.into_iter().chain(more.iter().map(String::as_str)) {
         let node = Path::new("/dev").join(name);
         show(&below_host(&node), &node, false)?;
     }

@@ -52,7 +52,8 @@ pub(super) fn run(socket: &UnixStream) -> Result<Option<Report>, StepError> {
     }
     if job.nested {
         become_worker(job.worker)?;
-    } else {
+    } else if spec.devices.is_empty() {
+        // A device may be for a group that the worker is in.
         setgroups(&[]).step(|| "drop supplementary groups".to_owned())?;
     }
     limit(&spec.limits)?;

@@ -13,6 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+use jobserver::Client;
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
 use super::cancel::Cancel;
 use super::channel::Job;
 use super::channel::Order;
@@ -46,7 +51,7 @@ impl Sandbox {
             helper,
             mapping: Mapping::detect(),
         };
-        match sandbox.order(&Order::Probe { emulator: None }) {
+        match sandbox.order(&Order::Probe { emulator: None }, &Cancel::new()) {
             Err(SandboxError::Step(source)) => Err(SandboxError::Unavailable {
                 source,
                 hint: mapping::hint(),
@@ -77,6 +82,17 @@ impl Sandbox {
     /// The calling thread must live until this returns, as the kernel takes the end of a thread for
     /// the end of the engine. When this returns no process of the sandbox is left.
     pub fn run(&self, spec: &Spec, stdio: Stdio, cancel: &Cancel) -> Result<Exit, SandboxError> {
+        self.run_sharing(spec, stdio, cancel, None)
+    }
+
+    /// The same with a GNU make jobserver for the command: its `make` takes the tokens of its jobs from there.
+    pub fn run_sharing(
+        &self,
+        spec: &Spec,
+        stdio: Stdio,
+        cancel: &Cancel,
+        jobserver: Option<&Client>,
+    ) -> Result<Exit, SandboxError> {
         if spec.user == User::Root {
             self.needs_ids()?;
         }
@@ -86,24 +102,32 @@ impl Sandbox {
                 let again = log.try_clone().map_err(helper("open the log again"))?;
                 (Some((log.into(), again.into())), None)
             }
+            Stdio::Outputs(out, err) => (Some((out, err)), None),
             Stdio::Terminal => (None, Terminal::take()),
         };
+        let mut spec = spec.clone();
+        let mut command = Command::new(&self.helper);
+        if let Some(jobserver) = jobserver {
+            // The pipe keeps its numbers through every program that is executed on the way.
+            jobserver.configure_make(&mut command);
+            let flags = command.get_envs().find(|(name, _)| *name == "MAKEFLAGS");
+            let flags = flags.and_then(|(_, value)| value?.to_str().map(str::to_owned));
+            spec.env
+                .extend(flags.map(|flags| ("MAKEFLAGS".to_owned(), flags)));
+        }
+        let wall = spec.limits.wall;
         let job = Job {
-            spec: spec.clone(),
+            spec,
             terminal: outputs.is_none(),
             worker: self.mapping.worker(),
             nested: matches!(self.mapping, Mapping::Single { .. }),
         };
-        let mut helper = Helper::start(&self.helper, outputs)?;
+        let mut helper = Helper::start(command, outputs)?;
         let _stop = cancel.on_cancel(helper.stopper());
         let order = || {
             helper.map(&self.mapping, &Order::Run)?;
             send(&*helper.socket, &job)?;
-            helper.report(
-                spec.limits
-                    .wall
-                    .map(|wall| wall.saturating_sub(started.elapsed())),
-            )
+            helper.report(wall.map(|wall| wall.saturating_sub(started.elapsed())))
         };
         let report = order();
         let status = helper.end()?;
@@ -132,14 +156,16 @@ impl Sandbox {
     }
 
     /// Lets a helper carry out an order other than [`Order::Run`].
-    pub(super) fn order(&self, order: &Order) -> Result<(), SandboxError> {
-        let mut helper = Helper::start(&self.helper, None)?;
+    pub(super) fn order(&self, order: &Order, cancel: &Cancel) -> Result<(), SandboxError> {
+        let mut helper = Helper::start(Command::new(&self.helper), None)?;
+        let _stop = cancel.on_cancel(helper.killer());
         let report = helper
             .map(&self.mapping, order)
             .and_then(|()| helper.report(None));
         let status = helper.end()?;
         match report {
             Ok(Report::Done) => Ok(()),
+            _ if cancel.is_cancelled() => Err(SandboxError::Cancelled),
             Ok(Report::Failed(step)) | Err(Broken::Step(step)) => Err(step.into()),
             _ => Err(SandboxError::Lost(status)),
         }
@@ -174,11 +200,10 @@ impl From<io::Error> for Broken {
 impl Helper {
     /// Starts a helper with these two outputs, or with the engine's own.
     fn start(
-        program: &PathBuf,
+        mut command: Command,
         outputs: Option<(OwnedFd, OwnedFd)>,
     ) -> Result<Helper, SandboxError> {
         let (ours, theirs) = UnixStream::pair().map_err(helper("make a socket"))?;
-        let mut command = Command::new(program);
         command
             .arg("sandbox-init")
             .env_clear()
@@ -220,6 +245,15 @@ impl Helper {
         move || {
             // It can only fail when the other side is gone, which is what is wanted.
             let _gone = socket.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Gives what ends the helper itself, which has started no pid 1: it does not listen while it works.
+    fn killer(&self) -> impl FnOnce() + Send + 'static {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(i32::MAX));
+        move || {
+            // It is waited for only after the hook is gone, so the number is still its own.
+            let _gone = kill(pid, Signal::SIGKILL);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -30,6 +31,9 @@ pub struct Spec {
     pub cwd: PathBuf,
     /// Who the command runs as.
     pub user: User,
+    /// More device nodes of the host than the usual ones, by their names below `/dev`.
+    #[serde(default)]
+    pub devices: Vec<String>,
     /// Bounds on the command.
     pub limits: Limits,
     /// The host name the command sees.
@@ -43,13 +47,15 @@ pub struct Spec {
 pub enum Root {
     /// An unpacked image tree; what the command changes in it goes to memory and is lost.
     Image(PathBuf),
+    /// Nothing: only the binds, which make their own directories, are there.
+    Bare,
     /// The machine's own, with a `/proc` that shows the sandbox: for programs of the machine that make
     /// an image, and need its ids for that. What the ids may change is changed.
     Host,
 }
 
 /// A host directory or file shown in the sandbox.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bind {
     /// Path on the host.
     pub source: PathBuf,
@@ -92,6 +98,8 @@ pub struct Limits {
 pub enum Stdio {
     /// No input; both outputs go to this file, in order.
     Log(File),
+    /// No input; the outputs go to these two, such as the ends of pipes.
+    Outputs(OwnedFd, OwnedFd),
     /// The engine's outputs, and its controlling terminal (or nothing, without one) as input. The
     /// command is the terminal's foreground job until it ends.
     Terminal,

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::cancel::Cancel;
 use super::channel::Order;
 use super::error::SandboxError;
 use super::mapping::Mapping;
@@ -16,14 +17,21 @@ impl Sandbox {
     /// the worker's. Device nodes, pipes and whatever is below `dev/` are left out, as are extended
     /// attributes the file system or the kernel refuses. An entry that leads out of `dest` is an
     /// error. `strip_top` moves the contents of the archive's one top directory up into `dest`. After
-    /// an error `dest` holds a part, for [`Sandbox::remove`].
-    pub fn unpack(&self, archive: &Path, dest: &Path, strip_top: bool) -> Result<(), SandboxError> {
-        self.order(&Order::Unpack {
+    /// an error, or when it is cancelled, `dest` holds a part, for [`Sandbox::remove`].
+    pub fn unpack(
+        &self,
+        archive: &Path,
+        dest: &Path,
+        strip_top: bool,
+        cancel: &Cancel,
+    ) -> Result<(), SandboxError> {
+        let order = Order::Unpack {
             archive: archive.to_owned(),
             dest: dest.to_owned(),
             strip_top,
             owners: !matches!(self.mapping(), Mapping::Single { .. }),
-        })
+        };
+        self.order(&order, cancel)
     }
 
     /// Removes a tree, whoever of the sandbox's ids owns its files. None there is no error.
@@ -34,7 +42,7 @@ impl Sandbox {
                 let order = Order::Remove {
                     dir: dir.to_owned(),
                 };
-                self.order(&order).map_err(io::Error::other)
+                self.order(&order, &Cancel::new()).map_err(io::Error::other)
             }
             done => done,
         }
