@@ -103,7 +103,7 @@ fn a_foreign_gcc_builds_what_a_cross_gcc_builds() {
             let name = format!("{kind}:linux-6.1/arm64/tinyconfig/{toolchain}");
             let key = session.store.read(&session.record(&name).unwrap().manifest);
             let key: Value = serde_json::from_slice(&key.unwrap()).unwrap();
-            let said = [&key["inputs"]["native"], &key["params"]["accelerate"]];
+            let said = [&key["inputs"]["native"], &key["spec"]["accelerate"]];
             assert_eq!(
                 said.map(|part| !part.is_null()),
                 [native; 2],

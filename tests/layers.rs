@@ -14,17 +14,17 @@ const RANKS: [(&str, u32); 24] = [
     ("machine", 0),
     ("kconfig", 1),
     ("model", 2),
-    ("eval", 3),
     ("matching", 3),
     ("spec", 3),
+    ("sandbox", 3),
     ("lock", 4),
     ("jobs", 4),
-    ("graph", 5),
-    ("plan", 6),
-    ("sandbox", 6),
-    ("console", 6),
-    ("apt", 6),
-    ("labs", 7),
+    ("console", 4),
+    ("origins", 5),
+    ("labs", 5),
+    ("eval", 6),
+    ("graph", 6),
+    ("plan", 7),
     ("recipe", 8),
     ("realise", 9),
     ("results", 10),
@@ -44,7 +44,10 @@ const CRATES: [(&str, &[&str]); 12] = [
     ("jobserver", &["realise", "recipe", "sandbox", "drive"]),
     ("reqwest", &["recipe/fetch.rs", "labs"]),
     ("nix", &["sandbox", "labs", "realise", "store"]),
-    ("tokio", &["realise", "labs", "drive", "cli"]),
+    (
+        "tokio",
+        &["realise", "recipe/fetch.rs", "labs", "drive", "cli"],
+    ),
     ("rusqlite", &["store"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
@@ -62,11 +65,17 @@ const HASHING: [&str; 3] = ["spec", "lock", "graph"];
 
 /// Words that a module must not use though their ranks allow it: a recipe sees its node's spec and inputs, so that what it can read
 /// is what the node's key says.
-const UNSEEN: [(&str, &str); 4] = [
+const UNSEEN: [(&str, &str); 9] = [
     ("recipe", "Catalog"),
     ("recipe", "crate::lock"),
     ("recipe", "crate::eval"),
     ("recipe", "World"),
+    // All that knows a distribution is in `origins`.
+    ("recipe", "Debian"),
+    ("graph", "Debian"),
+    ("plan", "Debian"),
+    ("drive", "Debian"),
+    ("sandbox", "Debian"),
 ];
 
 /// Modules that touch nothing outside themselves.
@@ -420,7 +429,7 @@ fn a_breach_is_named_with_its_place() {
         ),
         ("engine/src/explore/mod.rs", "//! New.\n"),
         (
-            "engine/src/apt.rs",
+            "engine/src/lock.rs",
             &format!("//! Long.\n{}", "\n".repeat(MAX_LINES)),
         ),
     ];
@@ -430,23 +439,23 @@ fn a_breach_is_named_with_its_place() {
         fs::write(path, text).unwrap();
     }
     insta::assert_snapshot!(breaches(tree.path()).join("\n"), @"
-    engine/src/apt.rs:801: the file has 801 lines, more than 800
     engine/src/explore/mod.rs:1: module `explore` has no rank in tests/layers.rs
     engine/src/graph/key.rs:3: `graph` may use only `store::Digest` and `store::KeyHasher`
     engine/src/jobs/utils.rs:1: `utils` names no idea
     engine/src/jobs/utils.rs:2: `jobs` must not use crate `store`
     engine/src/jobs/utils.rs:3: `jobs` must not use crate `store`
-    engine/src/kconfig/value.rs:3: `kconfig` (rank 1) must not use `eval` (rank 3), only lower ranks
-    engine/src/kconfig/value.rs:10: `kconfig` (rank 1) must not use `plan` (rank 6), only lower ranks
+    engine/src/kconfig/value.rs:3: `kconfig` (rank 1) must not use `eval` (rank 6), only lower ranks
+    engine/src/kconfig/value.rs:10: `kconfig` (rank 1) must not use `plan` (rank 7), only lower ranks
     engine/src/kconfig/value.rs:12: `kconfig` is pure and must not use `std::fs`
     engine/src/kconfig/value.rs:12: crate `rhai` is only for `eval`
     engine/src/kconfig/value.rs:14: `println!` is only for `terminal`, `main`
-    engine/src/model/mod.rs:1: `model` (rank 2) must not use `graph` (rank 5), only lower ranks
+    engine/src/lock.rs:801: the file has 801 lines, more than 800
+    engine/src/model/mod.rs:1: `model` (rank 2) must not use `graph` (rank 6), only lower ranks
     engine/src/model/mod.rs:1: the file does not begin with `//!` and one sentence of purpose
     engine/src/model/mod.rs:5: `mod.rs` only declares, documents and re-exports; here is a `fn`
     engine/src/recipe/fetch.rs:4: `recipe` must not use `crate::lock`
     engine/src/recipe/fetch.rs:5: `recipe` must not use `Catalog`
-    engine/src/recipe/source.rs:2: crate `tokio` is only for `realise`, `labs`, `drive`, `cli`
+    engine/src/recipe/source.rs:2: crate `tokio` is only for `realise`, `recipe/fetch.rs`, `labs`, `drive`, `cli`
     engine/src/recipe/source.rs:3: crate `reqwest` is only for `recipe/fetch.rs`, `labs`
     store/src/gc.rs:2: crate `rhai` is only for `eval`
     store/src/gc.rs:3: crate `engine` is only for `main`

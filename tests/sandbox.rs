@@ -21,6 +21,7 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
+use engine::model::Abi;
 use engine::sandbox::Bind;
 use engine::sandbox::Cancel;
 use engine::sandbox::Exit;
@@ -32,7 +33,7 @@ use engine::sandbox::SandboxError;
 use engine::sandbox::Spec;
 use engine::sandbox::Stdio;
 use engine::sandbox::User;
-use engine::sandbox::arch_of;
+use engine::sandbox::abi_of;
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
@@ -160,7 +161,12 @@ fn image_is_never_changed(world: &World) {
 
 /// The directory lies in one the user alone may pass, and is seen past that.
 fn the_machines_own_root_shows_binds(world: &World) {
-    let mut spec = world.spec("echo made > /tmp/file; ls /tmp");
+    let own = tempfile::tempdir_in("/var/tmp").unwrap();
+    fs::set_permissions(&own, Permissions::from_mode(0o777)).unwrap();
+    let own = own.path().display();
+    let mut spec = world.spec(&format!(
+        "for dir in / /etc {own}; do (: > $dir/escaped) 2>/dev/null && echo $dir; done; echo made > /tmp/file; ls /tmp"
+    ));
     spec.root = Root::Host;
     spec.env
         .insert("PATH".to_owned(), "/usr/bin:/bin".to_owned());
@@ -312,9 +318,9 @@ fn foreign_programs_are_emulated(world: &World) {
     fs::write(&program, foreign_program()).unwrap();
     fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
     let mut spec = world.spec("hello; code=$?; ls /proc/sys/fs/binfmt_misc; exit $code");
-    assert_eq!(world.sandbox.emulator("amd64").unwrap(), None);
-    assert_eq!(arch_of(&world.path("root")), Some("amd64"));
-    spec.emulator = world.sandbox.emulator("arm64").unwrap();
+    assert_eq!(world.sandbox.emulator(Abi::X86_64).unwrap(), None);
+    assert_eq!(abi_of(&world.path("root")), Some(Abi::X86_64));
+    spec.emulator = world.sandbox.emulator(Abi::Aarch64).unwrap();
     assert!(spec.emulator.is_some());
     let users = [User::Worker, world.root_or_worker()];
     for user in users {
@@ -336,7 +342,7 @@ fn foreign_programs_are_emulated(world: &World) {
     let error = world.run(&spec).0.unwrap_err();
     insta::assert_snapshot!(error, @"sandbox: cannot run `/bin/hello` in `/out`: Exec format error");
     assert_eq!(registered(), before);
-    insta::assert_snapshot!(world.sandbox.emulator("hurd-i386").unwrap_err(), @"programs for `hurd-i386` need an emulator on this machine, and none is known for them");
+    insta::assert_snapshot!(world.sandbox.emulator(Abi::Ia64).unwrap_err(), @"programs for `ia64` need an emulator on this machine, and none is known for them");
 }
 
 fn wall_limit_kills_the_tree(world: &World) {

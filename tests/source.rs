@@ -14,6 +14,7 @@ use std::io::BufRead as _;
 use std::io::BufReader;
 use std::io::Write as _;
 use std::net::TcpListener;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -62,6 +63,10 @@ fn project_of(fields: &str, sha256: Option<&str>, patches: &[(&str, &str)]) -> W
     let tree = world.path("linux-6.1");
     fs::create_dir(&tree).unwrap();
     fs::write(tree.join("Makefile"), MAKEFILE).unwrap();
+    let outside = world.path("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("file"), "old\n").unwrap();
+    symlink(&outside, tree.join("escape")).unwrap();
     let tar = world.path("linux.tar");
     let done = Command::new("tar")
         .arg("--create")
@@ -146,6 +151,49 @@ fn a_patch_that_is_already_in_the_source_is_told() {
     let text = ended.to_string();
     let why = "`again.patch` does not apply: Reversed (or previously applied) patch detected!";
     assert!(text.contains(why), "{text}");
+}
+
+/// `patch` sees the tree and the patch alone, and names that lead elsewhere lead nowhere.
+#[test]
+fn a_patch_changes_nothing_outside_the_tree() {
+    let change = |from: &str, to: &str| format!("--- {from}\n+++ {to}\n@@ -1 +1 @@\n-old\n+new\n");
+    for patch in [
+        change("a/escape/file", "b/escape/file"),
+        change("a/../../outside/file", "b/../../outside/file"),
+        change("/etc/hostname", "/etc/hostname"),
+        "--- /dev/null\n+++ b/escape/new\n@@ -0,0 +1 @@\n+new\n".to_owned(),
+    ] {
+        let world = project(None, &[("bad.patch", &patch)]);
+        let ended = realize(&world);
+        assert_eq!(ended.code, Some(1), "{ended}");
+        let outside = world.path("outside");
+        assert_eq!(fs::read_to_string(outside.join("file")).unwrap(), "old\n");
+        assert_eq!(fs::read_dir(outside).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn what_is_no_tarball_is_the_sources_fault() {
+    const JUNK: &[u8] = b"<html>not found</html>";
+    let world = World::with(SMALL);
+    let junk = world.path("junk");
+    fs::write(&junk, JUNK).unwrap();
+    let sha256 = store::hash_file(&junk, true).unwrap().sha256.unwrap();
+    let url = serve(JUNK.to_vec());
+    let source =
+        format!("#{{ version: \"6.1\", tarball: #{{ url: {url:?}, sha256: {sha256:?} }} }}");
+    world.edit("main.rhai", DEBIAN, &source);
+    world.pin();
+    let ended = realize(&world);
+    assert_eq!(ended.code, Some(1), "{ended}");
+    let text = ended.to_string();
+    assert!(text.contains("source linux-6.1"), "{text}");
+    assert!(text.contains("the source is no tarball: "), "{text}");
+    let about = text.lines().filter(|line| line.contains("no tarball"));
+    assert!(
+        about.into_iter().all(|line| !line.contains("blobs")),
+        "{text}"
+    );
 }
 
 #[test]

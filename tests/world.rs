@@ -10,11 +10,12 @@ use engine::drive::Session;
 use engine::eval::evaluate;
 use engine::graph::NodeId;
 use engine::graph::manifest;
+use engine::lock::Asked;
 use engine::lock::LOCK_FILE;
 use engine::lock::Lock;
 use engine::lock::Pin;
 use engine::lock::PinnedFile;
-use engine::lock::requests;
+use engine::origins::requests;
 use engine::plan::Progress;
 use engine::plan::Selection;
 use engine::spec::Kind;
@@ -83,7 +84,10 @@ impl World {
                 sha256: "a".repeat(64),
                 url: format!("http://mirror.invalid/{package}_1_all.deb"),
             };
-            let files = request.packages.iter().map(file).collect();
+            let Some(Asked::Words(packages)) = request.asked.get("packages") else {
+                panic!("{name} asks for no packages");
+            };
+            let files = packages.iter().map(file).collect();
             let pin = Pin {
                 name: name.clone(),
                 request,

@@ -220,7 +220,7 @@ impl World {
         ) else {
             return Ok(None);
         };
-        let tools = session.tools(jobs())?;
+        let tools = session.tools(jobs(), Duration::from_mins(1))?;
         let image = tools.unpacked(&image, false, &Cancel::new(), &|| {})?;
         let source = tools.unpacked(&source, true, &Cancel::new(), &|| {})?;
         let config = session.store.read(&config)?;

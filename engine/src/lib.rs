@@ -13,7 +13,6 @@
 //!
 //! A module imports only modules of a lower layer; `tests/layers.rs` holds the list.
 
-pub mod apt;
 pub mod cli;
 pub mod console;
 pub mod drive;
@@ -27,6 +26,7 @@ pub mod lock;
 pub mod machine;
 pub mod matching;
 pub mod model;
+pub mod origins;
 pub mod plan;
 pub mod realise;
 pub mod recipe;

@@ -1,21 +1,19 @@
 //! The lock file: which bytes the names in a catalog stand for. Pure.
 //!
-//! A *request* is what a definition asks a distribution for (a suite, an architecture, package
-//! names); a *pin* is the answer it got when `engine update` last asked: every file with its version
-//! and SHA-256. Format: TOML, `version = 1`, one `[[pin]]` per request, one line per file so that a
-//! moved pin is one changed line.
+//! A *request* is what a definition asks a family of root filesystems for, in words of that family;
+//! a *pin* is the answer it got when `engine update` last asked: every file with its version and
+//! SHA-256. Format: TOML, `version = 1`, one `[[pin]]` per request, one line per file so that a moved
+//! pin is one changed line.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fmt::Write as _;
 
 use serde::Deserialize;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::model::BaseOrigin;
-use crate::model::Catalog;
 use crate::model::FamilyName;
-use crate::model::SourceOrigin;
 use crate::spec::FetchFile;
 
 /// The lock file's name beside `main.rhai`.
@@ -23,21 +21,38 @@ pub const LOCK_FILE: &str = "engine.lock";
 
 const VERSION: u32 = 1;
 
-/// What is asked of Debian.
+/// Most bytes of a lock file: two hundred images' worth.
+pub const MOST_BYTES: u64 = 8 << 20;
+
+/// Most commas and line ends in a lock file. What stands for one in memory is a multiple of its text.
+const MOST_VALUES: usize = 100_000;
+
+/// What is asked of a family.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Request {
-    /// Suite, such as `bookworm`.
-    pub suite: String,
-    /// Debian architecture.
-    pub arch: String,
-    /// Package names, sorted.
-    pub packages: Vec<String>,
-    /// The packages of the base below: what they bring is left out. `None` where nothing is below.
-    #[serde(default)]
-    pub beyond: Option<Vec<String>>,
-    /// Whether dependencies and the essential set come along.
-    pub closure: bool,
+    /// Who answers.
+    #[serde(default = "debian")]
+    pub family: FamilyName,
+    /// What is asked, by the family's names.
+    #[serde(flatten)]
+    pub asked: BTreeMap<String, Asked>,
+}
+
+/// A part of what is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Asked {
+    /// Whether something is wanted.
+    Flag(bool),
+    /// A word.
+    Word(String),
+    /// Words, in the family's order.
+    Words(Vec<String>),
+}
+
+/// Lock files of the first format name no family.
+fn debian() -> FamilyName {
+    FamilyName::Debian
 }
 
 /// A file of a pin.
@@ -81,6 +96,15 @@ pub enum LockError {
     /// Not the format.
     #[error("lock file is damaged: {0}")]
     Format(#[from] toml::de::Error),
+    /// Not text.
+    #[error("lock file is damaged: {0}")]
+    Encoding(std::str::Utf8Error),
+    /// More than any project has.
+    #[error("lock file is larger than {} MiB, or has more than {MOST_VALUES} values", MOST_BYTES >> 20)]
+    TooLarge,
+    /// Not a file.
+    #[error("lock file is no regular file")]
+    NoFile,
     /// Written by a newer engine.
     #[error("lock file has version {0}, this engine reads {VERSION}")]
     Newer(u32),
@@ -108,11 +132,35 @@ impl TryFrom<String> for PinnedFile {
         let [package, version, size, sha256, url] = fields[..] else {
             return Err(format!("`{line}` is not `PACKAGE VERSION SIZE SHA256 URL`"));
         };
+        let word = |word: &str, marks: &str| {
+            let letter = |c: char| c.is_ascii_alphanumeric();
+            let rest = |c: char| letter(c) || marks.contains(c);
+            word.starts_with(letter) && word.chars().all(rest)
+        };
+        if !word(package, "+.-_/") {
+            return Err(format!("`{package}` is not a package"));
+        }
+        if !word(version, "+.-_~:") {
+            return Err(format!("`{version}` is not a version"));
+        }
+        let name = url.rsplit('/').next().unwrap_or_default();
+        let path = url
+            .strip_prefix("http://")
+            .or_else(|| url.strip_prefix("https://"));
+        if !path.is_some_and(|path| word(path, "/:%+.-_~@")) || !word(name, "%+.-_~:") {
+            return Err(format!("`{url}` is not the URL of a file"));
+        }
         let size = size
             .parse()
             .map_err(|_| format!("`{size}` is not a size in bytes"))?;
-        if sha256.len() != 64 || !sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(format!("`{sha256}` is not a SHA-256 of 64 hex digits"));
+        if sha256.len() != 64
+            || !sha256
+                .bytes()
+                .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        {
+            return Err(format!(
+                "`{sha256}` is not a SHA-256 of 64 lower-case hex digits"
+            ));
         }
         let owned = str::to_owned;
         Ok(Self {
@@ -151,16 +199,25 @@ impl PinnedFile {
     }
 }
 
-impl Request {
-    /// The family that answers.
-    pub fn family(&self) -> FamilyName {
-        FamilyName::Debian
+/// As TOML has it.
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => write!(f, "{flag}"),
+            Self::Word(word) => write!(f, "{word:?}"),
+            Self::Words(words) => write!(f, "{words:?}"),
+        }
     }
 }
 
 impl Lock {
     /// Reads a lock file's text.
-    pub fn parse(text: &str) -> Result<Self, LockError> {
+    pub fn parse(text: &[u8]) -> Result<Self, LockError> {
+        let text = str::from_utf8(text).map_err(LockError::Encoding)?;
+        let values = text.bytes().filter(|b| matches!(b, b',' | b'\n')).count();
+        if text.len() as u64 > MOST_BYTES || values > MOST_VALUES {
+            return Err(LockError::TooLarge);
+        }
         let document: Document = toml::from_str(text)?;
         if document.version > VERSION {
             return Err(LockError::Newer(document.version));
@@ -178,26 +235,16 @@ impl Lock {
     pub fn to_text(&self) -> String {
         let mut text = format!("# Written by `engine update`; commit it.\nversion = {VERSION}\n");
         for pin in self.pins.values() {
-            let list = |items: &[String]| {
-                items
-                    .iter()
-                    .map(|item| format!("{item:?}"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            };
-            let request = &pin.request;
-            let beyond = request.beyond.as_ref();
-            let beyond =
-                beyond.map_or_else(String::new, |names| format!("beyond = [{}], ", list(names)));
+            let asked = pin.request.asked.iter();
+            let asked: Vec<String> = asked
+                .map(|(name, asked)| format!("{name} = {asked}"))
+                .collect();
             let _ = write!(
                 text,
-                "\n[[pin]]\nname = {:?}\nrequest = {{ suite = {:?}, arch = {:?}, packages = [{}], \
-                 {beyond}closure = {} }}\nfiles = [\n",
+                "\n[[pin]]\nname = {:?}\nrequest = {{ family = \"{}\", {} }}\nfiles = [\n",
                 pin.name,
-                request.suite,
-                request.arch,
-                list(&request.packages),
-                request.closure
+                pin.request.family.word(),
+                asked.join(", "),
             );
             for file in &pin.files {
                 let _ = writeln!(text, "  {:?},", String::from(file.clone()));
@@ -221,68 +268,21 @@ impl Lock {
     }
 }
 
-/// Every request of a catalog, by pin name.
-pub fn requests(catalog: &Catalog) -> BTreeMap<String, Request> {
-    let mut requests = BTreeMap::new();
-    for source in catalog.sources.values() {
-        if let SourceOrigin::Debian { package, suite } = &source.origin {
-            let request = Request {
-                suite: suite.clone(),
-                arch: "all".to_owned(),
-                packages: vec![package.clone()],
-                beyond: None,
-                closure: false,
-            };
-            requests.insert(format!("source/{}", source.name), request);
-        }
-    }
-    for base in catalog.bases.values() {
-        let BaseOrigin::Debian {
-            suite,
-            arch,
-            packages,
-        } = &base.origin;
-        let request = Request {
-            suite: suite.clone(),
-            arch: arch.clone(),
-            packages: packages.clone(),
-            beyond: None,
-            closure: true,
-        };
-        requests.insert(format!("base/{}", base.name), request);
-    }
-    for image in catalog.images.values() {
-        let Some(base) = catalog.bases.get(&image.base) else {
-            continue;
-        };
-        let BaseOrigin::Debian {
-            suite,
-            arch,
-            packages,
-        } = &base.origin;
-        let request = Request {
-            suite: suite.clone(),
-            arch: arch.clone(),
-            packages: image.packages.clone(),
-            beyond: Some(packages.clone()),
-            closure: true,
-        };
-        requests.insert(format!("image/{}", image.name), request);
-    }
-    requests
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn lock() -> Lock {
         let request = Request {
-            suite: "bookworm".to_owned(),
-            arch: "all".to_owned(),
-            packages: vec!["linux-source-6.1".to_owned()],
-            beyond: None,
-            closure: false,
+            family: FamilyName::Debian,
+            asked: BTreeMap::from([
+                ("suite".to_owned(), Asked::Word("bookworm".to_owned())),
+                ("closure".to_owned(), Asked::Flag(false)),
+                (
+                    "packages".to_owned(),
+                    Asked::Words(vec!["linux-source-6.1".to_owned()]),
+                ),
+            ]),
         };
         let file = PinnedFile {
             package: "linux-source-6.1".to_owned(),
@@ -304,39 +304,95 @@ mod tests {
 
     #[test]
     fn text_round_trips() {
-        for beyond in [None, Some(vec![]), Some(vec!["gcc".to_owned()])] {
-            let mut lock = lock();
-            let pin = lock.pins.get_mut("source/linux-6.1").unwrap();
-            pin.request.beyond = beyond;
-            assert_eq!(Lock::parse(&lock.to_text()).unwrap(), lock);
-        }
+        let lock = lock();
+        assert_eq!(Lock::parse(lock.to_text().as_bytes()).unwrap(), lock);
+        insta::assert_snapshot!(lock.to_text(), @r#"
+        # Written by `engine update`; commit it.
+        version = 1
+
+        [[pin]]
+        name = "source/linux-6.1"
+        request = { family = "debian", closure = false, packages = ["linux-source-6.1"], suite = "bookworm" }
+        files = [
+          "linux-source-6.1 6.1.192-2 139331676 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa http://deb.debian.org/debian/pool/l/linux-source-6.1_6.1.192-2_all.deb",
+        ]
+        "#);
     }
 
     #[test]
     fn a_changed_request_is_outdated() {
         let mut request = lock().pins["source/linux-6.1"].request.clone();
-        request.suite = "trixie".to_owned();
+        let trixie = Asked::Word("trixie".to_owned());
+        request.asked.insert("suite".to_owned(), trixie);
         let error = lock().pin("source/linux-6.1", &request).unwrap_err();
         insta::assert_snapshot!(error, @"the pin of `source/linux-6.1` in engine.lock answers an older definition");
     }
 
     #[test]
+    fn a_lock_file_without_families_is_debians() {
+        let text = lock().to_text().replace("family = \"debian\", ", "");
+        assert_eq!(Lock::parse(text.as_bytes()).unwrap(), lock());
+    }
+
+    #[test]
+    fn a_files_line_is_checked() {
+        let parse = |text: &str| PinnedFile::try_from(text.to_owned()).unwrap_err();
+        let sha = "a".repeat(64);
+        let mut told = String::new();
+        for line in [
+            "a 1 2".to_owned(),
+            format!("-o=x 1 2 {sha} http://m/x.deb"),
+            format!("a ../1 2 {sha} http://m/x.deb"),
+            format!("a 1 x {sha} http://m/x.deb"),
+            format!("a 1 2 {} http://m/x.deb", "A".repeat(64)),
+            format!("a 1 2 {sha} file:///etc/passwd"),
+            format!("a 1 2 {sha} http://m/.."),
+            format!("a 1 2 {sha} http://m/"),
+            format!("a 1 2 {sha} http://m/$(id).deb"),
+        ] {
+            let _ = writeln!(told, "{}", parse(&line));
+        }
+        insta::assert_snapshot!(told, @"
+        `a 1 2` is not `PACKAGE VERSION SIZE SHA256 URL`
+        `-o=x` is not a package
+        `../1` is not a version
+        `x` is not a size in bytes
+        `AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA` is not a SHA-256 of 64 lower-case hex digits
+        `file:///etc/passwd` is not the URL of a file
+        `http://m/..` is not the URL of a file
+        `http://m/` is not the URL of a file
+        `http://m/$(id).deb` is not the URL of a file
+        ");
+    }
+
+    #[test]
+    fn what_no_project_has_is_refused_before_it_is_read() {
+        let junk = format!("version = 1\nx = [{}]", "\"\",".repeat(MOST_VALUES + 1));
+        assert!(matches!(
+            Lock::parse(junk.as_bytes()),
+            Err(LockError::TooLarge)
+        ));
+        insta::assert_snapshot!(LockError::TooLarge, @"lock file is larger than 8 MiB, or has more than 100000 values");
+        insta::assert_snapshot!(Lock::parse(b"\xff").unwrap_err(), @"lock file is damaged: invalid utf-8 sequence of 1 bytes from index 0");
+    }
+
+    #[test]
     fn damage_and_newer_versions_are_told_apart() {
         assert!(matches!(
-            Lock::parse("version = 2"),
+            Lock::parse(b"version = 2"),
             Err(LockError::Newer(2))
         ));
         assert!(matches!(
-            Lock::parse("version = "),
+            Lock::parse(b"version = "),
             Err(LockError::Format(_))
         ));
         let bad = lock().to_text().replace(&"a".repeat(64), "abc");
-        insta::assert_snapshot!(Lock::parse(&bad).unwrap_err(), @r"
+        insta::assert_snapshot!(Lock::parse(bad.as_bytes()).unwrap_err(), @"
         lock file is damaged: TOML parse error at line 7, column 9
           |
         7 | files = [
           |         ^
-        `abc` is not a SHA-256 of 64 hex digits
+        `abc` is not a SHA-256 of 64 lower-case hex digits
         ");
     }
 }

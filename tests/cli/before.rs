@@ -1,6 +1,7 @@
 //! What is told before anything ran.
 
 use std::fs;
+use std::process::Command;
 use std::process::Stdio;
 
 use super::SMALL;
@@ -235,4 +236,74 @@ fn a_large_graph_is_drawn_by_kind() {
     373 nodes are too many to look at: one box per kind; an ADDRESS draws less, `--full` all
     "#);
     assert!(world.engine("graph --full").stdout.lines().count() > 700);
+}
+
+#[test]
+fn a_lock_file_that_is_none_is_refused_at_once() {
+    let world = pinned();
+    let lock = world.path("project/engine.lock");
+    let good = fs::read(&lock).unwrap();
+    fs::remove_file(&lock).unwrap();
+    let made = Command::new("/usr/bin/mkfifo").arg(&lock).status();
+    assert!(made.unwrap().success());
+    insta::assert_snapshot!(world.engine("check"), @"
+    exit code: 2
+    --- stderr
+    error: lock file is no regular file
+      = help: restore it from version control, or remove it and run `engine update`
+    ");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    insta::assert_snapshot!(world.engine("plan"), @"
+    exit code: 2
+    --- stderr
+    error: lock file is no regular file
+      = help: restore it from version control, or remove it and run `engine update`
+    ");
+    fs::remove_dir(&lock).unwrap();
+    fs::write(&lock, [&good[..], b"# \xff\n"].concat()).unwrap();
+    insta::assert_snapshot!(world.engine("plan"), @"
+    exit code: 2
+    --- stderr
+    error: lock file is damaged: invalid utf-8 sequence of 1 bytes from index 1023
+      = help: restore it from version control, or remove it and run `engine update`
+    ");
+    let junk = "\"x\",\n".repeat(300_000);
+    fs::write(&lock, format!("version = 1\njunk = [\n{junk}]\n")).unwrap();
+    insta::assert_snapshot!(world.engine("plan"), @"
+    exit code: 2
+    --- stderr
+    error: lock file is larger than 8 MiB, or has more than 100000 values
+      = help: restore it from version control, or remove it and run `engine update`
+    ");
+}
+
+#[test]
+fn a_definition_that_is_no_file_is_refused_at_once() {
+    let world = pinned();
+    let main = world.path("project/main.rhai");
+    fs::remove_file(&main).unwrap();
+    let made = Command::new("/usr/bin/mkfifo").arg(&main).status();
+    assert!(made.unwrap().success());
+    insta::assert_snapshot!(world.engine("check"), @"
+    exit code: 2
+    --- stderr
+    error: `.` holds no `main.rhai`
+      = help: `-C DIR` names a project; `engine init DIR` makes one
+    ");
+    fs::remove_file(&main).unwrap();
+    fs::write(&main, b"let x = \"\xff\";").unwrap();
+    insta::assert_snapshot!(world.engine("check"), @"
+    exit code: 2
+    --- stderr
+    error: cannot read `main.rhai`: not UTF-8
+      = help: evaluation begins with `main.rhai`
+    ");
+    fs::write(&main, "// long\n".repeat(1 << 20)).unwrap();
+    insta::assert_snapshot!(world.engine("check"), @"
+    exit code: 2
+    --- stderr
+    error: cannot read `main.rhai`: larger than 4 MiB
+      = help: evaluation begins with `main.rhai`
+    ");
 }

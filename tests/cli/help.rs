@@ -107,9 +107,10 @@ fn help_of_every_command() {
       [NAME]...  Pins, such as `source/linux-6.1` or `image/kbuild` [default: all]
 
     Options:
-          --if-gone  Move only pins that are missing, answer an older definition, or are gone from the
-                     mirror
-      -h, --help     Print help (see more with '--help')
+          --if-gone       Move only pins that are missing, answer an older definition, or are gone from
+                          the mirror
+          --stall <SECS>  How long a server may say nothing, in seconds [default: 60]
+      -h, --help          Print help (see more with '--help')
 
     Examples:
       engine update                      pin all that is declared at its newest version
@@ -130,6 +131,7 @@ fn help_of_every_command() {
           --retry-failed  Run recorded failures again
       -j, --jobs <N>      What may run at once, in CPUs [default: all there are]
           --memory <MIB>  Memory that all that runs may need, in MiB [default: the machine's]
+          --stall <SECS>  How long a server may say nothing, in seconds [default: 60]
           --resolve       First resolve the configurations and match the boards, with all that this
                           needs
           --json          One JSON object per node, and a last one with the counts
@@ -157,6 +159,7 @@ fn help_of_every_command() {
           --retry-failed   Run recorded failures again
       -j, --jobs <N>       What may run at once, in CPUs [default: all there are]
           --memory <MIB>   Memory that all that runs may need, in MiB [default: the machine's]
+          --stall <SECS>   How long a server may say nothing, in seconds [default: 60]
       -k, --keep-going     Go on with what does not depend on a failed node
           --rebuild        Run the named nodes again and compare the bytes with the recorded ones
           --junit <FILE>   Also write the run as JUnit XML

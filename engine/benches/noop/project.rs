@@ -16,7 +16,7 @@ use engine::lock::LOCK_FILE;
 use engine::lock::Lock;
 use engine::lock::Pin;
 use engine::lock::PinnedFile;
-use engine::lock::requests;
+use engine::origins::requests;
 use engine::plan::Selection;
 use engine::realise::Estimate;
 use engine::realise::Event;

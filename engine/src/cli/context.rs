@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use clap::ValueEnum;
@@ -43,6 +44,37 @@ pub(super) struct Global {
     /// Say more: also what is fresh, and what starts
     #[arg(short, long, global = true)]
     verbose: bool,
+}
+
+/// How long commands that download wait.
+#[derive(Debug, Args)]
+pub(super) struct Patience {
+    /// How long a server may say nothing, in seconds
+    #[arg(
+        long = "stall",
+        value_name = "SECS",
+        default_value_t = PATIENCE_SECS,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    secs: u32,
+}
+
+/// Unless it is said.
+const PATIENCE_SECS: u32 = 60;
+
+impl Patience {
+    /// As a duration.
+    pub(super) fn duration(&self) -> Duration {
+        Duration::from_secs(self.secs.into())
+    }
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            secs: PATIENCE_SECS,
+        }
+    }
 }
 
 /// The words of `--color`.

@@ -7,12 +7,12 @@ use std::process::ExitCode;
 
 use store::StoreError;
 
-use crate::apt::AptError;
 use crate::drive::DriveError;
 use crate::graph::GraphError;
 use crate::graph::GrowError;
 use crate::labs::LabError;
 use crate::lock::LockError;
+use crate::origins::OriginError;
 use crate::realise::RealiseError;
 use crate::recipe::Broken;
 use crate::report::JunitError;
@@ -174,7 +174,7 @@ impl From<DriveError> for Fault {
             }
             DriveError::Grow(error) => error.into(),
             DriveError::Realise(error) => error.into(),
-            DriveError::Apt(error) => error.into(),
+            DriveError::Origin(error) => error.into(),
             DriveError::Sandbox(error) => Self::of(Blame::Environment, &error),
             DriveError::Step(error) => error.into(),
             DriveError::Store(error) => error.into(),
@@ -186,7 +186,10 @@ impl From<DriveError> for Fault {
 impl From<LockError> for Fault {
     fn from(error: LockError) -> Self {
         let help = match &error {
-            LockError::Format(_) => {
+            LockError::Format(_)
+            | LockError::Encoding(_)
+            | LockError::TooLarge
+            | LockError::NoFile => {
                 "restore it from version control, or remove it and run `engine update`".to_owned()
             }
             LockError::Newer(_) => "use the engine that wrote it, or a newer one".to_owned(),
@@ -222,19 +225,23 @@ impl From<RealiseError> for Fault {
     }
 }
 
-impl From<AptError> for Fault {
-    fn from(error: AptError) -> Self {
+impl From<OriginError> for Fault {
+    fn from(error: OriginError) -> Self {
         let fault = Self::of(Blame::Environment, &error);
         match error {
-            AptError::Failed { .. } => {
+            OriginError::Failed { .. } => {
                 fault.help("see that the mirror can be reached and the packages' names are right")
             }
-            AptError::Store(error) => error.into(),
-            AptError::Gone { .. } => fault.help("`engine update --if-gone` moves only such pins"),
-            AptError::Missing { .. }
-            | AptError::Incomplete { .. }
-            | AptError::File { .. }
-            | AptError::Cancelled => fault,
+            OriginError::Store(error) => error.into(),
+            OriginError::Gone { .. } => {
+                fault.help("`engine update --if-gone` moves only such pins")
+            }
+            OriginError::Content(_) => Self::of(Blame::User, &error),
+            OriginError::Missing { .. }
+            | OriginError::Incomplete { .. }
+            | OriginError::File { .. }
+            | OriginError::Sandbox(_)
+            | OriginError::Cancelled => fault,
         }
     }
 }
@@ -243,7 +250,7 @@ impl From<Broken> for Fault {
     fn from(error: Broken) -> Self {
         match error {
             Broken::Store(error) => error.into(),
-            Broken::Apt(error) => error.into(),
+            Broken::Origin(error) => error.into(),
             Broken::Lab(
                 LabError::NoProgram { .. }
                 | LabError::Sandbox(_)

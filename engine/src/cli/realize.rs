@@ -12,6 +12,7 @@ use clap::builder::TypedValueParser as _;
 use store::OutcomeVerdict;
 
 use super::context::Context;
+use super::context::Patience;
 use super::context::load_dir;
 use super::fault::Ending;
 use super::fault::Fault;
@@ -54,6 +55,8 @@ pub(super) struct Wanted {
     /// Memory that all that runs may need, in MiB [default: the machine's]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
     memory: Option<u64>,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 /// Build, boot and test what is wanted and not there yet
@@ -98,6 +101,7 @@ impl Wanted {
             jobs: self.jobs.map_or_else(cpus, usize::from),
             memory_mib: self.memory.unwrap_or_else(memory_mib),
             load: load_dir(),
+            patience: self.patience.duration(),
             keep_going: false,
             retry_failed: self.retry_failed,
             rebuild: false,

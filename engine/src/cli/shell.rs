@@ -7,6 +7,7 @@ use std::thread::available_parallelism;
 use clap::Args;
 
 use super::context::Context;
+use super::context::Patience;
 use super::fault::Ending;
 use super::fault::Fault;
 use crate::sandbox::Exit;
@@ -34,7 +35,7 @@ pub(super) fn run(context: &Context, args: &ShellArgs) -> Result<Ending, Fault> 
     }
     let session = context.session()?;
     let jobs = available_parallelism().map_or(1, usize::from);
-    let recipes = session.tools(jobs)?;
+    let recipes = session.tools(jobs, Patience::default().duration())?;
     match session.shell(&args.node, &recipes)? {
         // The code of a shell's last command says nothing about the session.
         Exit::Code(_) => Ok(Ending::Good),

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::context::Context;
+use super::context::Patience;
 use super::fault::Ending;
 use super::fault::Fault;
 use crate::drive;
@@ -28,6 +29,8 @@ pub(super) struct UpdateArgs {
     /// Move only pins that are missing, answer an older definition, or are gone from the mirror
     #[arg(long)]
     if_gone: bool,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 pub(super) fn run(context: &Context, args: &UpdateArgs) -> Result<Ending, Fault> {
@@ -38,7 +41,14 @@ pub(super) fn run(context: &Context, args: &UpdateArgs) -> Result<Ending, Fault>
     };
     let store = context.store()?;
     let note = |line: &str| context.terminal.say(line);
-    let changes = drive::update(&context.project, &store, &args.names, mode, &note)?;
+    let changes = drive::update(
+        &context.project,
+        &store,
+        &args.names,
+        mode,
+        args.patience.duration(),
+        &note,
+    )?;
     for change in &changes {
         let name = &change.name;
         let new = change.lines.iter().all(|line| line.starts_with('+'));

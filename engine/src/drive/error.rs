@@ -4,11 +4,11 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::apt::AptError;
 use crate::graph::GraphError;
 use crate::graph::GrowError;
 use crate::lock::LockError;
 use crate::model::PatternError;
+use crate::origins::OriginError;
 use crate::realise::RealiseError;
 use crate::recipe::Broken;
 use crate::sandbox::SandboxError;
@@ -54,9 +54,9 @@ pub enum DriveError {
     /// The run could not be carried through.
     #[error(transparent)]
     Realise(#[from] RealiseError),
-    /// apt gave no answer.
+    /// A family gave no answer.
     #[error(transparent)]
-    Apt(#[from] AptError),
+    Origin(#[from] OriginError),
     /// No sandbox can be made.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use jobserver::Client;
 use store::Digest;
@@ -16,7 +17,6 @@ use super::DriveError;
 use super::Session;
 use super::costs::Costs;
 use super::session::history_project;
-use crate::apt::Apt;
 use crate::graph::NodeId;
 use crate::labs::QemuLab;
 use crate::machine::Load;
@@ -55,6 +55,8 @@ pub struct RunOptions {
     pub memory_mib: u64,
     /// Where engines on this machine see each other, if anywhere.
     pub load: Option<PathBuf>,
+    /// How long a server may say nothing.
+    pub patience: Duration,
     /// Goes on with what does not depend on a failed node.
     pub keep_going: bool,
     /// Runs recorded failures again.
@@ -101,7 +103,7 @@ impl Session {
         }
         let mut jobserver = None;
         let recipes: Arc<dyn Execute> = if progress.has_ready() {
-            let tools = self.tools(options.jobs)?;
+            let tools = self.tools(options.jobs, options.patience)?;
             jobserver.clone_from(&tools.jobserver);
             Arc::new(tools)
         } else {
@@ -128,22 +130,18 @@ impl Session {
     }
 
     /// What recipes work with, with a sandbox that was tried.
-    pub fn tools(&self, jobs: usize) -> Result<Tools, DriveError> {
+    pub fn tools(&self, jobs: usize, patience: Duration) -> Result<Tools, DriveError> {
         let sandbox = Sandbox::new(PathBuf::from("/proc/self/exe"))?;
         let remover = |dir: &Path| sandbox.remove(dir);
         self.store.sweep_work(&remover)?;
         Ok(Tools {
             store: Arc::clone(&self.store),
-            apt: self.apt(),
+            patience,
             lab: Box::new(QemuLab::new(sandbox.clone())),
             sandbox,
             jobserver: Some(Client::new(jobs.max(1)).map_err(RealiseError::Runtime)?),
             make_jobs: jobs.max(1),
         })
-    }
-
-    pub(super) fn apt(&self) -> Apt {
-        Apt::new(self.store.root().join("apt"))
     }
 
     /// Writes the history and the tree of links, unless nothing can have changed.

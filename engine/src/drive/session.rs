@@ -24,8 +24,10 @@ use crate::graph::Worker;
 use crate::graph::World;
 use crate::lock::LOCK_FILE;
 use crate::lock::Lock;
-use crate::lock::requests;
+use crate::lock::LockError;
+use crate::lock::MOST_BYTES;
 use crate::model::Catalog;
+use crate::origins::requests;
 use crate::plan::Matching;
 use crate::plan::Progress;
 use crate::plan::Selection;
@@ -234,17 +236,20 @@ fn find(project: &Path) -> Result<PathBuf, DriveError> {
 /// The lock file and its bytes; a project without one has no pins.
 pub(super) fn read_lock(project: &Path) -> Result<(Lock, Vec<u8>), DriveError> {
     let path = project.join(LOCK_FILE);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+    let bytes = match fs::metadata(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Default::default()),
         Err(error) => return Err(file("read", &path)(error)),
+        // Opening a FIFO would wait for ever.
+        Ok(facts) if !facts.is_file() => return Err(LockError::NoFile.into()),
+        Ok(facts) if facts.len() > MOST_BYTES => return Err(LockError::TooLarge.into()),
+        Ok(_) => fs::read(&path).map_err(file("read", &path))?,
     };
-    let lock = if text.is_empty() {
+    let lock = if bytes.is_empty() {
         Lock::default()
     } else {
-        Lock::parse(&text)?
+        Lock::parse(&bytes)?
     };
-    Ok((lock, text.into_bytes()))
+    Ok((lock, bytes))
 }
 
 fn declared(catalog: &Catalog, lock: &Lock, worker: &Worker) -> Result<Declared, DriveError> {

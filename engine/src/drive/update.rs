@@ -2,23 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use store::Store;
 
 use super::DriveError;
 use super::error::file;
 use super::session::read_lock;
-use crate::apt::Apt;
-use crate::apt::AptError;
 use crate::eval;
 use crate::lock::LOCK_FILE;
 use crate::lock::Lock;
 use crate::lock::Pin;
 use crate::lock::PinnedFile;
 use crate::lock::Request;
-use crate::lock::requests;
+use crate::origins::Means;
+use crate::origins::OriginError;
+use crate::origins::family;
+use crate::origins::requests;
+use crate::sandbox::Cancel;
 
 /// Which pins move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,7 @@ pub fn update(
     store: &Store,
     names: &[String],
     mode: UpdateMode,
+    patience: Duration,
     note: &dyn Fn(&str),
 ) -> Result<Vec<PinChange>, DriveError> {
     let evaluated = eval::evaluate(project).map_err(DriveError::Definitions)?;
@@ -63,18 +66,27 @@ pub fn update(
         });
     }
     let (mut lock, before) = read_lock(project)?;
-    let apt = Apt::new(store.root().join("apt"));
+    let nowhere = Path::new("/dev/null");
+    let log = fs::File::options().write(true).open(nowhere);
+    let means = Means {
+        store,
+        log: &log.map_err(file("open", nowhere))?,
+        // A signal ends an update itself: what it made is replaced in one step at its end.
+        cancel: &Cancel::new(),
+        patience,
+        note,
+    };
     let mut changes = Vec::new();
     lock.pins.retain(|name, _| requests.contains_key(name));
     for (name, request) in &requests {
         if !names.is_empty() && !names.contains(name) {
             continue;
         }
-        let Some(why) = reason(&lock, name, request, mode, store, &apt, note)? else {
+        let Some(why) = reason(&lock, name, request, mode, &means)? else {
             continue;
         };
         note(&format!("asks for `{name}`: {why}"));
-        let files = apt.resolve(request)?;
+        let files = family(request.family).resolve(request, &means)?;
         let pin = Pin {
             name: name.clone(),
             request: request.clone(),
@@ -101,9 +113,7 @@ fn reason(
     name: &str,
     request: &Request,
     mode: UpdateMode,
-    store: &Store,
-    apt: &Apt,
-    note: &dyn Fn(&str),
+    means: &Means<'_>,
 ) -> Result<Option<String>, DriveError> {
     let pin = match lock.pin(name, request) {
         Ok(pin) => pin,
@@ -112,9 +122,9 @@ fn reason(
     if mode == UpdateMode::Newest {
         return Ok(Some("asked to".to_owned()));
     }
-    match obtain(pin, store, apt, note) {
+    match obtain(pin, means) {
         Ok(()) => Ok(None),
-        Err(DriveError::Apt(AptError::Gone { file })) => {
+        Err(DriveError::Origin(OriginError::Gone { file })) => {
             Ok(Some(format!("the mirror no longer carries `{file}`")))
         }
         Err(error) => Err(error),
@@ -122,10 +132,14 @@ fn reason(
 }
 
 /// Downloads what the store lacks of a pin, which is what a run would do next.
-fn obtain(pin: &Pin, store: &Store, apt: &Apt, note: &dyn Fn(&str)) -> Result<(), DriveError> {
-    let note = |text: &str| note(&format!("`{}`: {text}", pin.name));
+fn obtain(pin: &Pin, means: &Means<'_>) -> Result<(), DriveError> {
+    let note = |text: &str| (means.note)(&format!("`{}`: {text}", pin.name));
     let files: Vec<_> = pin.files.iter().map(PinnedFile::to_fetch).collect();
-    Ok(apt.obtain(&files, store, &mut io::sink(), &|| false, &note)?)
+    let means = Means {
+        note: &note,
+        ..*means
+    };
+    Ok(family(pin.request.family).obtain(&files, &means)?)
 }
 
 fn difference(old: Option<&Pin>, new: &Pin) -> Vec<String> {

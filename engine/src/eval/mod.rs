@@ -40,6 +40,7 @@ mod schema;
 mod spans;
 mod state;
 mod vocabulary;
+mod words;
 
 pub use evaluate::Evaluated;
 pub use evaluate::evaluate;

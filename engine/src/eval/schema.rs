@@ -7,6 +7,7 @@ use rhai::Array;
 use rhai::Dynamic;
 use rhai::ImmutableString;
 use rhai::Map;
+use url::Url;
 
 use crate::kconfig;
 use crate::kconfig::Predicate;
@@ -16,6 +17,7 @@ use crate::model::ByVersion;
 use crate::model::ConfigRecipe;
 use crate::model::Fixup;
 use crate::model::ProjectFile;
+use crate::text::Spelling;
 use crate::text::did_you_mean;
 
 use super::handle::Cases;
@@ -34,6 +36,8 @@ pub(super) enum Shape {
     Text,
     /// A string of one line that is not empty.
     Word,
+    /// A word that goes on to another program.
+    Spelt(&'static Spelling),
     /// `true` or `false`.
     Bool,
     /// A whole number in a range, both ends included.
@@ -70,8 +74,8 @@ pub(super) enum Shape {
     ByVersion(&'static Shape),
     /// A list.
     List(&'static Shape),
-    /// A string, which may be empty, or a list of strings that are not.
-    Texts,
+    /// Such a word, nothing, or a list of such words.
+    Texts(&'static Spelling),
     /// A map with known fields.
     Record(&'static Record),
     /// Any map.
@@ -321,7 +325,8 @@ impl fmt::Display for Shape {
             Self::Symbols => "a map from Kconfig symbols to values",
             Self::Variables => "a map from variable names to strings",
             Self::List(inner) => return write!(f, "a list, each element {inner}"),
-            Self::Texts => "a string, or a list of strings",
+            Self::Spelt(spelling) => spelling.noun,
+            Self::Texts(spelling) => return write!(f, "{}, or a list of such", spelling.noun),
             Self::Record(record) => {
                 return write!(f, "a map with the fields {}", list_names(record.names(), "and"));
             }
@@ -339,12 +344,16 @@ impl Shape {
     /// Checks a value that stands at `path`.
     pub fn check(&self, value: &Dynamic, path: &mut ValuePath) -> Result<Checked, Mistake> {
         let checked = match self {
-            Self::Name | Self::Text | Self::Word | Self::OneOf(_) | Self::Sha256 | Self::Url => {
-                match cast::<ImmutableString>(value) {
-                    Some(text) => return self.check_text(&text, path),
-                    None => None,
-                }
-            }
+            Self::Name
+            | Self::Text
+            | Self::Word
+            | Self::Spelt(_)
+            | Self::OneOf(_)
+            | Self::Sha256
+            | Self::Url => match cast::<ImmutableString>(value) {
+                Some(text) => return self.check_text(&text, path),
+                None => None,
+            },
             Self::Symbol => match cast::<ImmutableString>(value) {
                 Some(text) => {
                     check_symbol(&text, path)?;
@@ -386,16 +395,13 @@ impl Shape {
             },
             Self::Recipe => cast(value).map(Checked::Recipe),
             Self::Value => Some(Checked::Value(check_value(value, path)?)),
-            Self::Texts => {
-                let text = cast::<ImmutableString>(value);
-                if text.as_ref().is_some_and(|text| text.is_empty()) {
-                    Some(Checked::List(Vec::new()))
-                } else if text.is_some() {
-                    Some(Checked::List(vec![Self::Word.check(value, path)?]))
-                } else if value.is_array() {
-                    return Self::List(&Self::Word).check(value, path);
-                } else {
-                    None
+            Self::Texts(spelling) => {
+                let each = Self::Spelt(spelling);
+                match (cast::<ImmutableString>(value), cast::<Array>(value)) {
+                    (Some(text), _) if text.is_empty() => Some(Checked::List(Vec::new())),
+                    (Some(_), _) => Some(Checked::List(vec![each.check(value, path)?])),
+                    (None, Some(items)) => Some(Checked::List(each_of(&each, &items, path)?)),
+                    (None, None) => None,
                 }
             }
             Self::Symbols | Self::Variables | Self::Record(_) | Self::Map => {
@@ -405,11 +411,7 @@ impl Shape {
                 }
             }
             Self::List(inner) => match cast::<Array>(value) {
-                Some(items) => Some(Checked::List(each(
-                    items.iter().enumerate(),
-                    path,
-                    |item, path| inner.check(item, path),
-                )?)),
+                Some(items) => Some(Checked::List(each_of(inner, &items, path)?)),
                 None => None,
             },
         };
@@ -452,7 +454,9 @@ impl Shape {
                     let name = path.last().cloned().unwrap_or_default();
                     check_variable(&name, path)?;
                     let text = Self::Text.check(value, path)?;
-                    Ok((name, String::from_checked(text).unwrap_or_default()))
+                    let text = String::from_checked(text).unwrap_or_default();
+                    check_make_value(&text, path)?;
+                    Ok((name, text))
                 })?;
                 Ok(Checked::Variables(variables.into_iter().collect()))
             }
@@ -474,12 +478,13 @@ impl Shape {
                 return Err(Mistake::at(path, format!("`{text}` cannot be a name"))
                     .help("a name has letters, digits and `_ . + -`, and begins with a letter or digit"));
             }
-            Self::Word if text.trim().is_empty() => {
+            Self::Word | Self::Spelt(_) if text.trim().is_empty() => {
                 return Err(Mistake::at(
                     path,
                     format!("{} must not be empty", place(path)),
                 ));
             }
+            Self::Spelt(spelling) => check_spelling(text, spelling, path)?,
             Self::OneOf(words) if !words.contains(&text) => {
                 return Err(
                     wrong().suggest(did_you_mean(text, words.iter().copied()), || {
@@ -493,13 +498,18 @@ impl Shape {
             {
                 return Err(wrong().help("`sha256sum FILE` prints it"));
             }
-            Self::Url if !(text.starts_with("https://") || text.starts_with("http://")) => {
-                return Err(wrong());
-            }
+            Self::Url => check_url(text).map_err(|help| wrong().help(help))?,
             _ => {}
         }
         Ok(Checked::Text(text.to_owned()))
     }
+}
+
+/// Checks the elements of a list.
+fn each_of(shape: &Shape, items: &Array, path: &mut ValuePath) -> Result<Vec<Checked>, Mistake> {
+    each(items.iter().enumerate(), path, |item, path| {
+        shape.check(item, path)
+    })
 }
 
 /// Fixups of a list and of the lists in it.
@@ -573,14 +583,82 @@ fn is_name(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "_.+-".contains(c))
 }
 
-fn check_variable(name: &str, path: &[String]) -> Result<(), Mistake> {
-    if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+/// Refuses a word that is not spelt as its kind is.
+pub(super) fn check_spelling(
+    word: &str,
+    spelling: &Spelling,
+    path: &[String],
+) -> Result<(), Mistake> {
+    if spelling.fits(word) {
         return Ok(());
     }
-    Err(
-        Mistake::at(path, format!("`{name}` cannot be a make variable"))
-            .help("a variable has letters, digits and `_`"),
-    )
+    Err(Mistake::at(path, format!("`{word}` is not {}", spelling.noun)).help(spelling.to_string()))
+}
+
+/// Refuses what is no address of a server; else it tells the next step.
+fn check_url(text: &str) -> Result<(), &'static str> {
+    let url = match Url::parse(text) {
+        Ok(url) if text.bytes().all(|b| b.is_ascii_graphic()) => url,
+        _ => return Err("such as `https://example.org/linux-6.1.tar.xz`"),
+    };
+    if !matches!(url.scheme(), "https" | "http") {
+        return Err("only `https://` and `http://` are fetched");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("user and password are no part of a definition");
+    }
+    Ok(())
+}
+
+/// Variables that say to make what the engine says, or that make itself is led by.
+const RESERVED: &[&str] = &[
+    "ARCH",
+    "INSTALL_DTBS_PATH",
+    "INSTALL_MOD_PATH",
+    "KBUILD_OUTPUT",
+    "KBUILD_SRC",
+    "KCONFIG_ALLCONFIG",
+    "KCONFIG_CONFIG",
+    "MAKE",
+    "MAKECMDGOALS",
+    "MAKEFILES",
+    "MAKEFLAGS",
+    "MAKELEVEL",
+    "MAKEOVERRIDES",
+    "MFLAGS",
+    "O",
+    "SHELL",
+    "VPATH",
+];
+
+fn check_variable(name: &str, path: &[String]) -> Result<(), Mistake> {
+    let spelt = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let mistake = Mistake::at(path, format!("`{name}` cannot be a make variable"));
+    if !spelt {
+        return Err(mistake.help("a variable has letters, digits and `_`"));
+    }
+    if RESERVED.contains(&name) {
+        return Err(mistake.help("the engine sets it itself, or make is led by it"));
+    }
+    Ok(())
+}
+
+/// Refuses what make would expand, and what the shells that it starts would not take as a word.
+fn check_make_value(text: &str, path: &[String]) -> Result<(), Mistake> {
+    const MARKS: &str = "_.,:=/+-@%";
+    if let Some(wrong) = text
+        .chars()
+        .find(|c| !c.is_ascii_alphanumeric() && !MARKS.contains(*c))
+    {
+        let message = format!(
+            "{} has {wrong:?}, which a make variable cannot have here",
+            place(path)
+        );
+        return Err(Mistake::at(path, message)
+            .help("a value has letters, digits and `_ . , : = / + - @ %`"));
+    }
+    Ok(())
 }
 
 fn check_symbol(name: &str, path: &[String]) -> Result<(), Mistake> {
@@ -648,13 +726,17 @@ pub(super) fn is_hex(text: &str) -> bool {
     })
 }
 
-/// A string value; Kconfig strings are one line.
+/// A string value; Kconfig strings are one line, and make reads them from `include/config/auto.conf`.
 pub(super) fn kconfig_text(text: &str, path: &[String]) -> Result<kconfig::Value, Mistake> {
     if text.chars().any(char::is_control) {
         return Err(Mistake::at(
             path,
             format!("{} must be one line", place(path)),
         ));
+    }
+    if let Some(wrong) = text.chars().find(|c| matches!(c, '$' | '`')) {
+        let message = format!("{} has {wrong:?}, which make would expand", place(path));
+        return Err(Mistake::at(path, message));
     }
     Ok(kconfig::Value::Text(text.to_owned()))
 }

@@ -18,7 +18,6 @@ use super::boots::Boot;
 use crate::lock::Lock;
 use crate::lock::LockError;
 use crate::lock::PinnedFile;
-use crate::lock::requests;
 use crate::matching::MATCHER_REVISION;
 use crate::model::Accel;
 use crate::model::Board;
@@ -26,9 +25,12 @@ use crate::model::Build;
 use crate::model::BuildAddress;
 use crate::model::Catalog;
 use crate::model::QemuMachine;
-use crate::model::SourceOrigin;
 use crate::model::Suite;
 use crate::model::Toolchain;
+use crate::origins::abi_of;
+use crate::origins::family;
+use crate::origins::origin;
+use crate::origins::requests;
 use crate::spec::Accelerate;
 use crate::spec::BaseSpec;
 use crate::spec::BoardNeeds;
@@ -36,7 +38,6 @@ use crate::spec::BootSpec;
 use crate::spec::Closed;
 use crate::spec::ConfigSpec;
 use crate::spec::FetchBy;
-use crate::spec::FetchFile;
 use crate::spec::FetchSpec;
 use crate::spec::ImageSpec;
 use crate::spec::KernelSpec;
@@ -44,7 +45,6 @@ use crate::spec::Kind;
 use crate::spec::MatchSpec;
 use crate::spec::ProbeSpec;
 use crate::spec::RootfsSpec;
-use crate::spec::SourceForm;
 use crate::spec::SourceSpec;
 use crate::spec::Spec;
 
@@ -183,41 +183,19 @@ impl Declare<'_> {
     fn fetch_spec(&self, name: &str) -> Option<FetchSpec> {
         if let Some(pin) = self.world.lock.pins.get(name) {
             let files = pin.files.iter().map(PinnedFile::to_fetch).collect();
-            let by = FetchBy::Family(pin.request.family());
+            let by = FetchBy::Family(pin.request.family);
             return Some(FetchSpec { by, files });
         }
-        let source = self
-            .world
-            .catalog
-            .sources
-            .get(name.strip_prefix("source/")?)?;
-        let SourceOrigin::Tarball { urls, sha256 } = &source.origin else {
-            return None;
-        };
-        let file = FetchFile {
-            name: "source.tar".to_owned(),
-            size: None,
-            sha256: sha256.clone(),
-            urls: urls.clone(),
-        };
-        Some(FetchSpec {
-            by: FetchBy::Http,
-            files: vec![file],
-        })
+        let sources = &self.world.catalog.sources;
+        origin(&sources.get(name.strip_prefix("source/")?)?.origin).fetch()
     }
 
     fn source(&mut self, name: &str) -> Result<NodeId, GraphError> {
         self.shared(Kind::Source, name, |this| {
             let source = this.world.catalog.sources.get(name);
             let source = source.ok_or_else(|| dangling(Kind::Source, name))?;
-            let form = match &source.origin {
-                SourceOrigin::Tarball { .. } => SourceForm::Tarball,
-                SourceOrigin::Debian { package, .. } => SourceForm::Deb {
-                    member: format!("usr/src/{package}.tar.xz"),
-                },
-            };
             let spec = SourceSpec {
-                form,
+                form: origin(&source.origin).form(),
                 version: source.version.clone(),
                 patches: source.patches.clone(),
             };
@@ -389,10 +367,14 @@ fn kernel_spec(build: &Build<'_>, accelerate: Option<Accelerate>) -> KernelSpec 
 
 fn accelerate(toolchain: &Toolchain, catalog: &Catalog) -> Option<Accelerate> {
     let (native, prefix) = toolchain.accelerator(catalog)?;
+    let base = &native.base(catalog)?.origin;
+    let family = family(base.family());
+    let host = family.abi(base.arch())?;
     Some(Accelerate {
         prefix: prefix.to_owned(),
-        native: native.runs_on(catalog)?.to_owned(),
-        emulated: toolchain.runs_on(catalog)?.to_owned(),
+        native: host,
+        emulated: abi_of(toolchain, toolchain.base(catalog)?)?,
+        libraries: family.libraries(host)?,
     })
 }
 

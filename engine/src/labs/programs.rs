@@ -19,6 +19,7 @@ use crate::sandbox::Bind;
 use crate::sandbox::Extras;
 use crate::sandbox::Installation;
 use crate::sandbox::Limits;
+use crate::sandbox::PATH;
 use crate::sandbox::Root;
 use crate::sandbox::Sandbox;
 use crate::sandbox::Spec;
@@ -68,8 +69,6 @@ const QEMU: Extras = Extras {
     ],
 };
 
-/// Where programs are in an image.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// Bytes that a machine may write to its disk or to `/tmp`; they are memory, and thrown away.
 const SCRATCH: u64 = 1 << 30;
 

@@ -3,10 +3,6 @@
 use serde::Deserialize;
 use serde::Serialize;
 
-use super::Base;
-use super::BaseOrigin;
-use super::Toolchain;
-use super::ToolchainKind;
 use crate::elf::Elf;
 use crate::kconfig::Predicate;
 
@@ -35,13 +31,13 @@ pub enum Abi {
     Sparc64,
     S390x,
     Ia64,
+    Loongarch64,
 }
 
-/// One ABI: its name, Debian's name of the architecture, what triplets look like, its programs.
+/// One ABI: its name, what triplets look like, its programs.
 struct Row {
     abi: Abi,
     name: &'static str,
-    debian: &'static str,
     /// First component of a triplet; a `*` at the end stands for anything.
     cpus: &'static [&'static str],
     /// Last component of a triplet, after `gnu` or `musl`.
@@ -51,15 +47,14 @@ struct Row {
 
 const fn row(
     abi: Abi,
-    names: (&'static str, &'static str),
+    name: &'static str,
     cpus: &'static [&'static str],
     ending: &'static str,
     elf: (u8, bool, u16),
 ) -> Row {
     Row {
         abi,
-        name: names.0,
-        debian: names.1,
+        name,
         cpus,
         ending,
         elf: Elf {
@@ -74,39 +69,27 @@ const LITTLE: bool = false;
 const BIG: bool = true;
 
 #[rustfmt::skip]
-const ROWS: [Row; 18] = [
-    row(Abi::X86_64, ("x86_64", "amd64"), &["x86_64"], "", (64, LITTLE, 62)),
-    row(Abi::I386, ("i386", "i386"), &["i386", "i486", "i586", "i686"], "", (32, LITTLE, 3)),
-    row(Abi::Armel, ("armel", "armel"), &["arm", "armv*"], "eabi", (32, LITTLE, 40)),
-    row(Abi::Armhf, ("armhf", "armhf"), &["arm", "armv*"], "eabihf", (32, LITTLE, 40)),
-    row(Abi::Aarch64, ("aarch64", "arm64"), &["aarch64"], "", (64, LITTLE, 183)),
-    row(Abi::Alpha, ("alpha", "alpha"), &["alpha*"], "", (64, LITTLE, 0x9026)),
-    row(Abi::Hppa, ("hppa", "hppa"), &["hppa", "hppa1.1", "hppa2.0"], "", (32, BIG, 15)),
-    row(Abi::M68k, ("m68k", "m68k"), &["m68k"], "", (32, BIG, 4)),
-    row(Abi::Mips, ("mips", "mips"), &["mips"], "", (32, BIG, 8)),
-    row(Abi::Mipsel, ("mipsel", "mipsel"), &["mipsel"], "", (32, LITTLE, 8)),
-    row(Abi::Mips64el, ("mips64el", "mips64el"), &["mips64el"], "abi64", (64, LITTLE, 8)),
-    row(Abi::Powerpc, ("powerpc", "powerpc"), &["powerpc"], "", (32, BIG, 20)),
-    row(Abi::Powerpc64, ("powerpc64", "ppc64"), &["powerpc64"], "", (64, BIG, 21)),
-    row(Abi::Powerpc64le, ("powerpc64le", "ppc64el"), &["powerpc64le"], "", (64, LITTLE, 21)),
-    row(Abi::Riscv64, ("riscv64", "riscv64"), &["riscv64"], "", (64, LITTLE, 243)),
-    row(Abi::Sparc64, ("sparc64", "sparc64"), &["sparc64"], "", (64, BIG, 43)),
-    row(Abi::S390x, ("s390x", "s390x"), &["s390x"], "", (64, BIG, 22)),
-    row(Abi::Ia64, ("ia64", "ia64"), &["ia64"], "", (64, LITTLE, 50)),
+const ROWS: [Row; 19] = [
+    row(Abi::X86_64, "x86_64", &["x86_64"], "", (64, LITTLE, 62)),
+    row(Abi::I386, "i386", &["i386", "i486", "i586", "i686"], "", (32, LITTLE, 3)),
+    row(Abi::Armel, "armel", &["arm", "armv*"], "eabi", (32, LITTLE, 40)),
+    row(Abi::Armhf, "armhf", &["arm", "armv*"], "eabihf", (32, LITTLE, 40)),
+    row(Abi::Aarch64, "aarch64", &["aarch64"], "", (64, LITTLE, 183)),
+    row(Abi::Alpha, "alpha", &["alpha*"], "", (64, LITTLE, 0x9026)),
+    row(Abi::Hppa, "hppa", &["hppa", "hppa1.1", "hppa2.0"], "", (32, BIG, 15)),
+    row(Abi::M68k, "m68k", &["m68k"], "", (32, BIG, 4)),
+    row(Abi::Mips, "mips", &["mips"], "", (32, BIG, 8)),
+    row(Abi::Mipsel, "mipsel", &["mipsel"], "", (32, LITTLE, 8)),
+    row(Abi::Mips64el, "mips64el", &["mips64el"], "abi64", (64, LITTLE, 8)),
+    row(Abi::Powerpc, "powerpc", &["powerpc"], "", (32, BIG, 20)),
+    row(Abi::Powerpc64, "powerpc64", &["powerpc64"], "", (64, BIG, 21)),
+    row(Abi::Powerpc64le, "powerpc64le", &["powerpc64le"], "", (64, LITTLE, 21)),
+    row(Abi::Riscv64, "riscv64", &["riscv64"], "", (64, LITTLE, 243)),
+    row(Abi::Sparc64, "sparc64", &["sparc64"], "", (64, BIG, 43)),
+    row(Abi::S390x, "s390x", &["s390x"], "", (64, BIG, 22)),
+    row(Abi::Ia64, "ia64", &["ia64"], "", (64, LITTLE, 50)),
+    row(Abi::Loongarch64, "loongarch64", &["loongarch64"], "", (64, LITTLE, 258)),
 ];
-
-/// The ABI of what a toolchain compiles: by the triplet in a cross compiler's prefix, else by the
-/// Debian architecture of the base its image is made of. `None` where the table does not know it.
-pub fn abi_of(toolchain: &Toolchain, base: &Base) -> Option<Abi> {
-    let row = match &toolchain.kind {
-        ToolchainKind::Cross { prefix } => ROWS.iter().find(|row| row.has_prefix(prefix)),
-        ToolchainKind::Gcc | ToolchainKind::Clang => {
-            let BaseOrigin::Debian { arch, .. } = &base.origin;
-            ROWS.iter().find(|row| row.debian == arch)
-        }
-    };
-    row.map(|row| row.abi)
-}
 
 impl Row {
     /// Whether a cross compiler's prefix, such as `armv7a-unknown-linux-gnueabihf-`, is for it.
@@ -142,6 +125,17 @@ impl Abi {
     /// The ABI of a name.
     pub fn of_name(name: &str) -> Option<Self> {
         ROWS.iter().find(|row| row.name == name).map(|row| row.abi)
+    }
+
+    /// The ABI of what a cross compiler makes, by the triplet in its prefix. `None` where the table does not know it.
+    pub fn of_prefix(prefix: &str) -> Option<Self> {
+        let row = ROWS.iter().find(|row| row.has_prefix(prefix));
+        row.map(|row| row.abi)
+    }
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        ROWS.iter().map(|row| row.abi)
     }
 
     /// What the header of its programs says.
@@ -190,6 +184,7 @@ impl Abi {
             Self::Sparc64 => cfg("SPARC64"),
             Self::S390x => cfg("S390") & cfg("64BIT"),
             Self::Ia64 => cfg("IA64"),
+            Self::Loongarch64 => cfg("LOONGARCH") & cfg("64BIT"),
         };
         if self.elf().bits == 32 {
             // glibc's default `time_t` there has 32 bits; a tiny config has not the system calls for it.
@@ -202,40 +197,15 @@ impl Abi {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::fmt::Write as _;
 
     use super::*;
-
-    fn of(kind: ToolchainKind, arch: &str) -> Option<Abi> {
-        let toolchain = Toolchain {
-            name: "t".into(),
-            kind,
-            image: "i".into(),
-            make: BTreeMap::new(),
-            accelerate: None,
-            manual: false,
-        };
-        let origin = BaseOrigin::Debian {
-            suite: "bookworm".into(),
-            arch: arch.into(),
-            packages: vec![],
-        };
-        let name = "b".into();
-        abi_of(&toolchain, &Base { name, origin })
-    }
-
-    fn cross(prefix: &str) -> Option<Abi> {
-        let prefix = prefix.to_owned();
-        of(ToolchainKind::Cross { prefix }, "amd64")
-    }
 
     #[test]
     fn rows_stand_at_their_places_and_names_are_unique() {
         for (index, row) in ROWS.iter().enumerate() {
             assert_eq!(row.abi as usize, index, "{}", row.name);
             assert_eq!(Abi::of_name(row.abi.name()), Some(row.abi));
-            assert_eq!(of(ToolchainKind::Gcc, row.debian), Some(row.abi));
         }
     }
 
@@ -260,16 +230,23 @@ mod tests {
             "sparc64-linux-gnu-",
             "s390x-linux-gnu-",
             "ia64-linux-gnu-",
+            "loongarch64-linux-gnu-",
         ];
         for (row, prefix) in ROWS.iter().zip(debian) {
-            assert_eq!(cross(prefix), Some(row.abi), "{prefix}");
+            assert_eq!(Abi::of_prefix(prefix), Some(row.abi), "{prefix}");
         }
-        assert_eq!(cross("armv7a-unknown-linux-gnueabihf-"), Some(Abi::Armhf));
         assert_eq!(
-            cross("/opt/cross/bin/x86_64-pc-linux-musl-"),
+            Abi::of_prefix("armv7a-unknown-linux-gnueabihf-"),
+            Some(Abi::Armhf)
+        );
+        assert_eq!(
+            Abi::of_prefix("/opt/cross/bin/x86_64-pc-linux-musl-"),
             Some(Abi::X86_64)
         );
-        assert_eq!(cross("alphaev67-unknown-linux-gnu-"), Some(Abi::Alpha));
+        assert_eq!(
+            Abi::of_prefix("alphaev67-unknown-linux-gnu-"),
+            Some(Abi::Alpha)
+        );
         for unknown in [
             "armv7b-linux-gnueabihf-",
             "armeb-linux-gnueabi-",
@@ -282,7 +259,7 @@ mod tests {
             "gnu-",
             "-",
         ] {
-            assert_eq!(cross(unknown), None, "{unknown}");
+            assert_eq!(Abi::of_prefix(unknown), None, "{unknown}");
         }
     }
 
@@ -322,6 +299,7 @@ mod tests {
         sparc64     64 big       43  cfg("SPARC64")
         s390x       64 big       22  cfg("S390") & cfg("64BIT")
         ia64        64 little    50  cfg("IA64")
+        loongarch64 64 little   258  cfg("LOONGARCH") & cfg("64BIT")
         "#);
     }
 }

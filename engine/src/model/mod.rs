@@ -13,7 +13,6 @@ mod toolchain;
 mod versions;
 
 pub use abi::Abi;
-pub use abi::abi_of;
 pub use address::BootAddress;
 pub use address::BuildAddress;
 pub use arch::Arch;

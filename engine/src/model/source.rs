@@ -46,16 +46,6 @@ pub enum SourceOrigin {
     },
 }
 
-impl SourceOrigin {
-    /// The version in the name of a Debian package, such as `6.1` in `linux-source-6.1`.
-    pub fn version(&self) -> Option<Version> {
-        match self {
-            Self::Debian { package, .. } => package.strip_prefix("linux-source-")?.parse().ok(),
-            Self::Tarball { .. } => None,
-        }
-    }
-}
-
 /// A base root filesystem.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Base {
@@ -71,6 +61,15 @@ pub struct Base {
 pub enum FamilyName {
     /// Debian: apt and dpkg.
     Debian,
+}
+
+impl FamilyName {
+    /// As definitions and lock files write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Debian => "debian",
+        }
+    }
 }
 
 /// The family of a base, with what it is asked for.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::Serialize;
 
-use super::BaseOrigin;
+use super::Base;
 use super::Catalog;
 
 /// A compiler as the kernel build sees it.
@@ -67,11 +67,9 @@ impl Toolchain {
         }
     }
 
-    /// Debian's name of the architecture it runs on.
-    pub fn runs_on<'a>(&self, catalog: &'a Catalog) -> Option<&'a str> {
-        let image = catalog.images.get(&self.image)?;
-        let BaseOrigin::Debian { arch, .. } = &catalog.bases.get(&image.base)?.origin;
-        Some(arch)
+    /// The base of its image.
+    pub fn base<'a>(&self, catalog: &'a Catalog) -> Option<&'a Base> {
+        catalog.bases.get(&catalog.images.get(&self.image)?.base)
     }
 
     /// The C compiler's command inside the image.

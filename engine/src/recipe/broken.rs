@@ -5,8 +5,8 @@ use std::io;
 use store::StoreError;
 use thiserror::Error;
 
-use crate::apt::AptError;
 use crate::labs::LabError;
+use crate::origins::OriginError;
 use crate::sandbox::SandboxError;
 
 /// A node that could not be run to a result.
@@ -18,9 +18,9 @@ pub enum Broken {
     /// The sandbox could not be set up.
     #[error(transparent)]
     Sandbox(SandboxError),
-    /// apt could not answer or fetch.
+    /// A family could not fetch or make.
     #[error(transparent)]
-    Apt(#[from] AptError),
+    Origin(OriginError),
     /// The lab could not boot.
     #[error(transparent)]
     Lab(#[from] LabError),
@@ -66,6 +66,17 @@ impl From<SandboxError> for Broken {
         match error {
             SandboxError::Cancelled => Self::Cancelled,
             error => Self::Sandbox(error),
+        }
+    }
+}
+
+impl From<OriginError> for Broken {
+    fn from(error: OriginError) -> Self {
+        match error {
+            OriginError::Cancelled => Self::Cancelled,
+            OriginError::Store(error) => Self::Store(error),
+            OriginError::Sandbox(error) => Self::Sandbox(error),
+            error => Self::Origin(error),
         }
     }
 }

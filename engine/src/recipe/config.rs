@@ -16,6 +16,7 @@ use super::step::SRC;
 use super::step::Step;
 use super::step::bind;
 use super::step::file;
+use super::step::left;
 use crate::graph::Slot;
 use crate::kconfig::Config;
 use crate::kconfig::FixupOutcome;
@@ -109,8 +110,8 @@ impl Tools {
         if let End::Failure(message) = tools.step(job, image.path(), build, &step)? {
             return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
         }
-        let path = build.join(".config");
-        let text = fs::read_to_string(&path).map_err(file("read", &path))?;
+        let text = left(build, ".config").and_then(|path| fs::read(path).ok());
+        let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();
         let config = match Config::parse(&text) {
             Ok(config) => config,
             Err(error) => {

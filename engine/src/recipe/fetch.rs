@@ -1,15 +1,15 @@
-//! Pinned files, downloaded: packages through apt, tarballs through HTTP with resume.
+//! Pinned files, downloaded: by their family, or by HTTP with resume.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fs;
 use std::fs::OpenOptions;
-use std::io;
-use std::io::Read;
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
+use reqwest::Client;
 use reqwest::StatusCode;
-use reqwest::blocking::Client;
 use reqwest::header::RANGE;
 
 use super::Broken;
@@ -18,6 +18,7 @@ use super::Job;
 use super::Tools;
 use super::step::file;
 use crate::model::FamilyName;
+use crate::origins::family;
 use crate::sandbox::Cancel;
 use crate::spec::FetchBy;
 use crate::spec::FetchFile;
@@ -30,7 +31,7 @@ impl Tools {
         let files = work.path().join("files");
         fs::create_dir(&files).map_err(file("make", &files))?;
         match spec.by {
-            FetchBy::Family(FamilyName::Debian) => self.fetch_packages(job, &spec.files, &files)?,
+            FetchBy::Family(name) => self.fetch_packages(job, name, &spec.files, &files)?,
             FetchBy::Http => {
                 for file in &spec.files {
                     self.download(job, file, &files)?;
@@ -44,11 +45,15 @@ impl Tools {
         ))
     }
 
-    fn fetch_packages(&self, job: &Job, wanted: &[FetchFile], dest: &Path) -> Result<(), Broken> {
+    fn fetch_packages(
+        &self,
+        job: &Job,
+        name: FamilyName,
+        wanted: &[FetchFile],
+        dest: &Path,
+    ) -> Result<(), Broken> {
         let store = &self.store;
-        let (log, cancelled) = (&mut &*job.log, || job.cancel.is_cancelled());
-        self.apt
-            .obtain(wanted, store, log, &cancelled, &|text| job.note(text))?;
+        self.with_means(job, |means| family(name).obtain(wanted, means))?;
         for wanted in wanted {
             let digest = store
                 .blob_by_sha256(&wanted.sha256)
@@ -73,7 +78,7 @@ impl Tools {
         let mut last = Broken::Unresolved("a place to download from");
         for url in urls {
             job.note(&format!("downloads {url}"));
-            match download(url, &path, &job.cancel) {
+            match download(url, &path, &job.cancel, self.patience) {
                 Ok(()) => {
                     let (_, found) = store.put_file_with_sha256(&path)?;
                     match check(url, &found, sha256) {
@@ -93,18 +98,43 @@ impl Tools {
 
 /// How often a broken transfer is taken up again where it broke.
 const RESUMES: u32 = 5;
+/// Between two looks at whether it is cancelled.
+const TICK: Duration = Duration::from_millis(100);
 
-/// Downloads to `path`, resuming with a range request where a transfer broke.
-fn download(url: &str, path: &Path, cancel: &Cancel) -> Result<(), Broken> {
+/// Downloads to `path`, resuming with a range request where a transfer broke or the server said nothing for as long as `patience`.
+fn download(url: &str, path: &Path, cancel: &Cancel, patience: Duration) -> Result<(), Broken> {
     let failed = |why: String| Broken::Fetch {
         url: url.to_owned(),
         why,
     };
-    let client = Client::builder()
-        .timeout(None)
-        .connect_timeout(std::time::Duration::from_secs(30))
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
         .build()
         .map_err(|error| failed(error.to_string()))?;
+    let client = Client::builder()
+        .connect_timeout(patience)
+        .read_timeout(patience)
+        .build()
+        .map_err(|error| failed(reason(error)))?;
+    runtime.block_on(async {
+        tokio::select! {
+            done = transfer(&client, url, path) => done,
+            () = cancelled(cancel) => Err(Broken::Cancelled),
+        }
+    })
+}
+
+async fn cancelled(cancel: &Cancel) {
+    while !cancel.is_cancelled() {
+        tokio::time::sleep(TICK).await;
+    }
+}
+
+async fn transfer(client: &Client, url: &str, path: &Path) -> Result<(), Broken> {
+    let failed = |why: String| Broken::Fetch {
+        url: url.to_owned(),
+        why,
+    };
     let mut last = String::new();
     for _ in 0..=RESUMES {
         let have = fs::metadata(path).map_or(0, |metadata| metadata.len());
@@ -112,10 +142,10 @@ fn download(url: &str, path: &Path, cancel: &Cancel) -> Result<(), Broken> {
         if have > 0 {
             request = request.header(RANGE, format!("bytes={have}-"));
         }
-        let mut response = match request.send() {
+        let mut response = match request.send().await {
             Ok(response) => response,
             Err(error) => {
-                last = error.to_string();
+                last = reason(error);
                 continue;
             }
         };
@@ -133,28 +163,33 @@ fn download(url: &str, path: &Path, cancel: &Cancel) -> Result<(), Broken> {
             .truncate(!resumed)
             .open(path)
             .map_err(file("write", path))?;
-        match copy(&mut response, &mut out, cancel) {
-            Ok(true) => return Ok(()),
-            Ok(false) => return Err(Broken::Cancelled),
-            Err(error) => last = error.to_string(),
+        loop {
+            match response.chunk().await {
+                Ok(Some(bytes)) => out.write_all(&bytes).map_err(file("write", path))?,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    last = reason(error);
+                    break;
+                }
+            }
         }
     }
     Err(failed(last))
 }
 
-/// Copies to the end; false where it was cancelled.
-fn copy(from: &mut impl Read, to: &mut impl Write, cancel: &Cancel) -> io::Result<bool> {
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        if cancel.is_cancelled() {
-            return Ok(false);
+/// A transfer's error with its causes, without the URL, which is told beside it.
+fn reason(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let told = inner.to_string();
+        if !text.contains(&told) {
+            text = format!("{text}: {told}");
         }
-        let count = from.read(&mut buffer)?;
-        if count == 0 {
-            return Ok(true);
-        }
-        to.write_all(&buffer[..count])?;
+        cause = inner.source();
     }
+    text
 }
 
 fn check(url: &str, found: &str, wanted: &str) -> Result<(), Broken> {
@@ -174,8 +209,11 @@ mod tests {
     use std::io::BufReader;
     use std::net::TcpListener;
     use std::thread;
+    use std::time::Instant;
 
     use super::*;
+
+    const PATIENCE: Duration = Duration::from_mins(1);
 
     /// Serves `content` once whole requests come in; the first answer breaks off half-way.
     fn server(content: &'static [u8], answers: usize) -> String {
@@ -221,7 +259,7 @@ mod tests {
         let content: &[u8] = &[7; 10_000];
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("linux.tar");
-        download(&server(content, 2), &path, &Cancel::new()).unwrap();
+        download(&server(content, 2), &path, &Cancel::new(), PATIENCE).unwrap();
         assert_eq!(fs::read(&path).unwrap(), content);
     }
 
@@ -229,24 +267,46 @@ mod tests {
     fn an_unreachable_server_and_wrong_bytes_are_named() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("linux.tar");
-        let error = download("http://127.0.0.1:1/linux.tar", &path, &Cancel::new()).unwrap_err();
-        assert!(
-            error
-                .message()
-                .starts_with("cannot fetch `http://127.0.0.1:1/linux.tar`: ")
-        );
+        let url = "http://127.0.0.1:1/linux.tar";
+        let error = download(url, &path, &Cancel::new(), PATIENCE).unwrap_err();
+        insta::assert_snapshot!(error.message(), @"cannot fetch `http://127.0.0.1:1/linux.tar`: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)");
         insta::assert_snapshot!(
             check("http://m/x", "aa", "bb").unwrap_err(),
             @"cannot fetch `http://m/x`: its SHA-256 is `aa`, the definition or lock file says `bb`"
         );
     }
 
+    /// Takes connections and says nothing.
+    fn silent() -> (TcpListener, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/linux.tar", listener.local_addr().unwrap());
+        (listener, url)
+    }
+
     #[test]
-    fn a_cancelled_download_ends() {
+    fn a_download_from_a_silent_server_ends_when_it_is_cancelled() {
         let dir = tempfile::tempdir().unwrap();
+        let (_listener, url) = silent();
         let cancel = Cancel::new();
-        cancel.cancel();
-        let result = download(&server(&[7; 10], 2), &dir.path().join("x"), &cancel);
+        let later = cancel.clone();
+        let ender = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(100));
+            later.cancel();
+        });
+        let start = Instant::now();
+        let result = download(&url, &dir.path().join("x"), &cancel, PATIENCE);
         assert!(matches!(result, Err(Broken::Cancelled)));
+        assert!(start.elapsed() < Duration::from_secs(1));
+        ender.join().unwrap();
+    }
+
+    #[test]
+    fn a_silent_server_is_given_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_listener, url) = silent();
+        let patience = Duration::from_millis(20);
+        let error = download(&url, &dir.path().join("x"), &Cancel::new(), patience).unwrap_err();
+        let message = error.message().replace(&url, "URL");
+        insta::assert_snapshot!(message, @"cannot fetch `URL`: error sending request: operation timed out");
     }
 }

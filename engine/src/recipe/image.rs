@@ -12,29 +12,20 @@ use super::step::Step;
 use super::step::bind;
 use super::step::input;
 use crate::graph::Slot;
+use crate::origins::family;
 use crate::sandbox::User;
 use crate::spec::ImageSpec;
 
-/// The Debian family's way; `/files` holds exactly the packages to add. Nothing that carries the
-/// clock stays: logs, caches and backup files go, times are clamped.
-const SCRIPT: &str = r#"
-export DEBIAN_FRONTEND=noninteractive
+/// Before the family's own script.
+const USER: &str = r#"
 echo "$WORKER_NAME:x:$WORKER_GROUP:" >> /etc/group
 echo "$WORKER_NAME:x:$WORKER:$WORKER_GROUP:kernel builds:/build:/bin/sh" >> /etc/passwd
 echo "$WORKER_NAME:*:19675:0:99999:7:::" >> /etc/shadow
-if ls /files/*.deb >/dev/null 2>&1; then
-    # A package with a pre-dependency is unpacked only after that one is configured.
-    for round in 1 2 3; do
-        unpacked=yes
-        dpkg --force-unsafe-io --force-confold --skip-same-version --unpack /files/*.deb || unpacked=no
-        dpkg --force-unsafe-io --force-confold --configure --pending
-        [ $unpacked = no ] || break
-    done
-    [ $unpacked = yes ]
-fi
-ldconfig
-rm -rf /var/cache/apt/* /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache \
-    /var/lib/dpkg/*-old /var/log/* /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-
+"#;
+
+/// After it. Nothing that carries the clock stays: logs and backup files go, times are clamped.
+const PACK: &str = r#"
+rm -rf /var/log/* /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-
 tar --create --file=/build/image.tar --directory=/ --one-file-system --sort=name --format=gnu \
     --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" --clamp-mtime \
     --exclude=./build --exclude=./files --exclude='./dev/*' --exclude='./proc/*' --exclude='./tmp/*' .
@@ -50,9 +41,9 @@ impl Tools {
         let files = tools.store.work_dir("packages")?;
         let packages = files.path().join("files");
         tools.materialise(&input(job, Slot::Files)?, &packages)?;
-        job.note("makes the image: user buildbot, packages");
+        job.note("makes the image: its user, its packages");
         let step = Step {
-            script: SCRIPT,
+            script: &[USER, family(spec.family).install(), PACK].concat(),
             env: BTreeMap::from([
                 ("WORKER_NAME".to_owned(), spec.user.clone()),
                 ("WORKER".to_owned(), spec.uid.to_string()),

@@ -15,8 +15,8 @@ use super::step::End;
 use super::step::SRC;
 use super::step::Step;
 use super::step::bind;
-use super::step::file;
 use super::step::input;
+use super::step::left;
 use crate::graph::Slot;
 use crate::kconfig::Config;
 use crate::sandbox::User;
@@ -85,8 +85,8 @@ impl Tools {
         if let End::Failure(message) = tools.step(job, image.path(), build, &step)? {
             return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
         }
-        let path = build.join(".config");
-        if fs::read(&path).map_err(file("read", &path))? != config {
+        let now = left(build, ".config").and_then(|path| fs::read(path).ok());
+        if now.as_ref() != Some(&config) {
             let message = "the build changed its .config, so the config was not resolved";
             return Ok(Finished::failure(
                 message.to_owned(),
@@ -94,12 +94,12 @@ impl Tools {
                 String::new(),
             ));
         }
-        if !build.join(&spec.image).is_file() {
+        let Some(boot_image) = left(build, &spec.image) else {
             let message = format!("the build left no `{}`", spec.image);
             return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
-        }
+        };
         // `vmlinux` may be the boot image itself, so it is copied, not moved.
-        let boot_image = tools.store.put_file(&build.join(&spec.image))?;
+        let boot_image = tools.store.put_file(&boot_image)?;
         let files = ["vmlinux", "System.map", "modules.tar", "dtbs.tar"].map(|name| (name, name));
         let mut outputs = tools.take(build, &files)?;
         outputs.insert("image".to_owned(), boot_image);
@@ -122,7 +122,8 @@ fn metadata(
     build: &Path,
     image_bytes: u64,
 ) -> serde_json::Value {
-    let release = fs::read_to_string(build.join("include/config/kernel.release"));
+    let release = left(build, "include/config/kernel.release");
+    let release = release.and_then(|path| fs::read_to_string(path).ok());
     let compiler = Config::parse(&String::from_utf8_lossy(config))
         .ok()
         .and_then(|config| config.cc_version_text().map(str::to_owned));

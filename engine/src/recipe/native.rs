@@ -17,33 +17,22 @@ use store::WorkDir;
 use super::Broken;
 use super::Tools;
 use super::config::make_words;
-use super::step::PATH;
 use super::step::bind;
 use super::step::file;
 use crate::graph::Slot;
+use crate::model::Abi;
 use crate::model::CROSS_COMPILE;
 use crate::sandbox::Bind;
 use crate::sandbox::Cancel;
+use crate::sandbox::PATH;
 use crate::sandbox::is_native;
 use crate::spec::Accelerate;
+use crate::spec::Libraries;
 
 /// Where the native image lies.
 const NATIVE: &str = "/native";
 /// Where the links to its programs lie.
 const LINKS: &str = "/native-bin";
-
-/// Debian's architectures as hosts: directory of libraries, dynamic linker.
-const HOSTS: [(&str, &str, &str); 5] = [
-    ("amd64", "x86_64-linux-gnu", "/lib64/ld-linux-x86-64.so.2"),
-    ("arm64", "aarch64-linux-gnu", "/lib/ld-linux-aarch64.so.1"),
-    ("ppc64el", "powerpc64le-linux-gnu", "/lib64/ld64.so.2"),
-    (
-        "riscv64",
-        "riscv64-linux-gnu",
-        "/lib/ld-linux-riscv64-lp64d.so.1",
-    ),
-    ("s390x", "s390x-linux-gnu", "/lib/ld64.so.1"),
-];
 
 /// Programs that do the same wherever they run; `uname` and `arch` tell of the machine, so they stay
 /// the image's.
@@ -63,19 +52,16 @@ pub(super) struct Compiler {
     _shown: Option<(Unpacked, WorkDir)>,
 }
 
-/// Where the libraries and the dynamic linker of the native architecture are, if this host runs it
-/// and not the other.
-fn host(native: &str, emulated: &str) -> Result<(&'static str, &'static str), Broken> {
-    let host = HOSTS.iter().find(|(arch, _, _)| *arch == native);
-    match host {
-        Some((_, triplet, linker)) if is_native(native) && !is_native(emulated) => {
-            Ok((triplet, linker))
-        }
-        _ => Err(Broken::Infrastructure(format!(
-            "an accelerated toolchain needs a host that runs `{native}` and emulates `{emulated}`; this one does not: \
-             leave out `accelerate` here"
-        ))),
+/// Refuses a host that does not run the native programs, or has no need of them.
+fn check_host(native: Abi, emulated: Abi) -> Result<(), Broken> {
+    if is_native(native) && !is_native(emulated) {
+        return Ok(());
     }
+    let (native, emulated) = (native.name(), emulated.name());
+    Err(Broken::Infrastructure(format!(
+        "an accelerated toolchain needs a host that runs `{native}` and emulates `{emulated}`; this one does not: leave out \
+         `accelerate` here"
+    )))
 }
 
 impl Tools {
@@ -97,20 +83,20 @@ impl Tools {
                 _shown: None,
             });
         };
-        let (triplet, linker) = host(&accelerate.native, &accelerate.emulated)?;
+        check_host(accelerate.native, accelerate.emulated)?;
+        let Libraries { dir, linker } = &accelerate.libraries;
         let digest = inputs.get(&Slot::Native);
         let digest = *digest.ok_or(Broken::Unresolved(Slot::Native.word()))?;
         let tree = self.unpacked(&digest, false, cancel, &|| {
             note(&format!("unpacks native {}", digest.short()));
         })?;
         let links = self.links(tree.path())?;
-        let libraries = format!("/usr/lib/{triplet}");
         let there = |path: &str| tree.path().join(path.trim_start_matches('/'));
         let linker_file = Path::new(linker).file_name().unwrap_or_default();
         let binds = vec![
             bind(tree.path(), NATIVE, true),
-            bind(&there(&libraries), &libraries, true),
-            bind(&there(&libraries).join(linker_file), linker, true),
+            bind(&there(dir), dir, true),
+            bind(&there(dir).join(linker_file), linker, true),
             bind(&there("/bin/sh"), "/bin/sh", true),
             bind(links.path(), LINKS, true),
         ];
@@ -147,12 +133,12 @@ mod tests {
 
     #[test]
     fn a_host_that_cannot_says_so() {
-        let error = host("m68k", "arm64").unwrap_err();
-        insta::assert_snapshot!(error, @"an accelerated toolchain needs a host that runs `m68k` and emulates `arm64`; this one does not: leave out `accelerate` here");
-        for (arch, ..) in HOSTS {
+        let error = check_host(Abi::M68k, Abi::Aarch64).unwrap_err();
+        insta::assert_snapshot!(error, @"an accelerated toolchain needs a host that runs `m68k` and emulates `aarch64`; this one does not: leave out `accelerate` here");
+        for abi in Abi::all() {
             // Nothing is emulated that the host runs itself.
-            assert!(host(arch, arch).is_err());
-            assert_eq!(host(arch, "m68k").is_ok(), is_native(arch));
+            assert!(check_host(abi, abi).is_err());
+            assert_eq!(check_host(abi, Abi::M68k).is_ok(), is_native(abi));
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jobserver::Client;
 use store::Digest;
@@ -15,8 +16,10 @@ use super::Finished;
 use super::Job;
 use super::Takes;
 use super::step::file;
-use crate::apt::Apt;
+use super::step::left;
 use crate::labs::Lab;
+use crate::origins::Means;
+use crate::origins::OriginError;
 use crate::sandbox::Sandbox;
 use crate::spec::Spec;
 
@@ -26,12 +29,12 @@ pub struct Tools {
     pub store: Arc<Store>,
     /// Where steps run.
     pub sandbox: Sandbox,
-    /// How packages are fetched.
-    pub apt: Apt,
     /// Where kernels boot.
     pub lab: Box<dyn Lab>,
     /// CPU tokens, which everything that runs shares; without it each `make` has jobs of its own.
     pub jobserver: Option<Client>,
+    /// How long a server may say nothing.
+    pub patience: Duration,
     /// `make -j` where there is no jobserver.
     pub make_jobs: usize,
 }
@@ -66,12 +69,27 @@ impl Tools {
     ) -> Result<BTreeMap<String, Digest>, Broken> {
         let mut outputs = BTreeMap::new();
         for (name, path) in files {
-            let path = build.join(path);
-            if path.is_file() {
+            if let Some(path) = left(build, path) {
                 outputs.insert((*name).to_owned(), self.store.take_file(path)?);
             }
         }
         Ok(outputs)
+    }
+
+    /// Lends a family what it works with.
+    pub(super) fn with_means<T>(
+        &self,
+        job: &Job,
+        work: impl FnOnce(&Means<'_>) -> Result<T, OriginError>,
+    ) -> Result<T, Broken> {
+        let means = Means {
+            store: &self.store,
+            log: &job.log,
+            cancel: &job.cancel,
+            patience: self.patience,
+            note: &|text| job.note(text),
+        };
+        Ok(work(&means)?)
     }
 
     /// The files of a downloaded set as a directory.

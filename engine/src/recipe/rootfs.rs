@@ -9,7 +9,7 @@ use super::Job;
 use super::Tools;
 use super::step::End;
 use super::step::Step;
-use super::step::file;
+use super::step::left;
 use crate::elf::Program;
 use crate::model::Abi;
 use crate::model::RootfsFormat;
@@ -80,7 +80,7 @@ impl Tools {
         if let End::Failure(message) = tools.step(job, image.path(), work.path(), &step)? {
             return Ok(failure(message));
         }
-        if let Some(message) = unfit(&work.path().join("root"), spec.abi)? {
+        if let Some(message) = unfit(&work.path().join("root"), spec.abi) {
             return Ok(failure(message));
         }
         let outputs = tools.take(work.path(), &[(output, output)])?;
@@ -89,30 +89,27 @@ impl Tools {
 }
 
 /// Why `/init` and `/suite` cannot be booted where programs of an ABI run alone.
-fn unfit(root: &Path, abi: Abi) -> Result<Option<String>, Broken> {
+fn unfit(root: &Path, abi: Abi) -> Option<String> {
     for name in ["init", "suite"] {
-        let path = root.join(name);
-        let bytes = std::fs::read(&path).map_err(file("read", &path))?;
-        let Some(program) = Program::read(&bytes) else {
-            return Ok(Some(format!(
-                "the compiler made a `/{name}` that is no ELF file"
-            )));
+        let bytes = left(root, name).and_then(|path| std::fs::read(path).ok());
+        let Some(program) = bytes.and_then(|bytes| Program::read(&bytes)) else {
+            return Some(format!("the compiler made a `/{name}` that is no ELF file"));
         };
         if program.elf != abi.elf() {
-            return Ok(Some(format!(
+            return Some(format!(
                 "`/{name}` is {}, not {} as programs of the ABI `{}`",
                 program.elf,
                 abi.elf(),
                 abi.name()
-            )));
+            ));
         }
         if program.needs_loader {
-            return Ok(Some(format!(
+            return Some(format!(
                 "`/{name}` is not static: it needs a loader for shared libraries"
-            )));
+            ));
         }
     }
-    Ok(None)
+    None
 }
 
 #[cfg(test)]
@@ -134,9 +131,7 @@ mod tests {
         let unfit = |init: &[u8], suite: &[u8]| {
             std::fs::write(root.path().join("init"), init).unwrap();
             std::fs::write(root.path().join("suite"), suite).unwrap();
-            unfit(root.path(), Abi::Aarch64)
-                .unwrap()
-                .unwrap_or_default()
+            unfit(root.path(), Abi::Aarch64).unwrap_or_default()
         };
         let fit = elf(183, 1);
         assert_eq!(unfit(&fit, &fit), "");

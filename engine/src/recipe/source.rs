@@ -9,8 +9,7 @@ use std::io::Write;
 use std::path::Component;
 use std::path::Path;
 use std::path::PathBuf;
-use std::process::Command;
-use std::process::Stdio;
+use std::time::Duration;
 
 use store::Digest;
 
@@ -18,14 +17,26 @@ use super::Broken;
 use super::Finished;
 use super::Job;
 use super::Tools;
-use super::step::EPOCH;
+use super::step::SRC;
+use super::step::bind;
 use super::step::file;
 use super::step::input;
+use super::step::read_log;
 use crate::graph::Slot;
 use crate::kconfig::Version;
 use crate::model::ProjectFile;
+use crate::origins::OriginError;
+use crate::origins::tarball;
+use crate::sandbox::Cancel;
+use crate::sandbox::EPOCH;
+use crate::sandbox::Exit;
+use crate::sandbox::Extras;
+use crate::sandbox::Installation;
+use crate::sandbox::Limits;
+use crate::sandbox::Root;
+use crate::sandbox::Spec;
+use crate::sandbox::Stdio;
 use crate::sandbox::decompressed;
-use crate::spec::SourceForm;
 use crate::spec::SourceSpec;
 
 /// Level 3 is zstd's own default: 204 MB for a 1.3 GB tree, at disk speed.
@@ -41,15 +52,14 @@ impl Tools {
         let files = work.path().join("files");
         self.materialise(&input(job, Slot::Files)?, &files)?;
         let path = only_file(&files)?;
-        let tarball = match &source.form {
-            SourceForm::Tarball => store.put_file(&path)?,
-            SourceForm::Deb { member } => {
-                let out = work.path().join("source.tar.xz");
-                extract_from_deb(&path, member, &out)?;
-                store.take_file(out)?
-            }
-        };
         let failure = |message| Ok(Finished::failure(message, BTreeMap::new(), String::new()));
+        let out = work.path().join("source.tar.xz");
+        let tarball = match tarball(&source.form, &path, &out, &job.cancel) {
+            Ok(true) => store.take_file(out)?,
+            Ok(false) => store.put_file(&path)?,
+            Err(OriginError::Content(message)) => return failure(message),
+            Err(error) => return Err(error.into()),
+        };
         let tarball = if source.patches.is_empty() {
             tarball
         } else {
@@ -59,7 +69,11 @@ impl Tools {
             }
         };
         if let Some(declared) = &source.version {
-            let makefile = makefile_in(&store.blob_path(&tarball))?;
+            let makefile = match makefile_in(&store.blob_path(&tarball), &job.cancel) {
+                Ok(makefile) => makefile,
+                Err(_) if job.cancel.is_cancelled() => return Err(Broken::Cancelled),
+                Err(error) => return failure(format!("the source is no tarball: {error}")),
+            };
             if let Some(message) = other_version(declared, &makefile) {
                 return failure(message);
             }
@@ -82,32 +96,127 @@ impl Tools {
         job.note("unpacks the source to patch it");
         self.sandbox
             .unpack(&store.blob_path(tarball), &tree, true, &job.cancel)?;
+        let program =
+            Installation::find(PATCH, Extras::default()).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => Broken::Missing {
+                    program: PATCH,
+                    package: PATCH,
+                },
+                _ => file("find", Path::new(PATCH))(error),
+            })?;
         for patch in patches {
-            if let Some(message) = apply(patch, &tree, job)? {
+            if let Some(message) = self.apply(patch, &program, work, job)? {
                 return Ok(Err(message));
             }
         }
         let out = work.join("source.tar.zst");
-        pack(&tree, &out).map_err(file("pack", &out))?;
+        let packed = pack(&tree, &out, &job.cancel);
+        if job.cancel.is_cancelled() {
+            return Err(Broken::Cancelled);
+        }
+        packed.map_err(file("pack", &out))?;
         Ok(Ok(store.take_file(out)?))
+    }
+
+    /// Applies one patch to `work`/`tree`; gives the message of a patch that does not apply.
+    ///
+    /// The program is the host's, and its version is in no key: what a patch without fuzz does to a file is the same by all of them,
+    /// or it does not apply. It sees the tree and the patch, and nothing else.
+    fn apply(
+        &self,
+        patch: &ProjectFile,
+        program: &Installation,
+        work: &Path,
+        job: &Job,
+    ) -> Result<Option<String>, Broken> {
+        let _ = writeln!(&mut &*job.log, "applies {}", patch.path);
+        let input = work.join("patch");
+        fs::write(&input, &patch.text).map_err(file("write", &input))?;
+        let rejects = work.join("rejects");
+        fs::create_dir_all(&rejects).map_err(file("make", &rejects))?;
+        let mut binds = program.binds.clone();
+        binds.extend([
+            bind(&work.join("tree"), SRC, false),
+            bind(&input, INPUT, true),
+            bind(&rejects, REJECTS, false),
+        ]);
+        let spec = Spec {
+            root: Root::Bare,
+            emulator: None,
+            binds,
+            argv: [&[&*program.program.to_string_lossy()], &ARGUMENTS[..]]
+                .concat()
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
+            env: program.env(),
+            cwd: PathBuf::from(SRC),
+            user: self.sandbox.own_user(),
+            devices: Vec::new(),
+            limits: Limits {
+                wall: Some(WALL),
+                ..Limits::default()
+            },
+            hostname: "engine".to_owned(),
+            tmp_size: TMP_SIZE,
+        };
+        let log = job
+            .log
+            .try_clone()
+            .map_err(file("open", Path::new("log")))?;
+        match self.sandbox.run(&spec, Stdio::Log(log), &job.cancel)? {
+            Exit::Code(0) => return Ok(None),
+            Exit::Cancelled => return Err(Broken::Cancelled),
+            Exit::Code(_) | Exit::Signal(_) | Exit::TimedOut => {}
+        }
+        let log = read_log(&job.log);
+        let rejected = fs::read(rejects.join("patch.rej")).unwrap_or_default();
+        let _ = (&mut &*job.log).write_all(&rejected);
+        let hunk = log
+            .lines()
+            .rfind(|line| TELLING.iter().any(|mark| line.contains(mark)));
+        Ok(Some(format!(
+            "`{}` does not apply: {}",
+            patch.path,
+            hunk.unwrap_or("see the log").trim()
+        )))
     }
 }
 
+/// Applies patches.
+const PATCH: &str = "patch";
+/// Where it sees the patch.
+const INPUT: &str = "/patch";
+/// Where it puts what does not apply.
+const REJECTS: &str = "/rejects";
+const ARGUMENTS: [&str; 8] = [
+    "--strip=1",
+    "--batch",
+    "--forward",
+    "--fuzz=0",
+    "--no-backup-if-mismatch",
+    "--reject-file=/rejects/patch.rej",
+    "--input=/patch",
+    "--directory=/src",
+];
+/// What it says when it gives up.
+const TELLING: [&str; 4] = ["FAILED at", "previously applied", "can't find", "malformed"];
+/// No patch takes longer.
+const WALL: Duration = Duration::from_mins(10);
+/// Bytes of its temporary files.
+const TMP_SIZE: u64 = 1 << 28;
+
 /// The Makefile in the top directory of a tarball, or nothing. It comes early in sorted archives:
 /// after a tenth of the kernel's.
-fn makefile_in(tarball: &Path) -> Result<String, Broken> {
-    let read = || file("read", tarball);
-    let reader = decompressed(tarball).map_err(read())?;
-    for entry in tar::Archive::new(reader).entries().map_err(read())? {
-        let entry = entry.map_err(read())?;
-        let path = entry.path().map_err(read())?;
+fn makefile_in(tarball: &Path, cancel: &Cancel) -> io::Result<String> {
+    let reader = cancel.watching(decompressed(tarball)?);
+    for entry in tar::Archive::new(reader).entries()? {
+        let entry = entry?;
+        let path = entry.path()?;
         let parts = path.components().filter(|part| *part != Component::CurDir);
         if path.ends_with("Makefile") && parts.count() == 2 {
             let mut text = Vec::new();
-            entry
-                .take(MOST_MAKEFILE)
-                .read_to_end(&mut text)
-                .map_err(read())?;
+            entry.take(MOST_MAKEFILE).read_to_end(&mut text)?;
             return Ok(String::from_utf8_lossy(&text).into_owned());
         }
     }
@@ -143,109 +252,15 @@ fn only_file(dir: &Path) -> Result<PathBuf, Broken> {
     }
 }
 
-/// Copies one member of a Debian package's data archive (deb(5)) to `out`.
-fn extract_from_deb(deb: &Path, member: &str, out: &Path) -> Result<(), Broken> {
-    let package = File::open(deb).map_err(file("open", deb))?;
-    let mut archive = ar::Archive::new(package);
-    while let Some(entry) = archive.next_entry() {
-        let entry = entry.map_err(file("read", deb))?;
-        let name = String::from_utf8_lossy(entry.header().identifier()).into_owned();
-        if !name.starts_with("data.tar") {
-            continue;
-        }
-        let reader: Box<dyn Read> = match name.trim_end_matches('/') {
-            "data.tar.xz" => Box::new(liblzma::read::XzDecoder::new(entry)),
-            "data.tar.zst" => {
-                Box::new(zstd::stream::read::Decoder::new(entry).map_err(file("read", deb))?)
-            }
-            "data.tar" => Box::new(entry),
-            other => {
-                return Err(Broken::Infrastructure(format!(
-                    "`{other}` in a package is not known"
-                )));
-            }
-        };
-        return extract_member(reader, member, deb, out);
-    }
-    Err(Broken::Infrastructure(format!(
-        "`{}` has no data archive",
-        deb.display()
-    )))
-}
-
-fn extract_member(reader: impl Read, member: &str, deb: &Path, out: &Path) -> Result<(), Broken> {
-    let mut data = tar::Archive::new(reader);
-    for entry in data.entries().map_err(file("read", deb))? {
-        let mut entry = entry.map_err(file("read", deb))?;
-        let path = entry.path().map_err(file("read", deb))?;
-        if path.strip_prefix(".").unwrap_or(&path) == Path::new(member) {
-            let mut target = File::create(out).map_err(file("write", out))?;
-            io::copy(&mut entry, &mut target).map_err(file("write", out))?;
-            return Ok(());
-        }
-    }
-    Err(Broken::Infrastructure(format!(
-        "`{}` holds no `{member}`",
-        deb.display()
-    )))
-}
-
-/// What `patch` says when it gives up.
-const TELLING: [&str; 4] = ["FAILED at", "previously applied", "can't find", "malformed"];
-
-/// Applies one patch; gives the message of a patch that does not apply.
-fn apply(patch: &ProjectFile, tree: &Path, job: &Job) -> Result<Option<String>, Broken> {
-    let log = || job.log.try_clone().map_err(file("open", Path::new("log")));
-    let rejects = tree.with_file_name("rejects");
-    let _ = writeln!(&mut &*job.log, "applies {}", patch.path);
-    let mut child = Command::new("patch")
-        .args([
-            "--strip=1",
-            "--batch",
-            "--forward",
-            "--fuzz=0",
-            "--no-backup-if-mismatch",
-        ])
-        .arg("--reject-file")
-        .arg(&rejects)
-        .arg("--directory")
-        .arg(tree)
-        .stdin(Stdio::piped())
-        .stdout(log()?)
-        .stderr(log()?)
-        .spawn()
-        .map_err(|_| Broken::Missing {
-            program: "patch",
-            package: "patch",
-        })?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // `patch` may end before it has read everything; its status tells.
-        let _ = stdin.write_all(patch.text.as_bytes());
-    }
-    let status = child.wait().map_err(file("wait for", Path::new("patch")))?;
-    if status.success() {
-        return Ok(None);
-    }
-    let log = super::step::read_log(&job.log);
-    let _ = (&mut &*job.log).write_all(&fs::read(&rejects).unwrap_or_default());
-    let hunk = log
-        .lines()
-        .find(|line| TELLING.iter().any(|mark| line.contains(mark)));
-    Ok(Some(format!(
-        "`{}` does not apply: {}",
-        patch.path,
-        hunk.unwrap_or("see the log").trim()
-    )))
-}
-
 /// A byte-reproducible tarball of a tree below the top directory `linux`.
-fn pack(tree: &Path, out: &Path) -> io::Result<()> {
-    let encoder = zstd::stream::write::Encoder::new(File::create(out)?, ZSTD_LEVEL)?;
+fn pack(tree: &Path, out: &Path, cancel: &Cancel) -> io::Result<()> {
+    let file = cancel.watching(File::create(out)?);
+    let encoder = zstd::stream::write::Encoder::new(file, ZSTD_LEVEL)?;
     let mut builder = tar::Builder::new(encoder);
     builder.mode(tar::HeaderMode::Deterministic);
     builder.follow_symlinks(false);
     append(&mut builder, tree, Path::new("linux"))?;
-    builder.into_inner()?.finish()?.sync_data()
+    builder.into_inner()?.finish()?.into_inner().sync_data()
 }
 
 fn append(builder: &mut tar::Builder<impl Write>, dir: &Path, name: &Path) -> io::Result<()> {
@@ -324,7 +339,7 @@ mod tests {
         for bytes in [plain, xz, zstd, gzip] {
             let path = dir.path().join("tarball");
             fs::write(&path, bytes).unwrap();
-            assert_eq!(makefile_in(&path).unwrap(), MAKEFILE);
+            assert_eq!(makefile_in(&path, &Cancel::new()).unwrap(), MAKEFILE);
         }
     }
 
@@ -338,7 +353,7 @@ mod tests {
             fs::write(tree.join("Makefile"), "all:").unwrap();
             std::os::unix::fs::symlink("Makefile", tree.join("link")).unwrap();
             let out = dir.path().join(format!("{name}.tar.zst"));
-            pack(&tree, &out).unwrap();
+            pack(&tree, &out, &Cancel::new()).unwrap();
             fs::read(out).unwrap()
         };
         assert_eq!(pack_once("one"), pack_once("two"));

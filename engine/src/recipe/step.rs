@@ -22,9 +22,11 @@ use super::broken::infrastructure_fault;
 use crate::graph::Slot;
 use crate::sandbox::Bind;
 use crate::sandbox::Cancel;
+use crate::sandbox::EPOCH;
 use crate::sandbox::Emulator;
 use crate::sandbox::Exit;
 use crate::sandbox::Limits;
+use crate::sandbox::PATH;
 use crate::sandbox::Root;
 use crate::sandbox::Spec;
 use crate::sandbox::Stdio;
@@ -36,12 +38,6 @@ pub(super) const BUILD: &str = "/build";
 pub(super) const SRC: &str = "/src";
 /// Where downloaded packages lie in the sandbox.
 pub(super) const FILES: &str = "/files";
-
-/// Where programs are, in images and on the host.
-pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// Fixed time of everything that would otherwise carry the clock, seconds since 1970.
-pub const EPOCH: u64 = 1_700_000_000;
 
 /// No step needs longer on any machine that is worth building on.
 const WALL: Duration = Duration::from_hours(6);
@@ -202,6 +198,14 @@ pub(super) fn bind(source: &Path, target: &str, read_only: bool) -> Bind {
         target: PathBuf::from(target),
         read_only,
     }
+}
+
+/// A file that a step left at a path below its directory; nothing where there is none. What a link leads to outside is none: the host
+/// would read it for whoever wrote the step.
+pub(super) fn left(build: &Path, path: &str) -> Option<PathBuf> {
+    let build = fs::canonicalize(build).ok()?;
+    let file = fs::canonicalize(build.join(path)).ok()?;
+    (file.starts_with(&build) && file.is_file()).then_some(file)
 }
 
 pub(super) fn input(job: &Job, slot: Slot) -> Result<Digest, Broken> {

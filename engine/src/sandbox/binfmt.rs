@@ -27,7 +27,9 @@ use super::error::SandboxError;
 use super::error::Step;
 use super::error::StepError;
 use super::run::Sandbox;
+use crate::elf::Elf;
 use crate::elf::Program;
+use crate::model::Abi;
 
 /// Where programs look for `binfmt_misc`.
 pub(super) const BINFMT_MISC: &str = "/proc/sys/fs/binfmt_misc";
@@ -41,85 +43,77 @@ const MISSING: &str = "; install the package `qemu-user-static`";
 /// Which emulator a sandbox registers; found by [`Sandbox::emulator`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Emulator {
-    /// Debian's name of the architecture.
-    arch: String,
+    /// What the programs are compiled for.
+    abi: Abi,
     /// The emulator on the host, without links.
     program: PathBuf,
 }
 
-/// An architecture that QEMU runs user programs of.
+/// What QEMU runs user programs of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Target {
-    /// Debian's name.
-    arch: &'static str,
+    abi: Abi,
     /// QEMU's name, as in `qemu-aarch64`.
     qemu: &'static str,
-    /// 1 for 32 bits, 2 for 64 (`EI_CLASS`).
-    class: u8,
-    /// 1 for little endian, 2 for big (`EI_DATA`).
-    data: u8,
-    /// `e_machine`.
-    machine: u16,
-}
-
-/// The same facts as in QEMU's `scripts/qemu-binfmt-conf.sh`.
-const TARGETS: [Target; 17] = [
-    target("amd64", "x86_64", 2, 1, 62),
-    target("i386", "i386", 1, 1, 3),
-    target("arm64", "aarch64", 2, 1, 183),
-    target("armhf", "arm", 1, 1, 40),
-    target("armel", "arm", 1, 1, 40),
-    target("ppc64el", "ppc64le", 2, 1, 21),
-    target("ppc64", "ppc64", 2, 2, 21),
-    target("powerpc", "ppc", 1, 2, 20),
-    target("s390x", "s390x", 2, 2, 22),
-    target("mips64el", "mips64el", 2, 1, 8),
-    target("mipsel", "mipsel", 1, 1, 8),
-    target("riscv64", "riscv64", 2, 1, 243),
-    target("loong64", "loongarch64", 2, 1, 258),
-    target("alpha", "alpha", 2, 1, 0x9026),
-    target("hppa", "hppa", 1, 2, 15),
-    target("m68k", "m68k", 1, 2, 4),
-    target("sparc64", "sparc64", 2, 2, 43),
-];
-
-const fn target(
-    arch: &'static str,
-    qemu: &'static str,
-    class: u8,
-    data: u8,
-    machine: u16,
-) -> Target {
-    Target {
-        arch,
-        qemu,
-        class,
-        data,
-        machine,
-    }
 }
 
 impl Target {
-    fn of_arch(arch: &str) -> Option<&'static Self> {
-        TARGETS.iter().find(|target| target.arch == arch)
+    /// QEMU's programs, as in its `scripts/qemu-binfmt-conf.sh`; it has none for Itanium.
+    fn of(abi: Abi) -> Option<Self> {
+        let qemu = match abi {
+            Abi::X86_64 => "x86_64",
+            Abi::I386 => "i386",
+            Abi::Armel | Abi::Armhf => "arm",
+            Abi::Aarch64 => "aarch64",
+            Abi::Alpha => "alpha",
+            Abi::Hppa => "hppa",
+            Abi::M68k => "m68k",
+            Abi::Mips => "mips",
+            Abi::Mipsel => "mipsel",
+            Abi::Mips64el => "mips64el",
+            Abi::Powerpc => "ppc",
+            Abi::Powerpc64 => "ppc64",
+            Abi::Powerpc64le => "ppc64le",
+            Abi::Riscv64 => "riscv64",
+            Abi::Sparc64 => "sparc64",
+            Abi::S390x => "s390x",
+            Abi::Loongarch64 => "loongarch64",
+            Abi::Ia64 => return None,
+        };
+        Some(Self { abi, qemu })
+    }
+
+    /// All of them.
+    fn all() -> impl Iterator<Item = Self> {
+        Abi::all().filter_map(Self::of)
     }
 
     /// The header of its executables, and the bits of it that count: not the system's ABI, nor
     /// whether a program can be loaded anywhere.
-    fn header(&self) -> ([u8; HEADER], [u8; HEADER]) {
-        let half = |number: u16| match self.data {
-            1 => number.to_le_bytes(),
-            _ => number.to_be_bytes(),
+    fn header(self) -> ([u8; HEADER], [u8; HEADER]) {
+        let Elf {
+            bits,
+            big_endian,
+            machine,
+        } = self.abi.elf();
+        let half = |number: u16| {
+            if big_endian {
+                number.to_be_bytes()
+            } else {
+                number.to_le_bytes()
+            }
         };
+        let (class, data) = (bits / 32, if big_endian { 2 } else { 1 });
         let (mut magic, mut mask) = ([0; HEADER], [0xff; HEADER]);
-        magic[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', self.class, self.data, 1]);
+        magic[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', class, data, 1]);
         magic[16..18].copy_from_slice(&half(2));
-        magic[18..].copy_from_slice(&half(self.machine));
+        magic[18..].copy_from_slice(&half(machine));
         mask[7..9].fill(0);
         mask[16..18].copy_from_slice(&half(!1));
         (magic, mask)
     }
 
-    fn matches(&self, header: &[u8]) -> bool {
+    fn matches(self, header: &[u8]) -> bool {
         let (magic, mask) = self.header();
         header.len() >= HEADER
             && iter::zip(header, iter::zip(magic, mask))
@@ -127,23 +121,22 @@ impl Target {
     }
 }
 
-/// Whether this machine's processor runs programs of a Debian architecture.
-pub fn is_native(arch: &str) -> bool {
-    let natives: &[&str] = match env::consts::ARCH {
-        "x86_64" => &["amd64", "i386", "x32"],
-        "aarch64" => &["arm64"],
-        "powerpc64" if cfg!(target_endian = "little") => &["ppc64el"],
-        "s390x" => &["s390x"],
-        "riscv64" => &["riscv64"],
-        "loongarch64" => &["loong64"],
+/// Whether this machine's processor runs programs of an ABI.
+pub fn is_native(abi: Abi) -> bool {
+    let natives: &[Abi] = match env::consts::ARCH {
+        "x86_64" => &[Abi::X86_64, Abi::I386],
+        "aarch64" => &[Abi::Aarch64],
+        "powerpc64" if cfg!(target_endian = "little") => &[Abi::Powerpc64le],
+        "s390x" => &[Abi::S390x],
+        "riscv64" => &[Abi::Riscv64],
+        "loongarch64" => &[Abi::Loongarch64],
         _ => &[],
     };
-    natives.contains(&arch)
+    natives.contains(&abi)
 }
 
-/// Debian's name of the architecture an unpacked image is for, by its `/bin/sh`. `armhf` also stands
-/// for `armel`, which looks the same.
-pub fn arch_of(image: &Path) -> Option<&'static str> {
+/// The ABI of an unpacked image, by its `/bin/sh`; of those whose programs look the same, the first.
+pub fn abi_of(image: &Path) -> Option<Abi> {
     // A link that leads out of the image would tell of the host.
     let shell = fs::canonicalize(image.join("bin/sh")).ok()?;
     if !shell.starts_with(fs::canonicalize(image).ok()?) {
@@ -151,29 +144,26 @@ pub fn arch_of(image: &Path) -> Option<&'static str> {
     }
     let mut header = [0; HEADER];
     File::open(shell).ok()?.read_exact(&mut header).ok()?;
-    let target = TARGETS.iter().find(|target| target.matches(&header))?;
-    Some(target.arch)
+    let target = Target::all().find(|target| target.matches(&header))?;
+    Some(target.abi)
 }
 
 impl Sandbox {
-    /// Gives what a sandbox must register for programs of a Debian architecture: nothing where this
-    /// machine runs them itself, or where it must be the machine's own registration that counts.
-    pub fn emulator(&self, arch: &str) -> Result<Option<Emulator>, SandboxError> {
-        if is_native(arch) {
+    /// Gives what a sandbox must register for programs of an ABI: nothing where this machine runs them
+    /// itself, or where it must be the machine's own registration that counts.
+    pub fn emulator(&self, abi: Abi) -> Result<Option<Emulator>, SandboxError> {
+        if is_native(abi) {
             return Ok(None);
         }
-        let target = Target::of_arch(arch).ok_or_else(|| SandboxError::NoEmulator {
-            arch: arch.to_owned(),
+        let target = Target::of(abi).ok_or_else(|| SandboxError::NoEmulator {
+            abi: abi.name(),
             found: "none is known for them".to_owned(),
             hint: String::new(),
         })?;
         let program = find(target.qemu);
         let source = match program {
             Ok(program) => {
-                let emulator = Emulator {
-                    arch: target.arch.to_owned(),
-                    program,
-                };
+                let emulator = Emulator { abi, program };
                 let order = Order::Probe {
                     emulator: Some(emulator.clone()),
                 };
@@ -188,21 +178,21 @@ impl Sandbox {
         if registered(Path::new(BINFMT_MISC), target) {
             return Ok(None);
         }
-        let arch = arch.to_owned();
+        let abi = abi.name();
         Err(match source {
-            Ok(source) => SandboxError::NoBinfmt { arch, source },
+            Ok(source) => SandboxError::NoBinfmt { abi, source },
             Err(found) => SandboxError::NoEmulator {
-                arch,
+                abi,
                 found,
                 hint: MISSING.to_owned(),
             },
         })
     }
 
-    /// The same for the architecture of an unpacked image. Nothing is given for one that no emulator
+    /// The same for an unpacked image. Nothing is given for one that no emulator
     /// is known for: what fails then is its command.
     pub fn emulator_of(&self, image: &Path) -> Result<Option<Emulator>, SandboxError> {
-        arch_of(image).map_or(Ok(None), |arch| self.emulator(arch))
+        abi_of(image).map_or(Ok(None), |abi| self.emulator(abi))
     }
 }
 
@@ -243,7 +233,7 @@ fn is_static(program: &Path) -> io::Result<bool> {
 
 /// Whether `dir`, a mounted `binfmt_misc`, has an enabled entry that takes the target's programs and
 /// whose emulator need not be in an image (flag `F`).
-fn registered(dir: &Path, target: &Target) -> bool {
+fn registered(dir: &Path, target: Target) -> bool {
     let status = fs::read_to_string(dir.join("status")).unwrap_or_default();
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     status.trim() == "enabled"
@@ -253,7 +243,7 @@ fn registered(dir: &Path, target: &Target) -> bool {
 }
 
 /// Reads an entry: `enabled`, then `interpreter PATH`, `flags: OPF`, `offset 0`, `magic HEX`, `mask HEX`.
-fn takes(entry: &str, target: &Target) -> bool {
+fn takes(entry: &str, target: Target) -> bool {
     let field = |name: &str| {
         entry
             .lines()
@@ -291,16 +281,22 @@ pub(super) fn register(emulator: &Emulator, dir: &str, host: &Path) -> Result<()
         .step(|| format!("mount `{KIND}` on `{dir}`"))?;
     let program = emulator.program.strip_prefix("/");
     let program = host.join(program.unwrap_or(&emulator.program));
-    let step = || format!("register `{}` for `{}`", program.display(), emulator.arch);
-    let target = Target::of_arch(&emulator.arch)
-        .ok_or_else(|| io::Error::other("the architecture is not known"))
+    let step = || {
+        format!(
+            "register `{}` for `{}`",
+            program.display(),
+            emulator.abi.name()
+        )
+    };
+    let target = Target::of(emulator.abi)
+        .ok_or_else(|| io::Error::other("there is no emulator of it"))
         .step(step)?;
     fs::write(Path::new(dir).join("register"), line(target, &program)).step(step)
 }
 
 /// The line that registers a program. Flags: `O` opens what it runs for it, `P` keeps the first
 /// argument, `F` opens the program now.
-fn line(target: &Target, program: &Path) -> Vec<u8> {
+fn line(target: Target, program: &Path) -> Vec<u8> {
     let escaped = |bytes: [u8; HEADER]| bytes.map(|byte| format!("\\x{byte:02x}")).concat();
     let (magic, mask) = target.header();
     let start = format!(
@@ -323,8 +319,8 @@ mod tests {
 
     #[test]
     fn lines_are_those_of_qemu_but_for_the_abi() {
-        for (arch, theirs) in [("arm64", AARCH64), ("s390x", S390X)] {
-            let target = Target::of_arch(arch).unwrap();
+        for (abi, theirs) in [(Abi::Aarch64, AARCH64), (Abi::S390x, S390X)] {
+            let target = Target::of(abi).unwrap();
             let ours = String::from_utf8(line(target, Path::new("/q"))).unwrap();
             let ours = ours.strip_suffix("/q:OPF").unwrap();
             // The mask of the two bytes for the system's ABI and its version.
@@ -336,23 +332,19 @@ mod tests {
 
     #[test]
     fn a_header_names_one_architecture() {
-        for target in &TARGETS {
+        for target in Target::all() {
             let (mut header, _) = target.header();
             // A program that can be loaded anywhere, for GNU/Linux.
             header[16] |= header[16] >> 1;
             header[17] |= header[17] >> 1;
             header[7] = 3;
-            let found = TARGETS.iter().filter(|other| other.matches(&header));
-            assert!(
-                found.into_iter().all(|other| other.qemu == target.qemu),
-                "{}",
-                target.arch
-            );
+            let mut found = Target::all().filter(|other| other.matches(&header));
+            assert!(found.all(|other| other.qemu == target.qemu), "{target:?}");
             assert!(target.matches(&header));
             assert!(!target.matches(&header[..HEADER - 1]));
         }
-        assert!(is_native("amd64") || env::consts::ARCH != "x86_64");
-        assert!(!is_native("hurd-i386"));
+        assert!(is_native(Abi::X86_64) || env::consts::ARCH != "x86_64");
+        assert!(!is_native(Abi::M68k));
     }
 
     #[test]
@@ -360,9 +352,9 @@ mod tests {
         let entry = "enabled\ninterpreter /usr/libexec/qemu-binfmt/aarch64-binfmt-P\nflags: POF\noffset 0\n\
                      magic 7f454c460201010000000000000000000200b700\n\
                      mask ffffffffffffff00fffffffffffffffffeffffff\n";
-        let arm64 = Target::of_arch("arm64").unwrap();
+        let arm64 = Target::of(Abi::Aarch64).unwrap();
         assert!(takes(entry, arm64));
-        assert!(!takes(entry, Target::of_arch("armhf").unwrap()));
+        assert!(!takes(entry, Target::of(Abi::Armhf).unwrap()));
         for (from, to) in [
             ("enabled", "disabled"),
             ("POF", "PO"),
@@ -386,22 +378,22 @@ mod tests {
 
     #[test]
     fn errors_say_what_to_do() {
-        let arch = || "arm64".to_owned();
+        let abi = Abi::Aarch64.name();
         let missing = SandboxError::NoEmulator {
-            arch: arch(),
+            abi,
             found: find("no-such").unwrap_err(),
             hint: MISSING.to_owned(),
         };
-        insta::assert_snapshot!(missing, @"programs for `arm64` need an emulator on this machine, and `qemu-no-such-static` is not there; install the package `qemu-user-static`");
+        insta::assert_snapshot!(missing, @"programs for `aarch64` need an emulator on this machine, and `qemu-no-such-static` is not there; install the package `qemu-user-static`");
         let refused = SandboxError::NoBinfmt {
-            arch: arch(),
+            abi,
             source: StepError {
                 step: "mount `binfmt_misc` on `/sys`".to_owned(),
                 reason: "Operation not permitted".to_owned(),
                 errno: Some(1),
             },
         };
-        insta::assert_snapshot!(refused, @"the emulator for `arm64` cannot be registered: cannot mount `binfmt_misc` on `/sys`: Operation not permitted; Linux 6.7 or later lets each sandbox have its own, an older one needs it registered for the whole machine: as root, install `qemu-user-static` and `binfmt-support`, or run `systemctl restart systemd-binfmt`");
+        insta::assert_snapshot!(refused, @"the emulator for `aarch64` cannot be registered: cannot mount `binfmt_misc` on `/sys`: Operation not permitted; Linux 6.7 or later lets each sandbox have its own, an older one needs it registered for the whole machine: as root, install `qemu-user-static` and `binfmt-support`, or run `systemctl restart systemd-binfmt`");
     }
 
     #[test]

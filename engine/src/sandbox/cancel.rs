@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
+use std::io::Read;
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -60,6 +63,14 @@ impl Cancel {
         }
     }
 
+    /// A reader or writer that fails once this is cancelled.
+    pub fn watching<T>(&self, inner: T) -> Watching<T> {
+        Watching {
+            cancel: self.clone(),
+            inner,
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // No code that can panic runs under the lock, so a poisoned state is still whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -69,6 +80,46 @@ impl Cancel {
 impl fmt::Debug for Cancel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Cancel").field(&self.is_cancelled()).finish()
+    }
+}
+
+/// What [`Cancel::watching`] gives.
+#[derive(Debug)]
+pub struct Watching<T> {
+    cancel: Cancel,
+    inner: T,
+}
+
+impl<T> Watching<T> {
+    /// What was watched.
+    pub fn into_inner(self) -> T {
+        self.inner
+    }
+
+    fn look(&self) -> io::Result<()> {
+        if self.cancel.is_cancelled() {
+            // Not `Interrupted`, which readers take up again.
+            return Err(io::Error::other("interrupted"));
+        }
+        Ok(())
+    }
+}
+
+impl<T: Read> Read for Watching<T> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.look()?;
+        self.inner.read(buffer)
+    }
+}
+
+impl<T: Write> Write for Watching<T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.look()?;
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
     }
 }
 

@@ -30,10 +30,10 @@ pub enum SandboxError {
         missing: String,
     },
     /// Nothing on this machine runs programs of an architecture.
-    #[error("programs for `{arch}` need an emulator on this machine, and {found}{hint}")]
+    #[error("programs for `{abi}` need an emulator on this machine, and {found}{hint}")]
     NoEmulator {
-        /// Debian's name of the architecture.
-        arch: String,
+        /// What they are compiled for.
+        abi: &'static str,
         /// What there is instead.
         found: String,
         /// What to do about it, after `; `; empty where nothing can be.
@@ -41,13 +41,13 @@ pub enum SandboxError {
     },
     /// The kernel lets a sandbox register no emulator, and the machine has none registered.
     #[error(
-        "the emulator for `{arch}` cannot be registered: {source}; Linux 6.7 or later lets each \
+        "the emulator for `{abi}` cannot be registered: {source}; Linux 6.7 or later lets each \
          sandbox have its own, an older one needs it registered for the whole machine: as root, \
          install `qemu-user-static` and `binfmt-support`, or run `systemctl restart systemd-binfmt`"
     )]
     NoBinfmt {
-        /// Debian's name of the architecture.
-        arch: String,
+        /// What they are compiled for.
+        abi: &'static str,
         /// What failed.
         source: StepError,
     },

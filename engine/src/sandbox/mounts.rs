@@ -1,13 +1,17 @@
 //! What a command sees of the file system: the image below a layer in memory, and the binds.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::fs::File;
 use std::io;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::symlink;
 use std::path::Component;
 use std::path::Path;
 use std::path::PathBuf;
 
+use nix::errno::Errno;
 use nix::mount::MntFlags;
 use nix::mount::MsFlags;
 use nix::mount::mount;
@@ -65,7 +69,7 @@ pub(super) fn isolate() -> Result<(), StepError> {
         .step(|| "make the mounts private".to_owned())
 }
 
-/// Keeps the host's mounts, but for `/proc` and the targets of binds.
+/// Keeps the host's mounts, read-only, but for `/proc` and the targets of binds.
 fn enter_host(spec: &Spec, sources: &[PathBuf]) -> Result<(), StepError> {
     proc(spec, "/")?;
     for (bind, source) in spec.binds.iter().zip(sources) {
@@ -73,7 +77,55 @@ fn enter_host(spec: &Spec, sources: &[PathBuf]) -> Result<(), StepError> {
         fs::metadata(&bind.target).step(|| format!("find `{}`", bind.target.display()))?;
         show(source, &bind.target, bind.read_only)?;
     }
+    let shown: Vec<&Path> = spec.binds.iter().map(|bind| &*bind.target).collect();
+    seal(&shown)
+}
+
+/// Makes what is mounted read-only, but for what is `shown`. Below `/dev`, `/proc` and `/sys` nothing is kept, and a device is
+/// written through a mount that is read-only too.
+fn seal(shown: &[&Path]) -> Result<(), StepError> {
+    let table = "/proc/self/mounts";
+    let mounts = fs::read_to_string(table).step(|| format!("read `{table}`"))?;
+    // Of mounts on the same place, only the last is seen.
+    let places: BTreeSet<PathBuf> = mounts
+        .lines()
+        .filter_map(|line| line.split(' ').nth(1))
+        .map(unescaped)
+        .filter(|place| {
+            let other = ["/dev", "/proc", "/sys"].map(Path::new);
+            let mut left = other.iter().chain(shown);
+            !left.any(|dir| place.starts_with(dir))
+        })
+        .collect();
+    for place in places {
+        let step = || format!("make `{}` read-only", place.display());
+        let facts = match statvfs(&place) {
+            // Another mount hides it, or it is not this user's to see.
+            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => continue,
+            facts => facts.step(step)?,
+        };
+        let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+        mount(NONE, &place, NONE, flags | kept(facts.flags()), NONE).step(step)?;
+    }
     Ok(())
+}
+
+/// A path of `proc_mounts(5)`, in which blanks and backslashes are octal.
+fn unescaped(text: &str) -> PathBuf {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let octal = after.get(..3).filter(|_| *first == b'\\');
+        let octal = octal.and_then(|digits| str::from_utf8(digits).ok());
+        if let Some(byte) = octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            bytes.push(byte);
+            rest = &after[3..];
+        } else {
+            bytes.push(*first);
+            rest = after;
+        }
+    }
+    OsString::from_vec(bytes).into()
 }
 
 /// Mounts `/proc`, and in it the emulator, which is found below `host`.

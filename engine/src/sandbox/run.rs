@@ -72,6 +72,14 @@ impl Sandbox {
         self.mapping.worker().0
     }
 
+    /// Who inside is the engine's own user outside: what the engine made is theirs.
+    pub fn own_user(&self) -> User {
+        match self.mapping {
+            Mapping::Identity => User::Root,
+            Mapping::Subids { .. } | Mapping::Single { .. } => User::Worker,
+        }
+    }
+
     /// The gid commands run as: the engine's own, or 1000 when the engine is root.
     pub fn worker_gid(&self) -> u32 {
         self.mapping.worker().1

@@ -11,6 +11,12 @@ use serde::Serialize;
 
 use super::binfmt::Emulator;
 
+/// Where programs are, in images and on the host.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Fixed time of everything that would otherwise carry the clock, seconds since 1970.
+pub const EPOCH: u64 = 1_700_000_000;
+
 /// One command and everything it can see.
 ///
 /// There is no network but a loopback device that is down. `/proc`, `/dev` (null, zero, full,
@@ -49,8 +55,8 @@ pub enum Root {
     Image(PathBuf),
     /// Nothing: only the binds, which make their own directories, are there.
     Bare,
-    /// The machine's own, with a `/proc` that shows the sandbox: for programs of the machine that make
-    /// an image, and need its ids for that. What the ids may change is changed.
+    /// The machine's own, read-only, with a `/proc` that shows the sandbox: for programs of the machine
+    /// that make an image, and need its ids for that. Only binds can be written.
     Host,
 }
 

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::kconfig::Value;
+use crate::model::Abi;
 use crate::model::ConfigRecipe;
 use crate::model::Strength;
 
@@ -30,8 +31,19 @@ pub struct ConfigSpec {
 pub struct Accelerate {
     /// The cross gcc's prefix, such as `aarch64-linux-gnu-`.
     pub prefix: String,
-    /// Debian's name of the architecture of the image it comes from.
-    pub native: String,
-    /// Debian's name of the architecture of the image it goes into.
-    pub emulated: String,
+    /// What the image it comes from is for.
+    pub native: Abi,
+    /// What the image it goes into is for.
+    pub emulated: Abi,
+    /// Where its libraries lie.
+    pub libraries: Libraries,
+}
+
+/// Where shared libraries and their loader lie in an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Libraries {
+    /// The directory.
+    pub dir: String,
+    /// The dynamic linker.
+    pub linker: String,
 }

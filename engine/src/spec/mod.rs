@@ -27,6 +27,7 @@ pub use closed::Closed;
 pub use closed::Spec;
 pub use config::Accelerate;
 pub use config::ConfigSpec;
+pub use config::Libraries;
 pub use fetch::FetchBy;
 pub use fetch::FetchFile;
 pub use fetch::FetchSpec;

@@ -15,6 +15,7 @@ mod amounts;
 mod diagnostic;
 mod render;
 mod source;
+mod spelling;
 mod suggest;
 
 pub use amounts::counted;
@@ -24,4 +25,5 @@ pub use diagnostic::Diagnostic;
 pub use diagnostic::Label;
 pub use source::SourceText;
 pub use source::Span;
+pub use spelling::Spelling;
 pub use suggest::did_you_mean;

@@ -21,6 +21,14 @@ use super::super::schema::Fields;
 use super::super::schema::Need;
 use super::super::schema::Record;
 use super::super::schema::Shape;
+use super::super::words::BUILD_FILE;
+use super::super::words::CONSOLE;
+use super::super::words::DRIVE_INTERFACE;
+use super::super::words::LAVA_NAME;
+use super::super::words::QEMU_BINARY;
+use super::super::words::QEMU_CPU;
+use super::super::words::QEMU_MODEL;
+use super::super::words::ROOT_DEVICE;
 use super::arches::each_once;
 use super::function::Arguments;
 use super::function::Call;
@@ -112,19 +120,19 @@ const QEMU: Record = Record {
     fields: &[
         Field {
             name: "binary",
-            shape: Shape::Word,
+            shape: Shape::Spelt(&QEMU_BINARY),
             need: Need::Required,
             doc: "the program, such as `\"qemu-system-x86_64\"`",
         },
         Field {
             name: "machine",
-            shape: Shape::Texts,
+            shape: Shape::Texts(&QEMU_MODEL),
             need: Need::Otherwise("the program's"),
             doc: "`-M`; of a list the first whose name, up to a comma, the installed QEMU offers",
         },
         Field {
             name: "cpu",
-            shape: Shape::Text,
+            shape: Shape::Spelt(&QEMU_CPU),
             need: Need::Otherwise("the machine's"),
             doc: "`-cpu`",
         },
@@ -136,13 +144,13 @@ const QEMU: Record = Record {
         },
         Field {
             name: "console",
-            shape: Shape::Word,
+            shape: Shape::Spelt(&CONSOLE),
             need: Need::Otherwise("`\"ttyS0\"`"),
             doc: "the kernel's console device",
         },
         Field {
             name: "dtb",
-            shape: Shape::Text,
+            shape: Shape::Spelt(&BUILD_FILE),
             need: Need::Otherwise("none"),
             doc: "device tree below the build's, such as `\"sun4i-a10-cubieboard.dtb\"`",
         },
@@ -154,7 +162,7 @@ const QEMU: Record = Record {
         },
         Field {
             name: "nic",
-            shape: Shape::Text,
+            shape: Shape::Spelt(&QEMU_MODEL),
             need: Need::Otherwise("none"),
             doc: "model of a network card, on a network that leads nowhere; what ends in `-device` is a `-device` of its own",
         },
@@ -193,19 +201,19 @@ const QEMU_DISK: Record = Record {
     fields: &[
         Field {
             name: "root",
-            shape: Shape::Word,
+            shape: Shape::Spelt(&ROOT_DEVICE),
             need: Need::Required,
             doc: "what the kernel calls it, such as `\"/dev/sda\"`",
         },
         Field {
             name: "interface",
-            shape: Shape::Word,
+            shape: Shape::Spelt(&DRIVE_INTERFACE),
             need: Need::Otherwise("`device`"),
             doc: "what the machine has to attach it to, such as `\"ide\"` and `\"scsi\"`: `if=` of `-drive`",
         },
         Field {
             name: "device",
-            shape: Shape::Word,
+            shape: Shape::Spelt(&QEMU_MODEL),
             need: Need::Otherwise("`interface`"),
             doc: "a `-device` of its own, such as `\"virtio-blk-device\"`",
         },
@@ -220,13 +228,13 @@ const LAVA_DEVICE: Record = Record {
     fields: &[
         Field {
             name: "device_type",
-            shape: Shape::Word,
+            shape: Shape::Spelt(&LAVA_NAME),
             need: Need::Required,
             doc: "LAVA's device type",
         },
         Field {
             name: "tags",
-            shape: Shape::List(&Shape::Word),
+            shape: Shape::List(&Shape::Spelt(&LAVA_NAME)),
             need: Need::Otherwise("none"),
             doc: "tags the device must have",
         },
@@ -279,7 +287,7 @@ const LAB_LAVA: Record = Record {
         },
         Field {
             name: "user",
-            shape: Shape::Word,
+            shape: Shape::Spelt(&LAVA_NAME),
             need: Need::Required,
             doc: "the LAVA user the token must belong to",
         },

@@ -4,9 +4,17 @@ use rhai::Dynamic;
 
 use crate::model::Base;
 use crate::model::BaseOrigin;
+use crate::model::FamilyName;
 use crate::model::Image;
 use crate::model::Source;
 use crate::model::SourceOrigin;
+use crate::origins::ARCH;
+use crate::origins::Family;
+use crate::origins::PACKAGE;
+use crate::origins::SUITE;
+use crate::origins::family;
+use crate::origins::origin;
+use crate::text::did_you_mean;
 
 use super::super::handle::Kind;
 use super::super::mistake::Mistake;
@@ -15,6 +23,7 @@ use super::super::schema::Fields;
 use super::super::schema::Need;
 use super::super::schema::Record;
 use super::super::schema::Shape;
+use super::super::schema::check_spelling;
 use super::function::Arguments;
 use super::function::Call;
 use super::function::Function;
@@ -116,13 +125,13 @@ const SOURCE_DEBIAN: Record = Record {
     fields: &[
         Field {
             name: "package",
-            shape: Shape::Word,
+            shape: Shape::Spelt(&PACKAGE),
             need: Need::Required,
             doc: "the binary package, such as `\"linux-source-6.1\"`",
         },
         Field {
             name: "suite",
-            shape: Shape::Word,
+            shape: Shape::Spelt(&SUITE),
             need: Need::Required,
             doc: "the Debian suite, such as `\"bookworm\"`",
         },
@@ -177,13 +186,13 @@ const BASE_DEBIAN: Record = Record {
     fields: &[
         Field {
             name: "suite",
-            shape: Shape::Word,
+            shape: Shape::Spelt(&SUITE),
             need: Need::Required,
             doc: "the Debian suite, such as `\"bookworm\"`",
         },
         Field {
             name: "arch",
-            shape: Shape::Word,
+            shape: Shape::Spelt(&ARCH),
             need: Need::Required,
             doc: "the Debian architecture, such as `\"amd64\"`",
         },
@@ -224,7 +233,7 @@ fn source(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mist
     let name: String = arguments.next();
     let mut fields: Fields = arguments.next();
     let handle = call.declare(Kind::Source, &name, &["0"])?;
-    let origin = if let Some(mut debian) = fields.take::<Fields>("debian") {
+    let from = if let Some(mut debian) = fields.take::<Fields>("debian") {
         SourceOrigin::Debian {
             package: debian.take_or_empty("package"),
             suite: debian.take_or_empty("suite"),
@@ -242,13 +251,13 @@ fn source(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mist
             sha256: tarball.take_or_empty("sha256"),
         }
     };
-    let version = fields.take("version").or_else(|| origin.version());
+    let version = fields.take("version").or_else(|| origin(&from).version());
     let patches = fields.take_or_empty("patches");
     call.state.catalog.sources.insert(
         name.clone(),
         Source {
             name,
-            origin,
+            origin: from,
             version,
             patches,
         },
@@ -260,12 +269,16 @@ fn base(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistak
     let name: String = arguments.next();
     let mut fields: Fields = arguments.next();
     let mut debian: Fields = fields.take_or_empty("debian");
-    let handle = call.declare(Kind::Base, &name, &["0"])?;
+    let arch: String = debian.take_or_empty("arch");
+    let path = ["1", "debian", "packages"];
+    let family = family(FamilyName::Debian);
+    check_arch(&arch, family)?;
     let origin = BaseOrigin::Debian {
         suite: debian.take_or_empty("suite"),
-        arch: debian.take_or_empty("arch"),
-        packages: package_set(&mut debian),
+        packages: package_set(&mut debian, family, &path)?,
+        arch,
     };
+    let handle = call.declare(Kind::Base, &name, &["0"])?;
     call.state
         .catalog
         .bases
@@ -276,20 +289,49 @@ fn base(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistak
 fn image(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
     let name: String = arguments.next();
     let mut fields: Fields = arguments.next();
+    let base: String = fields.take_or_empty("base");
+    let declared = call.state.catalog.bases.get(&base);
+    let declared = declared.ok_or_else(|| Mistake::at(&[], format!("`{base}` is no base")))?;
+    let family = family(declared.origin.family());
+    let packages = package_set(&mut fields, family, &["1", "packages"])?;
     let handle = call.declare(Kind::Image, &name, &["0"])?;
     let image = Image {
         name: name.clone(),
-        base: fields.take_or_empty("base"),
-        packages: package_set(&mut fields),
+        base,
+        packages,
     };
     call.state.catalog.images.insert(name, image);
     Ok(handle)
 }
 
-/// Packages sorted and each once: their order means nothing.
-fn package_set(fields: &mut Fields) -> Vec<String> {
+/// Packages as their family spells them, sorted and each once: their order means nothing.
+fn package_set(
+    fields: &mut Fields,
+    family: &dyn Family,
+    path: &[&str],
+) -> Result<Vec<String>, Mistake> {
     let mut packages: Vec<String> = fields.take_or_empty("packages");
+    for (index, package) in packages.iter().enumerate() {
+        let index = index.to_string();
+        let path = path.iter().copied().chain([index.as_str()]);
+        let path: Vec<String> = path.map(str::to_owned).collect();
+        check_spelling(package, family.package(), &path)?;
+    }
     packages.sort();
     packages.dedup();
-    packages
+    Ok(packages)
+}
+
+/// Refuses an architecture that the family has not.
+fn check_arch(arch: &str, family: &dyn Family) -> Result<(), Mistake> {
+    if family.abi(arch).is_some() {
+        return Ok(());
+    }
+    let path = ["1", "debian", "arch"].map(str::to_owned);
+    let known = family.arches();
+    let listing = || format!("known are {}", known.join(", "));
+    Err(
+        Mistake::at(&path, format!("`{arch}` is no known architecture"))
+            .suggest(did_you_mean(arch, known.iter().copied()), listing),
+    )
 }

@@ -7,7 +7,7 @@ use crate::model::Catalog;
 use crate::model::Rootfs;
 use crate::model::RootfsFormat;
 use crate::model::Suite;
-use crate::model::abi_of;
+use crate::origins::abi_of;
 use crate::text::did_you_mean;
 
 use super::super::handle::Kind;

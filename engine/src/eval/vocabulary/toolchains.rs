@@ -6,6 +6,7 @@ use crate::model::CROSS_COMPILE;
 use crate::model::Catalog;
 use crate::model::Toolchain;
 use crate::model::ToolchainKind;
+use crate::origins::family;
 
 use super::super::handle::Kind;
 use super::super::mistake::Mistake;
@@ -14,6 +15,7 @@ use super::super::schema::Fields;
 use super::super::schema::Need;
 use super::super::schema::Record;
 use super::super::schema::Shape;
+use super::super::words::TOOL_PREFIX;
 use super::function::Arguments;
 use super::function::Call;
 use super::function::Function;
@@ -55,7 +57,7 @@ const TOOLCHAIN: Record = Record {
         },
         Field {
             name: "prefix",
-            shape: Shape::Word,
+            shape: Shape::Spelt(&TOOL_PREFIX),
             need: Need::Otherwise("only `cross` has one"),
             doc: "of a cross gcc, with its trailing dash, such as `\"arm-linux-gnueabihf-\"`",
         },
@@ -91,14 +93,7 @@ fn toolchain(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, M
     let at = |field: &str| ["1".to_owned(), field.to_owned()];
     let prefix = fields.take::<String>("prefix");
     let kind = match (fields.take_or_empty::<String>("kind").as_str(), prefix) {
-        ("cross", Some(prefix)) if prefix.ends_with('-') => ToolchainKind::Cross { prefix },
-        ("cross", Some(prefix)) => {
-            return Err(Mistake::at(
-                &at("prefix"),
-                format!("the prefix `{prefix}` does not end with `-`"),
-            )
-            .help(format!("`{prefix}-` makes the compiler `{prefix}-gcc`")));
-        }
+        ("cross", Some(prefix)) => ToolchainKind::Cross { prefix },
         ("cross", None) => {
             return Err(
                 Mistake::at(&at("kind"), "a cross toolchain needs the field `prefix`")
@@ -154,14 +149,30 @@ fn check_accelerate(toolchain: &Toolchain, catalog: &Catalog) -> Result<(), Mist
             "leave it out of `make`",
         );
     }
-    match (toolchain.runs_on(catalog), cross.runs_on(catalog)) {
-        (Some(image), Some(native)) if image == native => mistake(
+    let (Some(image), Some(native)) = (toolchain.base(catalog), cross.base(catalog)) else {
+        return Ok(());
+    };
+    let (image, native) = (&image.origin, &native.origin);
+    if image.arch() == native.arch() {
+        return mistake(
             format!(
-                "the toolchain `{name}` runs on `{native}`, as the image `{}` does",
+                "the toolchain `{name}` runs on `{}`, as the image `{}` does",
+                native.arch(),
                 toolchain.image
             ),
             "only an image of another architecture is emulated",
-        ),
-        _ => Ok(()),
+        );
     }
+    let family = family(native.family());
+    let host = family.abi(native.arch());
+    if host.and_then(|host| family.libraries(host)).is_none() {
+        return mistake(
+            format!(
+                "programs of `{}` cannot be lent to other images",
+                native.arch()
+            ),
+            "a host's own architecture can be",
+        );
+    }
+    Ok(())
 }

@@ -5,19 +5,19 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
-use std::process::Stdio;
 
-use store::Store;
-use store::StoreError;
-use thiserror::Error;
-
+use super::program::errors;
+use super::program::run;
+use super::request::ALL;
+use super::request::DebianRequest;
 use crate::lock::PinnedFile;
-use crate::lock::Request;
+use crate::origins::Means;
+use crate::origins::OriginError;
+use crate::origins::error::file as at;
 use crate::spec::FetchFile;
 use crate::text::counted;
 use crate::text::size;
@@ -31,83 +31,36 @@ const HELPER: &str = "/usr/lib/apt/apt-helper";
 /// How many files one run of apt-helper is given: its arguments must fit a command line.
 const BATCH: usize = 100;
 
-/// Why apt gave no answer.
-#[derive(Debug, Error)]
-pub enum AptError {
-    /// A program is not there.
-    #[error("`{program}` is not installed; install the package `{package}`")]
-    Missing {
-        /// The program.
-        program: &'static str,
-        /// Debian's package of it.
-        package: &'static str,
-    },
-    /// A pinned file is gone from the mirror.
-    #[error("the mirror no longer carries `{file}`; `engine update` pins what it carries now")]
-    Gone {
-        /// The file's name.
-        file: String,
-    },
-    /// apt said no.
-    #[error("`{command}` failed: {message}")]
-    Failed {
-        /// The command's name.
-        command: &'static str,
-        /// Its error lines.
-        message: String,
-    },
-    /// The answer lacks something it must have.
-    #[error("apt gave no {what} for `{package}`")]
-    Incomplete {
-        /// The package.
-        package: String,
-        /// What was missing.
-        what: &'static str,
-    },
-    /// A file of apt's state could not be written or read.
-    #[error("cannot use `{path}`: {source}")]
-    File {
-        /// The path.
-        path: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The store refused what was downloaded.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The user ended it.
-    #[error("interrupted")]
-    Cancelled,
-}
-
-/// apt with its own state directory.
-#[derive(Clone, Debug)]
-pub struct Apt {
+/// apt, which keeps lists and caches below a directory of the store's.
+pub(super) struct Apt<'a> {
     state: PathBuf,
+    means: &'a Means<'a>,
 }
 
-impl Apt {
-    /// Keeps lists and caches below `state`; the directory is made when first needed.
-    pub fn new(state: PathBuf) -> Self {
-        Self { state }
+impl<'a> Apt<'a> {
+    /// Nothing is made before it is needed.
+    pub(super) fn new(means: &'a Means<'a>) -> Self {
+        let state = means.store.root().join("apt");
+        Self { state, means }
     }
 
-    /// Asks the mirror what answers a request today. Network.
-    pub fn resolve(&self, request: &Request) -> Result<Vec<PinnedFile>, AptError> {
-        let arch = if request.arch == "all" {
+    /// Asks the mirror what answers a request today.
+    pub(super) fn resolve(&self, request: &DebianRequest) -> Result<Vec<PinnedFile>, OriginError> {
+        let arch = if request.arch == ALL {
             "amd64"
         } else {
             &request.arch
         };
         let root = self.prepare(&request.suite, arch)?;
-        Self::output(
+        self.output(
             &root,
             arch,
             "apt-get",
             &["-qq".to_owned(), "update".to_owned()],
         )?;
         if !request.closure {
-            return Ok(Self::describe(&root, arch, &request.packages)?
+            return Ok(self
+                .describe(&root, arch, &request.packages)?
                 .into_values()
                 .collect());
         }
@@ -115,24 +68,18 @@ impl Apt {
         let mut below = BTreeMap::new();
         if let Some(beyond) = &request.beyond {
             names.extend(beyond.iter().cloned());
-            below = Self::closure(&root, arch, &names)?;
+            below = self.closure(&root, arch, &names)?;
         }
         names.extend(request.packages.iter().cloned());
-        let mut files = Self::closure(&root, arch, &names)?;
+        let mut files = self.closure(&root, arch, &names)?;
         files.retain(|package, _| !below.contains_key(package));
         Ok(files.into_values().collect())
     }
 
     /// Downloads those of the pinned files that the store lacks, and notes how much that is. What came
-    /// before a failure is stored too. Network.
-    pub fn obtain(
-        &self,
-        files: &[FetchFile],
-        store: &Store,
-        log: &mut dyn Write,
-        cancelled: &dyn Fn() -> bool,
-        note: &dyn Fn(&str),
-    ) -> Result<(), AptError> {
+    /// before a failure is stored too.
+    pub(super) fn obtain(&self, files: &[FetchFile]) -> Result<(), OriginError> {
+        let store = self.means.store;
         let lacks = |file: &&FetchFile| store.blob_by_sha256(&file.sha256).is_none();
         let missing: Vec<&FetchFile> = files.iter().filter(lacks).collect();
         if missing.is_empty() {
@@ -140,38 +87,35 @@ impl Apt {
         }
         let packages = counted(missing.len(), "package", "packages");
         let total = size(missing.iter().filter_map(|file| file.size).sum());
-        note(&format!("downloads {packages}, {total}"));
+        (self.means.note)(&format!("downloads {packages}, {total}"));
         let work = store.work_dir("apt")?;
-        let result = self.download(&missing, work.path(), log, cancelled);
+        let result = self.download(&missing, work.path());
         for file in missing {
             let path = work.path().join(&file.name);
             if path.is_file() {
                 store.put_file_with_sha256(&path)?;
-                fs::remove_file(&path).map_err(at(&path))?;
+                fs::remove_file(&path).map_err(at("remove", &path))?;
             }
         }
         result
     }
 
     /// Downloads pinned files into `dest`, checking size and SHA-256.
-    fn download(
-        &self,
-        files: &[&FetchFile],
-        dest: &Path,
-        log: &mut dyn Write,
-        cancelled: &dyn Fn() -> bool,
-    ) -> Result<(), AptError> {
+    fn download(&self, files: &[&FetchFile], dest: &Path) -> Result<(), OriginError> {
         let state = self.state.join("download");
         for dir in ["lists/partial", "cache/archives/partial"] {
             let dir = state.join(dir);
-            fs::create_dir_all(&dir).map_err(at(&dir))?;
+            fs::create_dir_all(&dir).map_err(at("make", &dir))?;
         }
         for batch in files.chunks(BATCH) {
-            if cancelled() {
-                return Err(AptError::Cancelled);
-            }
             let mut command = Command::new(HELPER);
             command.args(["-o", "APT::Sandbox::User=", "-o", "Acquire::Retries=3"]);
+            let patience = self.means.patience.as_secs();
+            for protocol in ["http", "https"] {
+                command
+                    .arg("-o")
+                    .arg(format!("Acquire::{protocol}::Timeout={patience}"));
+            }
             command
                 .arg("-o")
                 .arg(format!("Dir::State={}", state.display()));
@@ -185,7 +129,10 @@ impl Apt {
                 command.arg(url).arg(dest.join(&file.name));
                 command.arg(format!("SHA256:{}", file.sha256));
             }
-            let text = run(command, "apt-helper", "apt", Some(&mut *log))?;
+            let said = run(command, "apt-helper", "apt", self.means.cancel)?;
+            let text = format!("{}{}", said.out, said.err);
+            let mut log = self.means.log;
+            let _ = log.write_all(text.as_bytes());
             for file in batch {
                 if !dest.join(&file.name).is_file() {
                     return Err(missing(file, &text));
@@ -196,44 +143,47 @@ impl Apt {
     }
 
     /// Writes the `Packages` index of a directory of packages, so that it is a repository.
-    pub fn index(&self, dir: &Path) -> Result<(), AptError> {
-        let mut command = Command::new("apt-ftparchive");
+    pub(super) fn index(&self, dir: &Path) -> Result<(), OriginError> {
+        const PROGRAM: &str = "apt-ftparchive";
+        let mut command = Command::new(PROGRAM);
         command.args(["packages", "."]).current_dir(dir);
-        let text = run(command, "apt-ftparchive", "apt-utils", None)?;
+        let said = run(command, PROGRAM, "apt-utils", self.means.cancel)?;
         let path = dir.join("Packages");
-        fs::write(&path, text).map_err(at(&path))
+        fs::write(&path, said.output(PROGRAM)?).map_err(at("write", &path))
     }
 
     /// An apt root for one suite and architecture.
-    fn prepare(&self, suite: &str, arch: &str) -> Result<PathBuf, AptError> {
+    fn prepare(&self, suite: &str, arch: &str) -> Result<PathBuf, OriginError> {
         let root = self.state.join(format!("{suite}-{arch}"));
         for dir in ["state/lists/partial", "cache/archives/partial"] {
             let dir = root.join(dir);
-            fs::create_dir_all(&dir).map_err(at(&dir))?;
+            fs::create_dir_all(&dir).map_err(at("make", &dir))?;
         }
         for (name, text) in [("sources.list", sources(suite)), ("status", String::new())] {
             let path = root.join(name);
-            fs::write(&path, text).map_err(at(&path))?;
+            fs::write(&path, text).map_err(at("write", &path))?;
         }
         Ok(root)
     }
 
     /// What installing packages on an empty system takes, by package.
     fn closure(
+        &self,
         root: &Path,
         arch: &str,
         names: &[String],
-    ) -> Result<BTreeMap<String, PinnedFile>, AptError> {
+    ) -> Result<BTreeMap<String, PinnedFile>, OriginError> {
         let mut args = vec![
             "-qq".to_owned(),
             "install".to_owned(),
             "--print-uris".to_owned(),
         ];
         args.extend(names.iter().cloned());
-        let text = Self::output(root, arch, "apt-get", &args)?;
+        let text = self.output(root, arch, "apt-get", &args)?;
         let mut files = BTreeMap::new();
         for line in text.lines().filter(|line| line.starts_with('\'')) {
-            let file = printed_uri(line).ok_or_else(|| AptError::Incomplete {
+            let file = printed_uri(line).ok_or_else(|| OriginError::Incomplete {
+                command: "apt",
                 package: line.to_owned(),
                 what: "SHA-256",
             })?;
@@ -244,36 +194,40 @@ impl Apt {
 
     /// The newest version of each package, without dependencies.
     fn describe(
+        &self,
         root: &Path,
         arch: &str,
         packages: &[String],
-    ) -> Result<BTreeMap<String, PinnedFile>, AptError> {
+    ) -> Result<BTreeMap<String, PinnedFile>, OriginError> {
         let mut files = BTreeMap::new();
         for package in packages {
             let args = ["-qq", "download", "--print-uris", package.as_str()]
                 .map(str::to_owned)
                 .to_vec();
-            let text = Self::output(root, arch, "apt-get", &args)?;
-            let file = text
-                .lines()
-                .find_map(printed_uri)
-                .ok_or_else(|| AptError::Incomplete {
-                    package: package.clone(),
-                    what: "SHA-256",
-                })?;
+            let text = self.output(root, arch, "apt-get", &args)?;
+            let file =
+                text.lines()
+                    .find_map(printed_uri)
+                    .ok_or_else(|| OriginError::Incomplete {
+                        command: "apt",
+                        package: package.clone(),
+                        what: "SHA-256",
+                    })?;
             files.insert(package.clone(), file);
         }
         Ok(files)
     }
 
     fn output(
+        &self,
         root: &Path,
         arch: &str,
         program: &'static str,
         args: &[String],
-    ) -> Result<String, AptError> {
+    ) -> Result<String, OriginError> {
         let mut command = Command::new(program);
         let path = |name: &str| root.join(name).display().to_string();
+        let patience = self.means.patience.as_secs().to_string();
         let options = [
             ("Dir::State", path("state")),
             ("Dir::State::status", path("status")),
@@ -287,13 +241,15 @@ impl Apt {
             ("APT::Install-Recommends", "false".to_owned()),
             ("APT::Sandbox::User", String::new()),
             ("Acquire::ForceHash", "SHA256".to_owned()),
+            ("Acquire::http::Timeout", patience.clone()),
+            ("Acquire::https::Timeout", patience),
             ("Acquire::Languages", "none".to_owned()),
         ];
         for (name, value) in options {
             command.arg("-o").arg(format!("{name}={value}"));
         }
         command.args(args);
-        run(command, program, "apt", None)
+        run(command, program, "apt", self.means.cancel)?.output(program)
     }
 }
 
@@ -316,75 +272,21 @@ fn printed_uri(line: &str) -> Option<PinnedFile> {
 }
 
 /// Why apt-helper left out a file.
-fn missing(file: &FetchFile, text: &str) -> AptError {
+fn missing(file: &FetchFile, text: &str) -> OriginError {
     let about = text.lines().filter(|line| line.contains("404"));
     if about
         .clone()
         .any(|line| file.urls.iter().any(|url| line.contains(url)) || line.contains(&file.name))
         || (about.count() > 0 && !text.contains("Could not resolve"))
     {
-        return AptError::Gone {
+        return OriginError::Gone {
             file: file.name.clone(),
         };
     }
-    AptError::Failed {
+    OriginError::Failed {
         command: "apt-helper",
         message: errors(text),
     }
-}
-
-/// Runs a program; gives what it said on both outputs where it has a log, else its standard output.
-fn run(
-    mut command: Command,
-    program: &'static str,
-    package: &'static str,
-    log: Option<&mut dyn Write>,
-) -> Result<String, AptError> {
-    let at_program = at(Path::new(program));
-    command
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let child = command.spawn().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => AptError::Missing { program, package },
-        _ => AptError::Failed {
-            command: program,
-            message: error.to_string(),
-        },
-    })?;
-    let output = child.wait_with_output().map_err(at_program)?;
-    let out = String::from_utf8_lossy(&output.stdout).into_owned();
-    let err = String::from_utf8_lossy(&output.stderr).into_owned();
-    if let Some(log) = log {
-        let _ = log.write_all(format!("{out}{err}").as_bytes());
-        return Ok(format!("{out}{err}"));
-    }
-    if output.status.success() {
-        return Ok(out);
-    }
-    Err(AptError::Failed {
-        command: program,
-        message: errors(&err),
-    })
-}
-
-fn errors(text: &str) -> String {
-    let lines: Vec<&str> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("E: "))
-        .map(str::trim)
-        .collect();
-    if lines.is_empty() {
-        text.trim().to_owned()
-    } else {
-        lines.join("; ")
-    }
-}
-
-fn at(path: &Path) -> impl FnOnce(io::Error) -> AptError {
-    let path = path.display().to_string();
-    move |source| AptError::File { path, source }
 }
 
 /// The sources.list of a suite. Unstable gets its fixes itself; every other suite has them in two more.

@@ -1,0 +1,25 @@
+//! Where bytes come from: families of root filesystems, and origins of kernel sources.
+//!
+//! All that knows a distribution lies in a folder here, behind [`Family`]: how its names are spelt, what is asked of its mirrors, how
+//! a base is made and packages are added. Another family is another folder, a variant of [`FamilyName`](crate::model::FamilyName) and
+//! of [`BaseOrigin`](crate::model::BaseOrigin), and its field in the vocabulary of definitions. What sources come as is behind
+//! [`Origin`] in the same way.
+
+mod debian;
+mod error;
+mod family;
+mod origin;
+mod tarball;
+
+pub use debian::ARCH;
+pub use debian::PACKAGE;
+pub use debian::SUITE;
+pub use error::OriginError;
+pub use family::Family;
+pub use family::Means;
+pub use family::abi_of;
+pub use family::family;
+pub use family::requests;
+pub use origin::Origin;
+pub use origin::origin;
+pub use origin::tarball;

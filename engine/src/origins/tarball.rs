@@ -1,0 +1,45 @@
+//! A tarball by URL, which the definition pins itself.
+
+use super::Origin;
+use crate::kconfig::Version;
+use crate::lock::Request;
+use crate::spec::FetchBy;
+use crate::spec::FetchFile;
+use crate::spec::FetchSpec;
+use crate::spec::SourceForm;
+
+/// A tarball.
+#[derive(Debug)]
+pub(super) struct Tarball<'a> {
+    /// Equivalent places, tried in order.
+    pub urls: &'a [String],
+    /// SHA-256 of the file.
+    pub sha256: &'a str,
+}
+
+impl Origin for Tarball<'_> {
+    fn request(&self) -> Option<Request> {
+        None
+    }
+
+    fn fetch(&self) -> Option<FetchSpec> {
+        let file = FetchFile {
+            name: "source.tar".to_owned(),
+            size: None,
+            sha256: self.sha256.to_owned(),
+            urls: self.urls.to_vec(),
+        };
+        Some(FetchSpec {
+            by: FetchBy::Http,
+            files: vec![file],
+        })
+    }
+
+    fn form(&self) -> SourceForm {
+        SourceForm::Tarball
+    }
+
+    fn version(&self) -> Option<Version> {
+        None
+    }
+}
