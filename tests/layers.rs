@@ -38,7 +38,7 @@ const RANKS: [(&str, u32); 24] = [
 
 /// Crates that only the named places may use: modules, files below `engine/src`, or the crate
 /// `store`.
-const CRATES: [(&str, &[&str]); 12] = [
+const CRATES: [(&str, &[&str]); 13] = [
     ("rhai", &["eval"]),
     ("petgraph", &["graph"]),
     ("jobserver", &["realise", "recipe", "sandbox", "drive"]),
@@ -53,6 +53,7 @@ const CRATES: [(&str, &[&str]); 12] = [
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
     ("indicatif", &["terminal"]),
+    ("console", &["terminal"]),
     ("engine", &["main"]),
 ];
 

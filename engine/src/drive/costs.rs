@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use store::Records;
 use store::Store;
 
@@ -14,6 +15,8 @@ use crate::spec::Kind;
 #[derive(Default)]
 pub(super) struct Costs {
     by_name: BTreeMap<String, u64>,
+    /// Objects of kernels.
+    units: BTreeMap<String, u64>,
     /// Sorted.
     by_kind: BTreeMap<String, Vec<u64>>,
 }
@@ -30,6 +33,9 @@ impl Costs {
                     .entry(outcome.kind)
                     .or_default()
                     .push(record.duration_ms());
+                if let Some(units) = objects(record.facts()) {
+                    costs.units.insert(outcome.name.clone(), units);
+                }
                 costs.by_name.insert(outcome.name, record.duration_ms());
             }
         }
@@ -55,8 +61,22 @@ impl Costs {
         Estimate {
             ms: ms.unwrap_or_else(|| guess(node.kind())),
             known: ms.is_some(),
+            units: self.units.get(history_name).copied(),
         }
     }
+}
+
+/// What a kernel's facts say.
+#[derive(Deserialize)]
+struct Facts {
+    objects: u64,
+}
+
+fn objects(facts: &str) -> Option<u64> {
+    // Most nodes have no such facts, and are not parsed for it.
+    let facts = facts.starts_with("{\"objects\"").then_some(facts)?;
+    let facts: Facts = serde_json::from_str(facts).ok()?;
+    Some(facts.objects)
 }
 
 /// Milliseconds of a node of a kind of which none ran yet: the order matters more than the numbers.

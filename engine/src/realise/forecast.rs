@@ -16,6 +16,8 @@ pub struct Estimate {
     pub ms: u64,
     /// Whether something like it ran before; else it is a guess.
     pub known: bool,
+    /// How many units it counted when it ran before, where it counted: see [`Step`].
+    pub units: Option<u64>,
 }
 
 /// How far a run is, counted by what work costs.
@@ -96,6 +98,11 @@ impl<'a> Forecast<'a> {
                 );
             }
         }
+    }
+
+    /// How many units a node is expected to count.
+    pub(super) fn units(&self, id: NodeId) -> Option<u64> {
+        self.costs.get(id.index())?.units
     }
 
     /// Milliseconds of the longest path that begins with a node.

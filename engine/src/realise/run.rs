@@ -216,7 +216,7 @@ impl Run<'_, '_> {
             }
         }
         if self.cancel.is_cancelled() {
-            self.wind_down(&mut signals, &mut told, &mut tokens).await?;
+            self.wind_down(&mut told, &mut tokens).await?;
         }
         let reason = self.stopped.unwrap_or("it never became ready");
         self.progress.abandon(reason);
@@ -247,7 +247,6 @@ impl Run<'_, '_> {
     /// Waits for what was cancelled, but not long.
     async fn wind_down(
         &mut self,
-        signals: &mut Signals,
         told: &mut mpsc::UnboundedReceiver<Told>,
         tokens: &mut Tokens,
     ) -> Result<(), RealiseError> {
@@ -256,7 +255,6 @@ impl Run<'_, '_> {
         while !self.running.is_empty() {
             tokio::select! {
                 Some(told) = told.recv() => self.take(told, tokens)?,
-                () = signals.next() => Signals::end_at_once(),
                 () = &mut end => break,
             }
         }
@@ -471,7 +469,10 @@ impl Run<'_, '_> {
                 name,
                 text: &text,
             }),
-            Tell::Step(step) => {
+            Tell::Step(mut step) => {
+                // What it counted before is better than its own guess.
+                let units = self.forecast.units(id).map(|units| units.max(step.done));
+                step.of = units.or(step.of);
                 let step_event = Event::NodeStep {
                     kind,
                     name,

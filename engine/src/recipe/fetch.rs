@@ -6,7 +6,9 @@ use std::fs;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use reqwest::Client;
 use reqwest::StatusCode;
@@ -15,6 +17,8 @@ use reqwest::header::RANGE;
 use super::Broken;
 use super::Finished;
 use super::Job;
+use super::Step;
+use super::Tell;
 use super::Tools;
 use super::step::file;
 use crate::model::FamilyName;
@@ -78,7 +82,7 @@ impl Tools {
         let mut last = Broken::Unresolved("a place to download from");
         for url in urls {
             job.note(&format!("downloads {url}"));
-            match download(url, &path, &job.cancel, self.patience) {
+            match download(url, &path, job, self.patience) {
                 Ok(()) => {
                     let (_, found) = store.put_file_with_sha256(&path)?;
                     match check(url, &found, sha256) {
@@ -102,7 +106,7 @@ const RESUMES: u32 = 5;
 const TICK: Duration = Duration::from_millis(100);
 
 /// Downloads to `path`, resuming with a range request where a transfer broke or the server said nothing for as long as `patience`.
-fn download(url: &str, path: &Path, cancel: &Cancel, patience: Duration) -> Result<(), Broken> {
+fn download(url: &str, path: &Path, job: &Job, patience: Duration) -> Result<(), Broken> {
     let failed = |why: String| Broken::Fetch {
         url: url.to_owned(),
         why,
@@ -118,8 +122,8 @@ fn download(url: &str, path: &Path, cancel: &Cancel, patience: Duration) -> Resu
         .map_err(|error| failed(reason(error)))?;
     runtime.block_on(async {
         tokio::select! {
-            done = transfer(&client, url, path) => done,
-            () = cancelled(cancel) => Err(Broken::Cancelled),
+            done = transfer(&client, url, path, &job.tell) => done,
+            () = cancelled(&job.cancel) => Err(Broken::Cancelled),
         }
     })
 }
@@ -130,7 +134,12 @@ async fn cancelled(cancel: &Cancel) {
     }
 }
 
-async fn transfer(client: &Client, url: &str, path: &Path) -> Result<(), Broken> {
+async fn transfer(
+    client: &Client,
+    url: &str,
+    path: &Path,
+    tell: &Arc<dyn Fn(Tell) + Send + Sync>,
+) -> Result<(), Broken> {
     let failed = |why: String| Broken::Fetch {
         url: url.to_owned(),
         why,
@@ -163,9 +172,20 @@ async fn transfer(client: &Client, url: &str, path: &Path) -> Result<(), Broken>
             .truncate(!resumed)
             .open(path)
             .map_err(file("write", path))?;
+        let mut done = if resumed { have } else { 0 };
+        let of = response.content_length().map(|rest| done + rest);
+        let mut told = Instant::now();
         loop {
             match response.chunk().await {
-                Ok(Some(bytes)) => out.write_all(&bytes).map_err(file("write", path))?,
+                Ok(Some(bytes)) => {
+                    out.write_all(&bytes).map_err(file("write", path))?;
+                    done += bytes.len() as u64;
+                    if told.elapsed() > TICK {
+                        told = Instant::now();
+                        let at = String::new();
+                        tell(Tell::Step(Step { done, of, at }));
+                    }
+                }
                 Ok(None) => return Ok(()),
                 Err(error) => {
                     last = reason(error);
@@ -209,9 +229,24 @@ mod tests {
     use std::io::BufReader;
     use std::net::TcpListener;
     use std::thread;
-    use std::time::Instant;
 
     use super::*;
+    use crate::spec::Spec;
+
+    /// A job of which a download sees the token alone.
+    fn job(cancel: &Cancel) -> Job {
+        let spec = FetchSpec {
+            by: FetchBy::Http,
+            files: Vec::new(),
+        };
+        Job {
+            spec: Spec::Fetch(spec).into(),
+            inputs: BTreeMap::new(),
+            log: Arc::new(tempfile::tempfile().unwrap()),
+            cancel: cancel.clone(),
+            tell: Arc::new(|_| {}),
+        }
+    }
 
     const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -259,7 +294,7 @@ mod tests {
         let content: &[u8] = &[7; 10_000];
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("linux.tar");
-        download(&server(content, 2), &path, &Cancel::new(), PATIENCE).unwrap();
+        download(&server(content, 2), &path, &job(&Cancel::new()), PATIENCE).unwrap();
         assert_eq!(fs::read(&path).unwrap(), content);
     }
 
@@ -268,7 +303,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("linux.tar");
         let url = "http://127.0.0.1:1/linux.tar";
-        let error = download(url, &path, &Cancel::new(), PATIENCE).unwrap_err();
+        let error = download(url, &path, &job(&Cancel::new()), PATIENCE).unwrap_err();
         insta::assert_snapshot!(error.message(), @"cannot fetch `http://127.0.0.1:1/linux.tar`: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)");
         insta::assert_snapshot!(
             check("http://m/x", "aa", "bb").unwrap_err(),
@@ -294,7 +329,7 @@ mod tests {
             later.cancel();
         });
         let start = Instant::now();
-        let result = download(&url, &dir.path().join("x"), &cancel, PATIENCE);
+        let result = download(&url, &dir.path().join("x"), &job(&cancel), PATIENCE);
         assert!(matches!(result, Err(Broken::Cancelled)));
         assert!(start.elapsed() < Duration::from_secs(1));
         ender.join().unwrap();
@@ -305,7 +340,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (_listener, url) = silent();
         let patience = Duration::from_millis(20);
-        let error = download(&url, &dir.path().join("x"), &Cancel::new(), patience).unwrap_err();
+        let error =
+            download(&url, &dir.path().join("x"), &job(&Cancel::new()), patience).unwrap_err();
         let message = error.message().replace(&url, "URL");
         insta::assert_snapshot!(message, @"cannot fetch `URL`: error sending request: operation timed out");
     }

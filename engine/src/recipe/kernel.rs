@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::mpsc::channel;
+use std::thread;
 
 use serde_json::json;
 
 use super::Broken;
 use super::Finished;
 use super::Job;
+use super::Tell;
 use super::Tools;
 use super::config::MAKE;
+use super::objects::Objects;
 use super::step::End;
 use super::step::SRC;
 use super::step::Step;
@@ -82,7 +86,8 @@ impl Tools {
             binds,
             parallel: true,
         };
-        if let End::Failure(message) = tools.step(job, image.path(), build, &step)? {
+        let (end, objects) = watched(job, &config, || tools.step(job, image.path(), build, &step));
+        if let End::Failure(message) = end? {
             return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
         }
         let now = left(build, ".config").and_then(|path| fs::read(path).ok());
@@ -110,8 +115,22 @@ impl Tools {
             "metadata.json".to_owned(),
             tools.store.put_bytes(&metadata)?,
         );
-        Ok(Finished::success(outputs, String::new()))
+        let facts = json!({ "objects": objects }).to_string();
+        Ok(Finished::success(outputs, facts))
     }
+}
+
+/// Runs a build while its log is looked at; gives how many objects it made too.
+fn watched<T>(job: &Job, config: &[u8], build: impl FnOnce() -> T) -> (T, u64) {
+    let (end, ended) = channel();
+    let tell = |step| (job.tell)(Tell::Step(step));
+    thread::scope(|scope| {
+        let objects = Objects::new(config);
+        let watch = scope.spawn(move || objects.watch(&job.log, &ended, &tell));
+        let done = build();
+        drop(end);
+        (done, watch.join().unwrap_or_default())
+    })
 }
 
 /// `metadata.json`: what a kernel says of itself and how it was made.

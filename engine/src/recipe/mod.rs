@@ -10,6 +10,7 @@ mod image;
 mod kernel;
 mod matches;
 mod native;
+mod objects;
 mod probe;
 mod recipes;
 mod rootfs;

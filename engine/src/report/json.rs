@@ -154,6 +154,8 @@ fn run_finished(run: &RunReport) -> Told<'_> {
 mod tests {
     use super::super::sample;
     use super::*;
+    use crate::realise::RunProgress;
+    use crate::recipe::Step;
     use crate::spec::Kind;
 
     #[test]
@@ -174,6 +176,32 @@ mod tests {
                 name: "base/deb",
                 text: "a\n\"b\"",
             }),
+            json_line(Event::RunNote("another engine runs here")),
+            json_line(Event::NodeStep {
+                kind: Kind::Kernel,
+                name: "linux-6.1/x86_64/tinyconfig/gcc",
+                step: &Step {
+                    done: 312,
+                    of: Some(847),
+                    at: "init/main.o".to_owned(),
+                },
+            }),
+            json_line(Event::NodeStep {
+                kind: Kind::Fetch,
+                name: "source/linux",
+                step: &Step {
+                    done: 65_536,
+                    ..Step::default()
+                },
+            }),
+            json_line(Event::Progress(RunProgress {
+                wanted: 25,
+                finished: 9,
+                done_ms: 43_000,
+                total_ms: 100_000,
+                left_ms: 31_000,
+                guessed: true,
+            })),
         ];
         lines.extend(
             run.nodes
@@ -191,6 +219,10 @@ mod tests {
         {"v":1,"event":"run_started","wanted":12,"fresh":4}
         {"v":1,"event":"node_started","kind":"image","name":"kbuild","why":"never built"}
         {"v":1,"event":"node_note","kind":"fetch","name":"base/deb","text":"a\n\"b\""}
+        {"v":1,"event":"run_note","text":"another engine runs here"}
+        {"v":1,"event":"node_step","kind":"kernel","name":"linux-6.1/x86_64/tinyconfig/gcc","done":312,"of":847,"at":"init/main.o"}
+        {"v":1,"event":"node_step","kind":"fetch","name":"source/linux","done":65536,"at":""}
+        {"v":1,"event":"progress","wanted":25,"finished":9,"done_ms":43000,"total_ms":100000,"left_ms":31000,"guessed":true}
         {"v":1,"event":"node_finished","kind":"image","name":"kbuild","verdict":"succeeded","cached":false,"duration_ms":61400}
         {"v":1,"event":"node_finished","kind":"kernel","name":"linux-6.1/arm/sunxi_defconfig/gcc","verdict":"succeeded","cached":true,"duration_ms":3725000,"key":"KEY"}
         {"v":1,"event":"node_finished","kind":"boot","name":"linux-6.1/arm/sunxi_defconfig/gcc/qemu-cubieboard/general","verdict":"broken","cached":false,"duration_ms":0,"reason":"cannot run `qemu-system-arm`: not found"}

@@ -1,4 +1,4 @@
-//! A run where somebody watches: what runs with its time, and a bar of what is finished.
+//! A run where somebody watches: what runs with its time and how far it is, and a bar of the work that is done.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -14,9 +14,11 @@ use super::node::Tally;
 use super::node::failed_log;
 use super::node::is_told;
 use super::node::line;
+use super::progress;
 use super::screen::talk;
 use crate::realise::Event;
 use crate::realise::Observer;
+use crate::recipe::Step;
 use crate::spec::Kind;
 
 const TICK: Duration = Duration::from_millis(200);
@@ -31,8 +33,21 @@ pub(super) struct Bars {
 struct State {
     tally: Tally,
     bar: ProgressBar,
-    running: BTreeMap<(Kind, String), ProgressBar>,
+    running: BTreeMap<(Kind, String), Row>,
 }
+
+/// A node that runs.
+struct Row {
+    bar: ProgressBar,
+    step: Step,
+    note: String,
+}
+
+/// What stands before a row's text: the spinner, the time, blanks.
+const BEFORE: usize = 8;
+
+/// Columns in which a bar of a fixed length has its place.
+const WIDE: usize = 100;
 
 impl Bars {
     pub(super) fn new(level: Level) -> Self {
@@ -62,22 +77,32 @@ impl Observer for Bars {
                 state.tally.wanted = wanted;
                 if fresh < wanted {
                     state.bar = self.display.add(ProgressBar::new(0));
-                    state.bar.set_style(style("{bar:30} {pos}/{len}"));
+                    state.bar.set_style(style(if width() < WIDE {
+                        "{wide_bar} {msg}"
+                    } else {
+                        "{bar:40} {msg}"
+                    }));
                 }
             }
             Event::RunNote(text) => self.print(&format!("{text}\n")),
             Event::NodeStarted { kind, name, .. } => {
-                let row = self
+                let bar = self
                     .display
                     .insert_before(&state.bar, ProgressBar::new_spinner());
-                row.set_style(style("{spinner} {elapsed:>4} {prefix} {msg:.dim}"));
-                row.set_prefix(format!("{kind} {name}"));
-                row.enable_steady_tick(TICK);
+                bar.set_style(style("{spinner} {elapsed:>4} {msg}"));
+                bar.enable_steady_tick(TICK);
+                let row = Row {
+                    bar,
+                    step: Step::default(),
+                    note: String::new(),
+                };
+                row.show(kind, name);
                 state.running.insert((kind, name.to_owned()), row);
             }
             Event::NodeNote { kind, name, text } => {
-                if let Some(row) = state.running.get(&(kind, name.to_owned())) {
-                    row.set_message(text.to_owned());
+                if let Some(row) = state.running.get_mut(&(kind, name.to_owned())) {
+                    text.clone_into(&mut row.note);
+                    row.show(kind, name);
                 }
                 if kind == Kind::Fetch || self.level == Level::Verbose {
                     self.print(&format!("{kind} {name}: {text}\n"));
@@ -86,24 +111,45 @@ impl Observer for Bars {
             Event::NodeFinished(node) => {
                 state.tally.count();
                 if let Some(row) = state.running.remove(&(node.kind, node.name.clone())) {
-                    row.finish_and_clear();
-                    self.display.remove(&row);
+                    row.bar.finish_and_clear();
+                    self.display.remove(&row.bar);
                 }
                 if is_told(node, self.level) {
                     let log = failed_log(node).unwrap_or_default();
                     self.print(&format!("{} {}\n{log}", state.tally.mark(), line(node)));
                 }
             }
-            Event::NodeStep { .. } | Event::Progress(_) => {}
+            Event::NodeStep { kind, name, step } => {
+                if let Some(row) = state.running.get_mut(&(kind, name.to_owned())) {
+                    row.step = step.clone();
+                    row.show(kind, name);
+                }
+            }
+            Event::Progress(run) => {
+                state.bar.set_length(run.total_ms);
+                state.bar.set_position(run.done_ms);
+                state.bar.set_message(progress::run(&run));
+            }
             Event::RunFinished(_) => {
                 state.bar.finish_and_clear();
                 state.running.clear();
                 let _ = self.display.clear();
             }
         }
-        state.bar.set_length(state.tally.wanted as u64);
-        state.bar.set_position(state.tally.finished as u64);
     }
+}
+
+impl Row {
+    fn show(&self, kind: Kind, name: &str) {
+        let room = width().saturating_sub(BEFORE);
+        let text = progress::row(kind, name, &self.step, &self.note, room);
+        self.bar.set_message(text);
+    }
+}
+
+/// Columns of the terminal as it is now.
+fn width() -> usize {
+    usize::from(::console::Term::stderr().size().1)
 }
 
 /// The style of a template of this file; a broken one shows as indicatif's own.

@@ -2,39 +2,66 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
 
 use super::Level;
 use super::node::Tally;
 use super::node::failed_log;
 use super::node::is_told;
 use super::node::line;
+use super::progress;
 use super::screen::talk;
 use crate::realise::Event;
 use crate::realise::Observer;
+use crate::recipe::Step;
+use crate::spec::Kind;
+
+/// How often the whole run is told.
+const EVERY: Duration = Duration::from_mins(1);
 
 /// Writes plain lines to standard error.
 pub(super) struct Lines {
     level: Level,
-    tally: Mutex<Tally>,
+    state: Mutex<State>,
+}
+
+struct State {
+    tally: Tally,
+    /// When the run was told last, or began.
+    told: Instant,
+    /// The newest step, of whichever node.
+    step: Option<(Kind, String, Step)>,
+}
+
+impl State {
+    fn new(now: Instant) -> Self {
+        Self {
+            tally: Tally::default(),
+            told: now,
+            step: None,
+        }
+    }
 }
 
 impl Lines {
     pub(super) fn new(level: Level) -> Self {
         Self {
             level,
-            tally: Mutex::default(),
+            state: Mutex::new(State::new(Instant::now())),
         }
     }
 }
 
 impl Observer for Lines {
     fn event(&self, event: Event<'_>) {
-        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        talk(&text(&mut tally, self.level, event));
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        talk(&text(&mut state, self.level, event, Instant::now()));
     }
 }
 
-fn text(tally: &mut Tally, level: Level, event: Event<'_>) -> String {
+fn text(state: &mut State, level: Level, event: Event<'_>, now: Instant) -> String {
+    let tally = &mut state.tally;
     match event {
         Event::RunStarted { wanted, fresh } => {
             tally.wanted = wanted;
@@ -69,21 +96,39 @@ fn text(tally: &mut Tally, level: Level, event: Event<'_>) -> String {
                 return format!("{} {}\n{log}", tally.mark(), line(node));
             }
         }
-        Event::NodeStep { .. } | Event::Progress(_) | Event::RunFinished(_) => {}
+        Event::NodeStep { kind, name, step } => {
+            state.step = Some((kind, name.to_owned(), step.clone()));
+        }
+        Event::Progress(run) => {
+            if level > Level::Quiet && now.duration_since(state.told) >= EVERY {
+                state.told = now;
+                let step = state.step.take();
+                let step =
+                    step.map(|(kind, name, step)| progress::row(kind, &name, &step, "", MOST));
+                let step = step.map_or_else(String::new, |step| format!("; {step}"));
+                return format!("progress: {}{step}\n", progress::run(&run));
+            }
+        }
+        Event::RunFinished(_) => {}
     }
     String::new()
 }
+
+/// Columns of a step: no terminal cuts it.
+const MOST: usize = 200;
 
 #[cfg(test)]
 mod tests {
     use store::OutcomeVerdict;
 
     use super::super::node::tests::node;
+    use super::super::progress::tests::progress;
+    use super::super::progress::tests::step;
     use super::*;
-    use crate::spec::Kind;
 
     fn run(level: Level) -> String {
-        let mut tally = Tally::default();
+        let start = Instant::now();
+        let mut state = State::new(start);
         let (fresh, done) = (
             node(OutcomeVerdict::Succeeded, true),
             node(OutcomeVerdict::Succeeded, false),
@@ -109,7 +154,7 @@ mod tests {
             Event::NodeFinished(&done),
             Event::NodeFinished(&failed),
         ]
-        .map(|event| text(&mut tally, level, event))
+        .map(|event| text(&mut state, level, event, start))
         .concat()
     }
 
@@ -133,6 +178,32 @@ mod tests {
         fetch base/bookworm: downloads 120 packages, 93 MiB
         [ 2/12] kernel linux-6.1/x86_64/tinyconfig/gcc ... succeeded in 2m08s
         [ 3/12] kernel linux-6.1/x86_64/tinyconfig/gcc ... failed in 2m08s: a.c:3:1: error: unknown type
+        ");
+    }
+
+    #[test]
+    fn the_run_is_told_once_a_minute() {
+        let start = Instant::now();
+        let mut state = State::new(start);
+        let (step, run) = (step(), progress());
+        let mut told = String::new();
+        for secs in 0..130 {
+            let now = start + Duration::from_secs(secs);
+            let (kind, name) = (Kind::Kernel, "linux-6.1/x86_64/tinyconfig/gcc");
+            if secs < 61 {
+                let step = &step;
+                let event = Event::NodeStep { kind, name, step };
+                told += &text(&mut state, Level::Normal, event, now);
+            }
+            told += &text(&mut state, Level::Normal, Event::Progress(run), now);
+            assert_eq!(
+                text(&mut state, Level::Quiet, Event::Progress(run), now),
+                ""
+            );
+        }
+        insta::assert_snapshot!(told, @"
+        progress: 43%, 9/25 nodes, about 4m10s left (guessed); kernel linux-6.1/x86_64/tinyconfig/gcc  312/847  kernel/sched/build_policy.o
+        progress: 43%, 9/25 nodes, about 4m10s left (guessed)
         ");
     }
 }

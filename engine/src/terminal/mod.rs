@@ -8,6 +8,7 @@ mod bars;
 mod events;
 mod lines;
 mod node;
+mod progress;
 mod screen;
 mod table;
 
