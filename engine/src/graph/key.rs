@@ -41,3 +41,43 @@ pub fn manifest(spec: &Closed, inputs: &[KeyInput]) -> Value {
         "inputs": inputs,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::spec::MatchSpec;
+    use crate::spec::Spec;
+
+    fn inputs() -> impl Strategy<Value = Vec<KeyInput>> {
+        let slot = proptest::sample::select(&[Slot::Config, Slot::Image, Slot::Source][..]);
+        let input = (slot, 0..3_u8).prop_map(|(slot, byte)| (slot, Digest::of(&[byte])));
+        proptest::collection::vec(input, 0..4)
+    }
+
+    fn spec(matcher: u32) -> Closed {
+        let boards = std::collections::BTreeMap::new();
+        Spec::Match(MatchSpec { matcher, boards }).into()
+    }
+
+    proptest! {
+        #[test]
+        fn content_and_slots_of_inputs_count_and_their_order_does_not(
+            mut one in inputs(),
+            mut other in inputs(),
+        ) {
+            let sorted = |inputs: &[KeyInput]| {
+                let mut inputs = inputs.to_vec();
+                inputs.sort_unstable();
+                inputs
+            };
+            let same = sorted(&one) == sorted(&other);
+            let found = key(&spec(1), &mut one);
+            prop_assert_eq!(found == key(&spec(1), &mut other), same);
+            one.reverse();
+            prop_assert_eq!(found, key(&spec(1), &mut one));
+            prop_assert_ne!(found, key(&spec(2), &mut one));
+        }
+    }
+}

@@ -27,4 +27,6 @@ pub use run::realise;
 pub use worker::now_ms;
 
 #[cfg(test)]
+mod placement_tests;
+#[cfg(test)]
 mod tests;

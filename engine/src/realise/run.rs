@@ -14,6 +14,9 @@ use std::time::Duration;
 use std::time::Instant;
 
 use jobserver::Client;
+use nix::sys::resource::Resource;
+use nix::sys::resource::getrlimit;
+use nix::sys::resource::setrlimit;
 use store::Digest;
 use store::Store;
 use store::StoreError;
@@ -79,6 +82,8 @@ pub enum RealiseError {
     Runtime(#[from] io::Error),
 }
 
+/// Enough for several thousand nodes that wait.
+const MANY_FILES: u64 = 16_384;
 /// How often the progress of the whole is told.
 const TICK: Duration = Duration::from_secs(1);
 /// How long cancelled nodes may take to end. What has not ended then is left behind: what it started dies with the
@@ -119,6 +124,7 @@ pub fn realise(
         memory_mib: 0,
         made: BTreeSet::new(),
         again: Vec::new(),
+        many_files: false,
         stopped: None,
         logs: BTreeMap::new(),
         reports: BTreeMap::new(),
@@ -173,6 +179,8 @@ struct Run<'r, 'p> {
     /// Keys that this run has recorded, and nodes of them that became ready later.
     made: BTreeSet<Digest>,
     again: Vec<(NodeId, Digest)>,
+    /// Whether more files may be open than a process may have by default.
+    many_files: bool,
     /// Why nothing more is started.
     stopped: Option<&'static str>,
     /// Logs of nodes that left no record.
@@ -370,6 +378,9 @@ impl Run<'_, '_> {
             *self.slots.entry(slot.clone()).or_default() += 1;
         }
         if takes.waits {
+            if !std::mem::replace(&mut self.many_files, true) {
+                open_more_files();
+            }
             tokio::spawn(work.wait(sender));
         } else {
             // A thread of its own, not a pool's: the processes it starts die with the thread.
@@ -506,5 +517,16 @@ impl Run<'_, '_> {
             self.reports.insert(id, report);
             self.drivers.tell(id, self.progress);
         }
+    }
+}
+
+/// Lets this process have as many open files as nodes that wait need, each a claim and a log, where the system allows it. A node for which
+/// there is no room is told as broken.
+fn open_more_files() {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE);
+    if let Ok((soft, hard)) = limit
+        && soft < MANY_FILES
+    {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(MANY_FILES), hard);
     }
 }

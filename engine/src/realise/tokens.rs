@@ -74,8 +74,10 @@ impl Tokens {
     /// kept some, or a wild one have made more, and then the count is put right.
     pub(super) fn back(&mut self, held: Held, last: bool) {
         self.held = self.held.saturating_sub(held.0.len());
-        // A wild build may have made tokens until the pipe is full, and then giving one back would wait.
-        while self.client.available().is_ok_and(|free| free > self.total) {
+        // A wild build may have made tokens, even until the pipe is full, and then giving one back would wait.
+        let taken = self.held + self.spare.len() + held.0.len();
+        let most = self.total.saturating_sub(taken);
+        while self.client.available().is_ok_and(|free| free > most) {
             if self.client.acquire_raw().is_err() {
                 break;
             }

@@ -100,8 +100,11 @@ impl Work {
 
     /// Runs a node that waits for another machine, on no thread of its own.
     pub(super) async fn wait(self, sender: UnboundedSender<Told>) {
-        let told = self.work_waiting(&sender).await;
-        self.end(told, &sender);
+        let work = Arc::new(self);
+        let (inner, hears) = (Arc::clone(&work), sender.clone());
+        // A task of its own, so that the end of one that hit a bug is heard of too.
+        let told = tokio::spawn(async move { inner.work_waiting(&hears).await }).await;
+        work.end(told.unwrap_or_else(|_| Err(bug())), &sender);
     }
 
     fn end(&self, told: Result<Told, Failed>, sender: &UnboundedSender<Told>) {
