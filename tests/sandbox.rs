@@ -9,6 +9,9 @@ use std::fs;
 use std::fs::File;
 use std::fs::Permissions;
 use std::io;
+use std::io::Read;
+use std::io::Seek;
+use std::io::SeekFrom;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::PermissionsExt;
@@ -67,6 +70,7 @@ scenarios! {
     worker_sees_only_what_the_spec_gives
     image_is_never_changed
     the_machines_own_root_shows_binds
+    builds_share_a_jobserver
     exits_are_passed_on
     failing_steps_are_named
     limits_apply
@@ -181,6 +185,56 @@ fn the_machines_own_root_shows_binds(world: &World) {
     let (exit, log) = world.run(&spec);
     assert_eq!((exit.unwrap(), &*log), (Exit::Code(0), "file\n"));
     assert_eq!(fs::read(world.path("out/file")).unwrap(), b"made\n");
+}
+
+/// Two of this machine's `make`, each with the one job that it may always run, share the only free token.
+fn builds_share_a_jobserver(world: &World) {
+    const MAKEFILE: &str = "all: a b c d e f
+a b c d e f:
+\t@: > now.$@; ls now.* | wc -l; sleep 0.2; rm now.$@
+";
+    fs::write(world.path("out/Makefile"), MAKEFILE).unwrap();
+    let client = jobserver::Client::new(1).unwrap();
+    let build = |name: &str| {
+        let mut spec = world.spec("");
+        spec.root = Root::Host;
+        let path = "/usr/bin:/bin".to_owned();
+        spec.env.insert("PATH".to_owned(), path);
+        let targets = name.to_owned();
+        spec.argv = ["make", "-C", "/tmp"].map(str::to_owned).to_vec();
+        spec.argv.extend(targets.split(' ').map(str::to_owned));
+        spec.user = world.root_or_worker();
+        spec.binds = vec![Bind {
+            source: world.path("out"),
+            target: "/tmp".into(),
+            read_only: false,
+        }];
+        spec.cwd = "/".into();
+        let log = tempfile::tempfile().unwrap();
+        let output = Stdio::Log(log.try_clone().unwrap());
+        let exit = world
+            .sandbox
+            .run_sharing(&spec, output, &Cancel::new(), Some(&client));
+        let mut text = String::new();
+        (&log).seek(SeekFrom::Start(0)).unwrap();
+        (&log).read_to_string(&mut text).unwrap();
+        assert_eq!(exit.unwrap(), Exit::Code(0), "{text}");
+        text
+    };
+    let texts = thread::scope(|scope| {
+        let one = scope.spawn(|| build("a b c"));
+        let two = scope.spawn(|| build("d e f"));
+        [one.join().unwrap(), two.join().unwrap()].concat()
+    });
+    assert!(!texts.contains("jobserver unavailable"), "{texts}");
+    let counts = texts.lines().filter_map(|line| line.parse::<u32>().ok());
+    let counts: Vec<u32> = counts.collect();
+    assert_eq!(
+        (counts.len(), counts.iter().max()),
+        (6, Some(&3)),
+        "{texts}"
+    );
+    assert_eq!(client.available().unwrap(), 1);
 }
 
 fn exits_are_passed_on(world: &World) {

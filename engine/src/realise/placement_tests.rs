@@ -451,7 +451,11 @@ fn a_driver_adds_a_thousand_nodes_in_answer_to_results() {
             thread::sleep(Duration::from_millis(if declared { 20 } else { 0 }));
         }),
         estimate: |node| Estimate {
-            ms: if node.name.starts_with("added") { 10 } else { 1 },
+            ms: if node.name.starts_with("added") {
+                10
+            } else {
+                1
+            },
             ..Estimate::default()
         },
         demands: Some(demands),
