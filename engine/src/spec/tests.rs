@@ -94,6 +94,7 @@ macro_rules! arbitrary {
         }
 
         impl Vary for $type {
+            #[allow(clippy::needless_update, reason = "some structs have one field")]
             fn vary(&self, other: &Self) -> Vec<Self> {
                 let mut all = Vec::new();
                 $(for varied in self.$field.vary(&other.$field) {
