@@ -83,8 +83,19 @@ fn stamp(program: &Path) -> Option<Digest> {
     Some(hasher.finish())
 }
 
-/// Processor and kernel of this machine.
+/// Processor and kernel of this machine, and who may use KVM on it.
 fn host() -> String {
+    let kvm = fs::metadata("/dev/kvm").map_or_else(
+        |_| "no /dev/kvm".to_owned(),
+        |kvm| {
+            format!(
+                "/dev/kvm {:o} of {}:{}",
+                kvm.mode() & 0o777,
+                kvm.uid(),
+                kvm.gid()
+            )
+        },
+    );
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpuinfo = read("/proc/cpuinfo");
     // Each architecture has words of its own (fs/proc/cpuinfo.c and `show_cpuinfo` of each).
@@ -95,7 +106,7 @@ fn host() -> String {
     let words = ["model name", "cpu model", "CPU part", "cpu", "uarch"];
     let (_, model) = words.into_iter().find_map(line).unwrap_or_default();
     format!(
-        "{}, Linux {}",
+        "{}, Linux {}, {kvm}",
         model.trim(),
         read("/proc/sys/kernel/osrelease").trim()
     )

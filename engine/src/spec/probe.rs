@@ -14,7 +14,7 @@ pub struct ProbeSpec {
     pub machine: QemuMachine,
     /// What its program says of its version; `None` where it is in the input `qemu`, or not installed.
     pub version: Option<String>,
-    /// This machine: processor and kernel. Another one is asked again.
+    /// This machine: processor, kernel, and who may use KVM. Another one is asked again.
     pub host: String,
     /// Seconds after which a guest that has not reached `/init` counts as hung.
     pub limit_secs: u32,
