@@ -189,6 +189,46 @@ fn a_panic_is_a_failed_boot() {
     );
 }
 
+/// QEMU out of an image, and the host's processor where a probe says that it works: on a machine without a usable KVM the probe ends by
+/// itself, and the boot says why it was done otherwise.
+#[test]
+fn qemu_is_pinned_by_an_image_and_kvm_follows_a_probe() {
+    const BOARDS: &str = r#"
+const QEMU_IMAGE = image("qemu", #{ base: toolchains::BOOKWORM, packages: ["qemu-system-x86"] });
+fn pc(more) {
+    #{ requires: qemu::on_initramfs(qemu::pc()).requires, qemu: qemu::pc().qemu.extend(more), rootfs: global::INITRAMFS, suites: [global::GENERAL] }
+}
+board("pinned", pc(#{ image: QEMU_IMAGE }));
+board("fast", pc(#{ accel: "kvm" }));
+"#;
+    let demo = Real::demo();
+    demo.edit("toolchains.rhai", "const BOOKWORM", "export const BOOKWORM");
+    let boards = demo.path().join("boards.rhai");
+    let text = fs::read_to_string(&boards).unwrap();
+    fs::write(&boards, text + BOARDS).unwrap();
+    demo.update();
+    let told = |board: &str| -> Value {
+        let boot = format!("{GCC}/{board}/general");
+        let run = demo.realize(&[&boot]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let results = format!("results/{GCC}/boots/{board}/general/results.json");
+        serde_json::from_slice(&fs::read(demo.path().join(results)).unwrap()).unwrap()
+    };
+    let pinned = told("pinned");
+    let version = pinned["qemu"].as_str().unwrap();
+    assert!(
+        version.starts_with("QEMU emulator version 7.2"),
+        "{version}"
+    );
+    assert_eq!(pinned["accel"], "tcg");
+    let fast = told("fast");
+    let why = fast["accel_reason"].as_str().unwrap();
+    assert_eq!(fast["accel"] == "kvm", why.is_empty(), "{fast}");
+    let show = demo.stdout(&["show", "--json", &format!("probe:{GCC}/fast")]);
+    let show: Value = serde_json::from_str(&show).unwrap();
+    assert_eq!(show["spec"]["limit_secs"], 20, "{show}");
+}
+
 #[test]
 fn the_demo_kernel_is_bit_identical_when_built_again() {
     let demo = Real::demo();

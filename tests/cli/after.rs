@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Stdio;
 
+use regex::Regex;
+
 use super::pinned;
 use super::plain;
 use super::world::World;
@@ -395,5 +397,38 @@ fn a_node_is_laid_open() {
     --- stderr
     error: `image:kbiuld` names no node
       = help: did you mean `image:kbuild`?
+    ");
+}
+
+/// The store keeps what each installed QEMU says of its version; here another one is installed meanwhile.
+#[test]
+fn another_qemu_boots_again_and_why_says_so() {
+    let world = pinned();
+    world.make_up("");
+    assert_eq!(world.engine("realize").code, Some(0));
+    let store = store::Store::open(&world.path("store")).unwrap();
+    let known = fs::read_dir(world.path("store/cache/qemu"));
+    let known = known.expect("this test needs `qemu-system-x86_64`");
+    for entry in known {
+        let stamp = entry.unwrap().file_name().into_string().unwrap();
+        let stamp = stamp.parse().unwrap();
+        store
+            .cache_put("qemu", &stamp, b"QEMU emulator version 99.0")
+            .unwrap();
+    }
+    let boot = "linux-6.1/x86_64/tiny/gcc/pc/general";
+    let plan = world.engine("plan");
+    assert!(
+        plan.stdout.contains(&format!("run      boot {boot}")),
+        "{plan}"
+    );
+    let why = plain(&world.engine(&format!("why {boot}")));
+    let was = Regex::new("was `QEMU emulator version [^`]*`").unwrap();
+    insta::assert_snapshot!(was.replace(&why, "was `[QEMU]`"), @"
+    exit code: 0
+    --- stdout
+    boot:linux-6.1/x86_64/tiny/gcc/pc/general: stale
+    compared with run 1:
+      `version` is `QEMU emulator version 99.0`, was `[QEMU]`
     ");
 }

@@ -45,13 +45,14 @@ pub(super) struct Boot {
 }
 
 impl Boots {
-    /// Adds the boots of one build: for each matched board, its suites that `wants` accepts by their full address.
+    /// Adds the boots of one build: for each matched board, its suites that `wants` accepts by their full address, and the probe that
+    /// these need, or that is wanted for itself.
     pub fn add(
         &self,
         graph: &mut Graph,
         match_id: NodeId,
         matched: &Matched,
-        wants: &dyn Fn(&str) -> bool,
+        wants: &dyn Fn(Kind, &str) -> bool,
     ) -> Grown {
         let mut grown = Grown::default();
         let build = graph.node(match_id).name.clone();
@@ -68,7 +69,10 @@ impl Boots {
             let mut probed = None;
             for boot in boots {
                 let name = format!("{build}/{board}/{}", boot.suite);
-                if !wants(&name) {
+                let probe = format!("{build}/{board}");
+                let wanted = wants(Kind::Boot, &name);
+                let asked = boot.probe.is_some() && probed.is_none() && wants(Kind::Probe, &probe);
+                if !wanted && !asked {
                     continue;
                 }
                 let mut inputs = vec![
@@ -83,11 +87,16 @@ impl Boots {
                 }
                 if let Some(spec) = &boot.probe {
                     let probe = *probed.get_or_insert_with(|| {
-                        let name = format!("{build}/{board}").into();
-                        let spec = spec.clone();
+                        let (name, spec) = (probe.into(), spec.clone());
                         graph.add(Node { name, spec }, &inputs)
                     });
+                    if asked {
+                        grown.added.push(probe);
+                    }
                     inputs.push((Slot::Accel, probe, Output::Answer));
+                }
+                if !wanted {
+                    continue;
                 }
                 let (name, spec) = (name.into(), boot.spec.clone());
                 grown.added.push(graph.add(Node { name, spec }, &inputs));

@@ -28,9 +28,12 @@ impl Grow for Matching<'_> {
             return Ok(Grown::default());
         }
         let matched = matched(&node.name, facts)?;
-        let wants = |address: &str| {
-            self.selection
-                .wants_boot(address, &self.catalog.manual(address))
+        let wants = |kind: Kind, address: &str| {
+            let manual = self.catalog.manual(address);
+            match kind {
+                Kind::Probe => self.selection.wants_probe(address, &manual),
+                _ => self.selection.wants_boot(address, &manual),
+            }
         };
         Ok(self.boots.add(graph, id, &matched, &wants))
     }

@@ -79,11 +79,20 @@ impl Selection {
         }
         self.patterns.iter().any(|(kind, pattern)| {
             let covers = match kind {
-                Some(Kind::Boot) => node.kind() == Kind::Match && pattern.leads_below(&node.name),
+                Some(Kind::Boot | Kind::Probe) => {
+                    node.kind() == Kind::Match && pattern.leads_below(&node.name)
+                }
                 Some(kind) => *kind == node.kind() && pattern.covers(&node.name),
                 None => leaf && pattern.covers_or_leads_to(&node.name),
             };
             covers && pattern.names(&node.name, manual)
+        })
+    }
+
+    /// Whether a probe is wanted for itself, by its address `BUILD/BOARD`; a boot that is wanted wants its own.
+    pub fn wants_probe(&self, address: &str, manual: &[usize]) -> bool {
+        self.patterns.iter().any(|(kind, pattern)| {
+            *kind == Some(Kind::Probe) && pattern.covers(address) && pattern.names(address, manual)
         })
     }
 
@@ -106,7 +115,9 @@ impl Selection {
     /// The patterns that name none of these nodes: a typing mistake the user should hear of.
     pub fn unmatched(&self, nodes: &[&Node]) -> Vec<String> {
         let covers = |kind: Option<Kind>, pattern: &Pattern, node: &Node| match kind {
-            Some(Kind::Boot) => node.kind() == Kind::Match && pattern.leads_below(&node.name),
+            Some(Kind::Boot | Kind::Probe) => {
+                node.kind() == Kind::Match && pattern.leads_below(&node.name)
+            }
             Some(kind) => kind == node.kind() && pattern.covers(&node.name),
             None => node.kind() == Kind::Kernel && pattern.covers_or_leads_to(&node.name),
         };
