@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::text::counted;
+
 /// One difference between two key manifests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -44,8 +46,16 @@ impl fmt::Display for Cause {
                 write!(f, "the engine's recipe is revision {new}, was {old}")
             }
             Self::Parameter { path, old, new } => match (old.as_str(), new.as_str()) {
-                (NOTHING, new) => write!(f, "`{path}` gains `{new}`"),
-                (old, NOTHING) => write!(f, "`{path}` loses `{old}`"),
+                (NOTHING, new) => write!(f, "`{path}` gains {}", told(new)),
+                (old, NOTHING) => write!(f, "`{path}` loses {}", told(old)),
+                (old, new) if old.contains('\n') || new.contains('\n') => {
+                    let (line, old, new) = where_lines_differ(old, new);
+                    let (old, new) = where_they_differ(old, new);
+                    write!(
+                        f,
+                        "`{path}` is other from line {line} on: `{new}`, was `{old}`"
+                    )
+                }
                 (old, new) => {
                     let (old, new) = where_they_differ(old, new);
                     write!(f, "`{path}` is `{new}`, was `{old}`")
@@ -57,6 +67,22 @@ impl fmt::Display for Cause {
             }
         }
     }
+}
+
+/// A value, or of a text that has lines how many.
+fn told(value: &str) -> String {
+    if value.contains('\n') {
+        return counted(value.lines().count(), "line", "lines");
+    }
+    format!("`{value}`")
+}
+
+/// The first line in which two texts differ: its number, and what it is in each; empty where a text has ended.
+fn where_lines_differ<'a>(old: &'a str, new: &'a str) -> (usize, &'a str, &'a str) {
+    let alike = old.lines().zip(new.lines()).take_while(|(a, b)| a == b);
+    let line = alike.count();
+    let of = |text: &'a str| text.lines().nth(line).unwrap_or_default();
+    (line + 1, of(old), of(new))
 }
 
 /// Two long values without most of what they begin and end with alike: predicates of boards run to
@@ -158,6 +184,31 @@ mod tests {
         `boards.pc` gains `cfg("PCI")`
         `packages` gains `rsync`
         "#);
+    }
+
+    #[test]
+    fn of_texts_the_first_line_that_differs_is_told() {
+        let of = |text: Option<&str>| json!({"spec": {"suite": text}});
+        let (old, new) = (
+            "int main(void)\n{\n\treturn 0;\n}\n",
+            "int main(void)\n{\n\treturn 1;\n}\n",
+        );
+        let lines: Vec<String> = [
+            (Some(old), Some(new)),
+            (Some(old), Some("int main(void)\n")),
+            (None, Some(new)),
+            (Some(old), None),
+        ]
+        .iter()
+        .flat_map(|(old, new)| causes(&of(*old), &of(*new)))
+        .map(|cause| cause.to_string())
+        .collect();
+        insta::assert_snapshot!(lines.join("\n"), @"
+        `suite` is other from line 3 on: `	return 1;`, was `	return 0;`
+        `suite` is other from line 2 on: ``, was `{`
+        `suite` gains 4 lines
+        `suite` loses 4 lines
+        ");
     }
 
     #[test]
