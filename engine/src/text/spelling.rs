@@ -6,7 +6,7 @@ use std::fmt;
 const MOST: usize = 255;
 
 /// How one kind of word is spelt: `begins`, then a letter or digit, then letters, digits and `marks`, the last of which is a letter, a
-/// digit or `+`, then `ends`. Where `marks` has `/`, the word is a path, and none of its parts is empty, `.` or `..`.
+/// digit or `+`, then `ends`. Where `marks` has `/`, the word is a path that may end with `/`, and none of its parts is empty, `.` or `..`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Spelling {
     /// What such a word is, with its article: `a make target`.
@@ -30,6 +30,10 @@ impl Spelling {
         let Some(stem) = stem.and_then(|stem| stem.strip_suffix(self.ends)) else {
             return false;
         };
+        let is_path = self.marks.contains('/');
+        // A directory: kbuild makes all that is in it.
+        let dir = stem.strip_suffix('/').filter(|_| is_path);
+        let (stem, word) = dir.map_or((stem, word), |dir| (dir, &word[..word.len() - 1]));
         let letter = |c: char| {
             c.is_ascii_lowercase() || c.is_ascii_digit() || self.upper && c.is_ascii_uppercase()
         };
@@ -37,7 +41,7 @@ impl Spelling {
             && stem.starts_with(letter)
             && stem.ends_with(|c| letter(c) || c == '+')
             && stem.chars().all(|c| letter(c) || self.marks.contains(c))
-            && (!self.marks.contains('/') || word.trim_start_matches('/').split('/').all(is_part))
+            && (!is_path || word.trim_start_matches('/').split('/').all(is_part))
     }
 }
 
@@ -99,11 +103,11 @@ mod tests {
 
     #[test]
     fn words_fit_or_not() {
-        for good in ["a", "A/b.c", "9", PATH.example] {
+        for good in ["a", "A/b.c", "9", "kernel/locking/", PATH.example] {
             assert!(PATH.fits(good), "{good}");
         }
         for bad in [
-            "", ".", "a-", "a/../b", "/a", "a//b", "a/", "-a", "a b", "a\n", "ä", "a/.",
+            "", ".", "a-", "a/../b", "/a", "a//b", "a//", "/", "-a", "a b", "a\n", "ä", "a/.",
         ] {
             assert!(!PATH.fits(bad), "{bad}");
         }
