@@ -498,7 +498,10 @@ fn archives_are_unpacked_and_removed(world: &World) {
     let compressed = zstd::encode_all(&*tar, 1).unwrap();
     let mut xz = Vec::new();
     io::copy(&mut liblzma::read::XzEncoder::new(&*tar, 0), &mut xz).unwrap();
-    for archive in [&tar, &compressed, &xz] {
+    let mut gzip = Vec::new();
+    let level = flate2::Compression::fast();
+    io::copy(&mut flate2::read::GzEncoder::new(&*tar, level), &mut gzip).unwrap();
+    for archive in [&tar, &compressed, &xz, &gzip] {
         fs::write(world.path("a.tar"), archive).unwrap();
         world
             .sandbox

@@ -180,16 +180,17 @@ fn what_is_no_tarball_is_the_sources_fault() {
     fs::write(&junk, JUNK).unwrap();
     let sha256 = store::hash_file(&junk, true).unwrap().sha256.unwrap();
     let url = serve(JUNK.to_vec());
-    let source =
-        format!("#{{ version: \"6.1\", tarball: #{{ url: {url:?}, sha256: {sha256:?} }} }}");
+    let source = format!("#{{ tarball: #{{ url: {url:?}, sha256: {sha256:?} }} }}");
     world.edit("main.rhai", DEBIAN, &source);
     world.pin();
     let ended = realize(&world);
     assert_eq!(ended.code, Some(1), "{ended}");
     let text = ended.to_string();
     assert!(text.contains("source linux-6.1"), "{text}");
-    assert!(text.contains("the source is no tarball: "), "{text}");
-    let about = text.lines().filter(|line| line.contains("no tarball"));
+    assert!(text.contains("the source cannot be unpacked: "), "{text}");
+    let about = text
+        .lines()
+        .filter(|line| line.contains("cannot be unpacked"));
     assert!(
         about.into_iter().all(|line| !line.contains("blobs")),
         "{text}"

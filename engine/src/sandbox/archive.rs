@@ -40,7 +40,7 @@ const CHUNKS: usize = 8;
 const XATTR_REFUSED: &str = "failed to set extended attributes";
 
 /// The bytes of a file that is plain or compressed by gzip, xz or zstd, told by how it begins.
-pub fn decompressed(path: &Path) -> io::Result<Box<dyn Read + Send>> {
+fn decompressed(path: &Path) -> io::Result<Box<dyn Read + Send>> {
     let mut file = BufReader::with_capacity(CHUNK, File::open(path)?);
     let magic = file.fill_buf()?;
     Ok(if magic.starts_with(XZ) {

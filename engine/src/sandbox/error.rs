@@ -87,6 +87,11 @@ impl StepError {
     pub fn is_not_found(&self) -> bool {
         self.errno == Some(Errno::ENOENT as i32)
     }
+
+    /// Whether what was read is at fault, not the system: of an unpacking, the archive.
+    pub fn is_content(&self) -> bool {
+        self.errno.is_none() && !self.reason.contains("(os error ")
+    }
 }
 
 /// Names the step of a system call that failed.

@@ -27,7 +27,6 @@ mod spec;
 mod tree;
 mod tty;
 
-pub use archive::decompressed;
 pub use binfmt::Emulator;
 pub use binfmt::abi_of;
 pub use binfmt::is_native;
