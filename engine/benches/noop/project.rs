@@ -104,6 +104,14 @@ pub fn make(dir: &Path, size: usize) -> Done<(usize, Graph)> {
     }
     fs::write(project.join(LOCK_FILE), lock.to_text())?;
 
+    // Only the engine's own program can ask QEMU for its version; the store keeps the answer.
+    let planned = Command::new(env!("CARGO_BIN_EXE_engine"))
+        .current_dir(dir)
+        .args(["--project", "project", "--store", "store", "plan"])
+        .output()?;
+    if !planned.status.success() {
+        return Err(String::from_utf8_lossy(&planned.stderr).into());
+    }
     let store = Arc::new(Store::open(&dir.join("store"))?);
     let session = Session::open(&project, Arc::clone(&store))?;
     let mut progress = session.progress(Selection::all(None), false)?;
