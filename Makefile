@@ -2,7 +2,7 @@
 
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help setup demo matrix test test-crash test-arches test-graph bench docs clean
+.PHONY: help setup demo matrix test test-crash test-arches test-gentoo test-graph bench docs clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -37,6 +37,10 @@ test-crash: ## Only the tests that kill the engine or make its disk fail
 test-arches: ## Only the tests of the twelve arches and of foreign toolchains
 	@tools/setup.sh test
 	cargo nextest run --locked --workspace -E 'binary(arches) + binary(emulation) + test(matching)'
+
+test-gentoo: ## Only the tests of Gentoo's stage3s and of emerge, with those that take long
+	@tools/setup.sh test
+	cargo nextest run --locked --workspace --run-ignored all -E 'binary(gentoo)'
 
 GRAPH = test(/^(spec|graph|plan|realise|origins|labs|jobs|machine)::/) + test(words) + test(spelling) + test(progress) \
     + binary(labs) + binary(layers) + binary(source) + test(share_a_jobserver) + test(within_a_second) \

@@ -83,6 +83,7 @@ scenarios! {
     terminal_is_lent
     archives_are_unpacked_and_removed
     archives_cannot_escape
+    odd_archives_are_unpacked_right
     top_directory_is_stripped
 }
 
@@ -577,6 +578,55 @@ fn archives_cannot_escape(world: &World) {
         .unwrap_err()
         .to_string();
     assert!(error.ends_with("failed to read entire block"), "{error}");
+    world.sandbox.remove(&dest).unwrap();
+}
+
+/// Absolute paths, a sparse file, a capability, and xz in blocks as pixz writes them.
+fn odd_archives_are_unpacked_right(world: &World) {
+    let dest = world.path("odd");
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut absolute = header(tar::EntryType::Regular, 1, 0o644);
+    absolute.as_old_mut().name[..9].copy_from_slice(b"/absolute");
+    absolute.set_cksum();
+    tar.append(&absolute, &b"x"[..]).unwrap();
+    // VFS_CAP_REVISION_2 with CAP_NET_RAW, as ping has it.
+    let capability = [1, 0, 0, 2, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    tar.append_pax_extensions([("SCHILY.xattr.security.capability", &capability[..])])
+        .unwrap();
+    append(&mut tar, "./ping", b"ping");
+    let mut archive = tar.into_inner().unwrap();
+    archive.truncate(archive.len() - 1024);
+    // By GNU tar, which alone writes the old form of sparse files.
+    let sparse = fs::File::create(world.path("sparse")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&sparse, b"end", (1 << 20) - 3).unwrap();
+    let made = Command::new("tar")
+        .args(["--create", "--sparse", "--format=gnu", "--file=-", "sparse"])
+        .current_dir(world.path("."))
+        .output()
+        .unwrap();
+    assert!(made.status.success() && made.stdout.len() < 100_000);
+    archive.extend(made.stdout);
+    fs::write(world.path("blocks"), archive).unwrap();
+    let blocks = Command::new("xz")
+        .args(["--block-size=4096", "--stdout"])
+        .arg(world.path("blocks"))
+        .output()
+        .unwrap();
+    assert!(blocks.status.success());
+    fs::write(world.path("a.tar"), blocks.stdout).unwrap();
+    let unpacked = world
+        .sandbox
+        .unpack(&world.path("a.tar"), &dest, false, &Cancel::new());
+    unpacked.unwrap();
+    assert_eq!(fs::read(dest.join("absolute")).unwrap(), b"x");
+    assert_eq!(fs::read(dest.join("ping")).unwrap(), b"ping");
+    let sparse = fs::read(dest.join("sparse")).unwrap();
+    assert_eq!(
+        (sparse.len(), &sparse[(1 << 20) - 3..]),
+        (1 << 20, &b"end"[..])
+    );
+    let blocks = fs::metadata(dest.join("sparse")).unwrap().blocks();
+    assert!(blocks * 512 <= 1 << 20);
     world.sandbox.remove(&dest).unwrap();
 }
 

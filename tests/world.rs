@@ -19,6 +19,8 @@ use engine::origins::requests;
 use engine::plan::Progress;
 use engine::plan::Selection;
 use engine::spec::Kind;
+use store::Algorithm;
+use store::Checksum;
 use store::Record;
 use store::Store;
 use store::Verdict;
@@ -81,16 +83,17 @@ impl World {
                 package: package.clone(),
                 version: "1".to_owned(),
                 size: 1,
-                sha256: "a".repeat(64),
+                checksums: vec![Checksum::new(Algorithm::Sha256, &"a".repeat(64)).unwrap()],
                 url: format!("http://mirror.invalid/{package}_1_all.deb"),
             };
-            let Some(Asked::Words(packages)) = request.asked.get("packages") else {
-                panic!("{name} asks for no packages");
+            let files = match request.asked.get("packages") {
+                Some(Asked::Words(packages)) => packages.iter().map(file).collect(),
+                _ => vec![file(&name.replace('/', "-"))],
             };
-            let files = packages.iter().map(file).collect();
             let pin = Pin {
                 name: name.clone(),
                 request,
+                signer: None,
                 files,
             };
             (name, pin)

@@ -25,8 +25,8 @@ if [ "$1" = matrix ] || [ "$1" = test ]; then
     programs="$programs qemu-system-arm qemu-system-mips qemu-system-ppc qemu-system-sparc64 qemu-system-m68k"
 fi
 if [ "$1" = test ]; then
-    packages="$packages busybox-static bsdutils procps util-linux qemu-user-static"
-    programs="$programs busybox kill script setpriv qemu-aarch64-static"
+    packages="$packages busybox-static bsdutils procps util-linux qemu-user-static gpg gpg-agent python3 python3-pip xz-utils"
+    programs="$programs busybox kill script setpriv qemu-aarch64-static gpg gpg-agent pip3 xz"
 fi
 if [ "$1" = bench ]; then
     packages="$packages ninja-build flex bison bc cpio libelf-dev libssl-dev qemu-user-static"

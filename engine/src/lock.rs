@@ -2,8 +2,8 @@
 //!
 //! A *request* is what a definition asks a family of root filesystems for, in words of that family;
 //! a *pin* is the answer it got when `engine update` last asked: every file with its version and
-//! SHA-256. Format: TOML, `version = 1`, one `[[pin]]` per request, one line per file so that a moved
-//! pin is one changed line.
+//! checksums, and whose signature vouched for it. Format: TOML, `version = 1`, one `[[pin]]` per request, one line per file so
+//! that a moved pin is one changed line.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,6 +11,9 @@ use std::fmt::Write as _;
 
 use serde::Deserialize;
 use serde::Serialize;
+use store::Algorithm;
+use store::Checksum;
+use store::ChecksumError;
 use thiserror::Error;
 
 use crate::model::FamilyName;
@@ -65,8 +68,8 @@ pub struct PinnedFile {
     pub version: String,
     /// Size in bytes.
     pub size: u64,
-    /// SHA-256, 64 lower-case hex digits.
-    pub sha256: String,
+    /// At least one. In the text a lone SHA-256 is its digits alone, others are joined by `,`.
+    pub checksums: Vec<Checksum>,
     /// Where it was when it was pinned.
     pub url: String,
 }
@@ -79,6 +82,9 @@ pub struct Pin {
     pub name: String,
     /// What was asked.
     pub request: Request,
+    /// Fingerprint of the OpenPGP key whose signature the engine checked itself.
+    #[serde(default)]
+    pub signer: Option<String>,
     /// What was answered, sorted by package.
     pub files: Vec<PinnedFile>,
 }
@@ -129,8 +135,10 @@ impl TryFrom<String> for PinnedFile {
 
     fn try_from(line: String) -> Result<Self, String> {
         let fields: Vec<&str> = line.split(' ').collect();
-        let [package, version, size, sha256, url] = fields[..] else {
-            return Err(format!("`{line}` is not `PACKAGE VERSION SIZE SHA256 URL`"));
+        let [package, version, size, checksums, url] = fields[..] else {
+            return Err(format!(
+                "`{line}` is not `PACKAGE VERSION SIZE CHECKSUMS URL`"
+            ));
         };
         let word = |word: &str, marks: &str| {
             let letter = |c: char| c.is_ascii_alphanumeric();
@@ -153,21 +161,19 @@ impl TryFrom<String> for PinnedFile {
         let size = size
             .parse()
             .map_err(|_| format!("`{size}` is not a size in bytes"))?;
-        if sha256.len() != 64
-            || !sha256
-                .bytes()
-                .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        {
-            return Err(format!(
-                "`{sha256}` is not a SHA-256 of 64 lower-case hex digits"
-            ));
-        }
+        let checksum = |text: &str| match Checksum::new(Algorithm::Sha256, text) {
+            Ok(checksum) => Ok(checksum),
+            Err(_) => text
+                .parse()
+                .map_err(|error: ChecksumError| error.to_string()),
+        };
+        let checksums: Result<Vec<Checksum>, String> = checksums.split(',').map(checksum).collect();
         let owned = str::to_owned;
         Ok(Self {
             package: owned(package),
             version: owned(version),
             size,
-            sha256: owned(sha256),
+            checksums: checksums?,
             url: owned(url),
         })
     }
@@ -177,7 +183,11 @@ impl From<PinnedFile> for String {
     fn from(file: PinnedFile) -> Self {
         format!(
             "{} {} {} {} {}",
-            file.package, file.version, file.size, file.sha256, file.url
+            file.package,
+            file.version,
+            file.size,
+            file.checksums_text(),
+            file.url
         )
     }
 }
@@ -188,9 +198,19 @@ impl PinnedFile {
         FetchFile {
             name: self.file_name().to_owned(),
             size: Some(self.size),
-            sha256: self.sha256.clone(),
+            checksums: self.checksums.clone(),
             urls: vec![self.url.clone()],
         }
+    }
+
+    fn checksums_text(&self) -> String {
+        if let [checksum] = &self.checksums[..]
+            && checksum.algorithm() == Algorithm::Sha256
+        {
+            return checksum.hex().to_owned();
+        }
+        let texts: Vec<String> = self.checksums.iter().map(Checksum::to_string).collect();
+        texts.join(",")
     }
 
     /// The file's name without directories.
@@ -241,11 +261,15 @@ impl Lock {
                 .collect();
             let _ = write!(
                 text,
-                "\n[[pin]]\nname = {:?}\nrequest = {{ family = \"{}\", {} }}\nfiles = [\n",
+                "\n[[pin]]\nname = {:?}\nrequest = {{ family = \"{}\", {} }}\n",
                 pin.name,
                 pin.request.family.word(),
                 asked.join(", "),
             );
+            if let Some(signer) = &pin.signer {
+                let _ = writeln!(text, "signer = {signer:?}");
+            }
+            text.push_str("files = [\n");
             for file in &pin.files {
                 let _ = writeln!(text, "  {:?},", String::from(file.clone()));
             }
@@ -288,13 +312,14 @@ mod tests {
             package: "linux-source-6.1".to_owned(),
             version: "6.1.192-2".to_owned(),
             size: 139_331_676,
-            sha256: "a".repeat(64),
+            checksums: vec![Checksum::new(Algorithm::Sha256, &"a".repeat(64)).unwrap()],
             url: "http://deb.debian.org/debian/pool/l/linux-source-6.1_6.1.192-2_all.deb"
                 .to_owned(),
         };
         let pin = Pin {
             name: "source/linux-6.1".to_owned(),
             request,
+            signer: None,
             files: vec![file],
         };
         Lock {
@@ -352,12 +377,12 @@ mod tests {
         ] {
             let _ = writeln!(told, "{}", parse(&line));
         }
-        insta::assert_snapshot!(told, @"
-        `a 1 2` is not `PACKAGE VERSION SIZE SHA256 URL`
+        insta::assert_snapshot!(told, @r"
+        `a 1 2` is not `PACKAGE VERSION SIZE CHECKSUMS URL`
         `-o=x` is not a package
         `../1` is not a version
         `x` is not a size in bytes
-        `AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA` is not a SHA-256 of 64 lower-case hex digits
+        `AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA` is no checksum: `sha256:` and 64 lower-case hexadecimal digits, or `sha512:` or `blake2b:` and 128
         `file:///etc/passwd` is not the URL of a file
         `http://m/..` is not the URL of a file
         `http://m/` is not the URL of a file
@@ -387,12 +412,12 @@ mod tests {
             Err(LockError::Format(_))
         ));
         let bad = lock().to_text().replace(&"a".repeat(64), "abc");
-        insta::assert_snapshot!(Lock::parse(bad.as_bytes()).unwrap_err(), @"
+        insta::assert_snapshot!(Lock::parse(bad.as_bytes()).unwrap_err(), @r"
         lock file is damaged: TOML parse error at line 7, column 9
           |
         7 | files = [
           |         ^
-        `abc` is not a SHA-256 of 64 lower-case hex digits
+        `abc` is no checksum: `sha256:` and 64 lower-case hexadecimal digits, or `sha512:` or `blake2b:` and 128
         ");
     }
 }

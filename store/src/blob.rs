@@ -9,6 +9,8 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::checksum::Algorithm;
+use crate::checksum::Checksum;
 use crate::digest::ContentHasher;
 use crate::digest::Digest;
 use crate::digest::Hashes;
@@ -52,7 +54,7 @@ impl Store {
 
     /// Stores what a reader gives, to its end.
     pub fn put_reader(&self, reader: impl Read) -> Result<Digest, StoreError> {
-        Ok(self.ingest(reader, Path::new("(stream)"), false)?.digest)
+        Ok(self.ingest(reader, Path::new("(stream)"), &[])?.digest)
     }
 
     /// Stores a copy of a file.
@@ -62,23 +64,26 @@ impl Store {
 
     /// Stores a copy of a file, and says its size too.
     pub(crate) fn put_file_hashes(&self, path: &Path) -> Result<Hashes, StoreError> {
-        self.ingest(open_regular(path)?, path, false)
+        self.ingest(open_regular(path)?, path, &[])
     }
 
-    /// Stores a copy of a file, and remembers it under its SHA-256 (64 hexadecimal digits) too.
-    pub fn put_file_with_sha256(&self, path: &Path) -> Result<(Digest, String), StoreError> {
-        let hashes = self.ingest(open_regular(path)?, path, true)?;
-        let sha256 = hashes.sha256.unwrap_or_default();
+    /// Stores a copy of a file, and remembers it under digests of other algorithms too.
+    pub fn put_file_named(
+        &self,
+        path: &Path,
+        algorithms: &[Algorithm],
+    ) -> Result<Hashes, StoreError> {
+        let hashes = self.ingest(open_regular(path)?, path, algorithms)?;
         let text = hashes.digest.to_string();
-        self.place_small(&self.layout.sha256(&sha256), text.as_bytes())?;
-        Ok((hashes.digest, sha256))
+        for checksum in &hashes.checksums {
+            self.place_small(&self.layout.checksum(checksum), text.as_bytes())?;
+        }
+        Ok(hashes)
     }
 
-    /// Finds a blob by its SHA-256, if it came by [`Store::put_file_with_sha256`] and is there.
-    pub fn blob_by_sha256(&self, sha256: &str) -> Option<Digest> {
-        // The text may come from anywhere; only the spelling of a digest names a file.
-        sha256.parse::<Digest>().ok()?;
-        let digest = fs::read_to_string(self.layout.sha256(sha256))
+    /// Finds a blob by another algorithm's digest, if it came by [`Store::put_file_named`] and is there.
+    pub fn blob_named(&self, checksum: &Checksum) -> Option<Digest> {
+        let digest = fs::read_to_string(self.layout.checksum(checksum))
             .ok()?
             .parse()
             .ok()?;
@@ -105,7 +110,7 @@ impl Store {
 
     /// Moves a file in; nothing if it belongs to someone else or lies in another file system.
     fn move_in(&self, path: &Path) -> Result<Option<Digest>, StoreError> {
-        let hashes = hash_file(path, false).map_err(StoreError::io("read", path))?;
+        let hashes = hash_file(path, &[]).map_err(StoreError::io("read", path))?;
         if self.freshen(&hashes.digest, hashes.size)? {
             self.fs.remove_file(path)?;
             return Ok(Some(hashes.digest));
@@ -170,10 +175,10 @@ impl Store {
         &self,
         reader: impl Read,
         from: &Path,
-        with_sha256: bool,
+        others: &[Algorithm],
     ) -> Result<Hashes, StoreError> {
         let mut aside = self.aside()?;
-        let mut content = ContentHasher::new(with_sha256);
+        let mut content = ContentHasher::new(others);
         for_each_block(reader, |block| {
             content.update(block);
             self.fs
@@ -383,18 +388,18 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_found_by_its_sha256() {
+    fn a_file_is_found_by_digests_of_others() {
         let (dir, store) = store();
         let path = dir.path().join("abc");
         fs::write(&path, "abc").unwrap();
-        let (digest, sha256) = store.put_file_with_sha256(&path).unwrap();
-        assert_eq!(
-            sha256,
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
-        assert_eq!(store.blob_by_sha256(&sha256), Some(digest));
-        assert_eq!(store.blob_by_sha256("../../format"), None);
-        fs::remove_file(store.blob_path(&digest)).unwrap();
-        assert_eq!(store.blob_by_sha256(&sha256), None);
+        let hashes = store.put_file_named(&path, &Algorithm::ALL).unwrap();
+        assert_eq!(hashes.checksums.len(), Algorithm::ALL.len());
+        for checksum in &hashes.checksums {
+            assert_eq!(store.blob_named(checksum), Some(hashes.digest));
+        }
+        fs::remove_file(store.blob_path(&hashes.digest)).unwrap();
+        for checksum in &hashes.checksums {
+            assert_eq!(store.blob_named(checksum), None);
+        }
     }
 }

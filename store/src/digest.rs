@@ -12,7 +12,10 @@ use serde::Deserializer;
 use serde::Serialize;
 use serde::Serializer;
 use serde::de;
-use sha2::Digest as _;
+use sha2::digest::DynDigest;
+
+use crate::checksum::Algorithm;
+use crate::checksum::Checksum;
 
 /// A BLAKE3 digest: of a content, or of a key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -167,42 +170,40 @@ impl KeyHasher {
     }
 }
 
-/// Hashes a content as it passes: BLAKE3 always, SHA-256 too when asked for.
-#[derive(Clone, Debug)]
+/// Hashes a content as it passes: BLAKE3 always, and what else is asked for.
 pub(crate) struct ContentHasher {
     blake3: blake3::Hasher,
-    sha256: Option<sha2::Sha256>,
+    others: Vec<(Algorithm, Box<dyn DynDigest + Send>)>,
     size: u64,
 }
 
 impl ContentHasher {
-    pub(crate) fn new(with_sha256: bool) -> Self {
-        let sha256 = with_sha256.then(sha2::Sha256::new);
+    pub(crate) fn new(algorithms: &[Algorithm]) -> Self {
+        let hasher = |algorithm: &Algorithm| (*algorithm, algorithm.hasher());
         Self {
             blake3: blake3::Hasher::new(),
-            sha256,
+            others: algorithms.iter().map(hasher).collect(),
             size: 0,
         }
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.blake3.update(bytes);
-        if let Some(sha256) = &mut self.sha256 {
-            sha256.update(bytes);
+        for (_, hasher) in &mut self.others {
+            hasher.update(bytes);
         }
         self.size += bytes.len() as u64;
     }
 
     pub(crate) fn finish(self) -> Hashes {
         let digest = Digest(*self.blake3.finalize().as_bytes());
-        let sha256 = self.sha256.map(|hasher| {
-            let hash: [u8; 32] = hasher.finalize().into();
-            // A hexadecimal writer for any 32 bytes, whatever made them.
-            Digest(hash).to_string()
-        });
+        let others = self.others.into_iter();
+        let checksum = |(algorithm, hasher): (Algorithm, Box<dyn DynDigest + Send>)| {
+            Checksum::of_bytes(algorithm, &hasher.finalize())
+        };
         Hashes {
             digest,
-            sha256,
+            checksums: others.map(checksum).collect(),
             size: self.size,
         }
     }
@@ -213,8 +214,8 @@ impl ContentHasher {
 pub struct Hashes {
     /// BLAKE3 of the content.
     pub digest: Digest,
-    /// SHA-256 in 64 lower-case hexadecimal digits, if it was asked for.
-    pub sha256: Option<String>,
+    /// What else was asked for, in the order it was asked for.
+    pub checksums: Vec<Checksum>,
     /// Bytes read.
     pub size: u64,
 }
@@ -235,9 +236,9 @@ pub(crate) fn for_each_block<E: From<io::Error>>(
     }
 }
 
-/// Hashes a file in one pass, with SHA-256 when `with_sha256`.
-pub fn hash_file(path: &Path, with_sha256: bool) -> io::Result<Hashes> {
-    let mut hasher = ContentHasher::new(with_sha256);
+/// Hashes a file in one pass: by BLAKE3, and by others.
+pub fn hash_file(path: &Path, others: &[Algorithm]) -> io::Result<Hashes> {
+    let mut hasher = ContentHasher::new(others);
     for_each_block(File::open(path)?, |block| {
         hasher.update(block);
         Ok::<_, io::Error>(())
@@ -257,12 +258,18 @@ mod tests {
         let empty = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
         assert_eq!(Digest::of(b"").to_string(), empty);
         assert_eq!(Digest::of(b"").short(), "af1349b9f5f9");
-        let mut content = ContentHasher::new(true);
+        let mut content = ContentHasher::new(&Algorithm::ALL);
         content.update(b"a");
         content.update(b"bc");
         let hashes = content.finish();
-        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(hashes.sha256.as_deref(), Some(abc));
+        let texts: Vec<String> = hashes.checksums.iter().map(Checksum::to_string).collect();
+        // RFC 7693, appendix A, and FIPS 180's examples.
+        let abc = [
+            "blake2b:ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d17d87c5392aab792dc252d5de4533cc9518d38aa8dbf1925ab92386edd4009923",
+            "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+            "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+        ];
+        assert_eq!(texts, abc);
         assert_eq!((hashes.digest, hashes.size), (Digest::of(b"abc"), 3));
     }
 

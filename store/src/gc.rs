@@ -17,6 +17,7 @@ use std::time::SystemTime;
 use rusqlite::OptionalExtension;
 use rusqlite::params;
 
+use crate::checksum::Algorithm;
 use crate::database::Durability;
 use crate::digest::Digest;
 use crate::error::StoreError;
@@ -321,14 +322,18 @@ impl Store {
         })
     }
 
-    /// Removes the SHA-256 names of blobs that are gone.
+    /// Removes the other names of blobs that are gone.
     fn trim_sidecars(&self) -> Result<(), StoreError> {
-        for (_, path) in self.list_fanned("sha256")? {
-            let digest = fs::read_to_string(&path)
-                .ok()
-                .and_then(|text| text.parse().ok());
-            if !digest.is_some_and(|digest| self.has(&digest)) {
-                self.fs.remove_file(&path)?;
+        for algorithm in Algorithm::ALL {
+            for (_, fan) in list(&self.layout.dir(algorithm.word()))? {
+                for (_, path) in list(&fan)? {
+                    let digest = fs::read_to_string(&path)
+                        .ok()
+                        .and_then(|text| text.parse().ok());
+                    if !digest.is_some_and(|digest| self.has(&digest)) {
+                        self.fs.remove_file(&path)?;
+                    }
+                }
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::checksum::Checksum;
 use crate::digest::Digest;
 
 /// The paths of a store.
@@ -12,10 +13,12 @@ pub(crate) struct Layout {
 }
 
 /// The directories of a store.
-pub(crate) const DIRS: [&str; 13] = [
+pub(crate) const DIRS: [&str; 15] = [
     "blobs",
     "records",
+    "blake2b",
     "sha256",
+    "sha512",
     "cache",
     "pins",
     "unpacked",
@@ -37,8 +40,9 @@ impl Layout {
         self.fanned("records", &key.to_string())
     }
 
-    pub(crate) fn sha256(&self, hex: &str) -> PathBuf {
-        self.fanned("sha256", hex)
+    /// A file with the digest of the blob that has a checksum.
+    pub(crate) fn checksum(&self, checksum: &Checksum) -> PathBuf {
+        self.fanned(checksum.algorithm().word(), checksum.hex())
     }
 
     pub(crate) fn dir(&self, name: &str) -> PathBuf {

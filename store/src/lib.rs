@@ -17,6 +17,7 @@
 
 mod blob;
 mod cache;
+mod checksum;
 mod claim;
 mod database;
 mod digest;
@@ -40,6 +41,9 @@ mod usage;
 mod verify;
 mod work;
 
+pub use checksum::Algorithm;
+pub use checksum::Checksum;
+pub use checksum::ChecksumError;
 pub use claim::Claim;
 pub use claim::Lease;
 pub use digest::Digest;

@@ -22,7 +22,9 @@ impl Store {
         let parts = [
             "blobs",
             "records",
+            "blake2b",
             "sha256",
+            "sha512",
             "cache",
             "unpacked",
             "work",

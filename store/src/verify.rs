@@ -126,7 +126,7 @@ impl Store {
         let found = Mutex::new((0, Vec::new()));
         let work = || {
             while let Some((digest, path)) = blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let wrong = match hash_file(path, false) {
+                let wrong = match hash_file(path, &[]) {
                     Ok(hashes) => {
                         found.lock().unwrap_or_else(PoisonError::into_inner).0 += hashes.size;
                         (hashes.digest != *digest)

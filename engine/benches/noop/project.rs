@@ -30,6 +30,8 @@ use engine::recipe::Job;
 use engine::recipe::Takes;
 use engine::spec::Kind;
 use engine::spec::Spec;
+use store::Algorithm;
+use store::Checksum;
 use store::Digest;
 use store::Store;
 
@@ -90,7 +92,7 @@ pub fn make(dir: &Path, size: usize) -> Done<(usize, Graph)> {
             package: name.replace('/', "-"),
             version: "1".to_owned(),
             size: 1,
-            sha256: "0".repeat(64),
+            checksums: vec![Checksum::new(Algorithm::Sha256, &"0".repeat(64))?],
             url: format!("http://mirror.invalid/{name}.deb"),
         }];
         lock.pins.insert(
@@ -98,6 +100,7 @@ pub fn make(dir: &Path, size: usize) -> Done<(usize, Graph)> {
             Pin {
                 name,
                 request,
+                signer: None,
                 files,
             },
         );

@@ -240,6 +240,7 @@ impl From<OriginError> for Fault {
             OriginError::Missing { .. }
             | OriginError::Incomplete { .. }
             | OriginError::File { .. }
+            | OriginError::Fetch { .. }
             | OriginError::Sandbox(_)
             | OriginError::Cancelled => fault,
         }
@@ -261,7 +262,6 @@ impl From<Broken> for Fault {
             )
             | Broken::Sandbox(_)
             | Broken::File { .. }
-            | Broken::Fetch { .. }
             | Broken::Missing { .. }
             | Broken::Infrastructure(_)
             | Broken::Cancelled => Self::of(Blame::Environment, &error),

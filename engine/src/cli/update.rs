@@ -54,7 +54,7 @@ pub(super) fn run(context: &Context, args: &UpdateArgs) -> Result<Ending, Fault>
         let new = change.lines.iter().all(|line| line.starts_with('+'));
         context.terminal.say(&match change.lines.len() {
             0 => format!("`{name}` is as it was"),
-            count if new => format!("`{name}` pinned: {}", counted(count, "package", "packages")),
+            count if new => format!("`{name}` pinned: {}", counted(count, "file", "files")),
             _ => format!("`{name}` moved:"),
         });
         if !new || context.terminal.level() == Level::Verbose {

@@ -16,9 +16,11 @@ use crate::lock::Lock;
 use crate::lock::Pin;
 use crate::lock::PinnedFile;
 use crate::lock::Request;
+use crate::origins::Answer;
 use crate::origins::Means;
 use crate::origins::OriginError;
 use crate::origins::family;
+use crate::origins::fetch_file;
 use crate::origins::requests;
 use crate::sandbox::Cancel;
 
@@ -75,6 +77,7 @@ pub fn update(
         cancel: &Cancel::new(),
         patience,
         note,
+        progress: &|_, _| {},
     };
     let mut changes = Vec::new();
     lock.pins.retain(|name, _| requests.contains_key(name));
@@ -86,10 +89,14 @@ pub fn update(
             continue;
         };
         note(&format!("asks for `{name}`: {why}"));
-        let files = family(request.family).resolve(request, &means)?;
+        let Answer { files, signer } = family(request.family).resolve(request, &means)?;
+        if let Some(signer) = &signer {
+            note(&format!("`{name}` is signed by {signer}"));
+        }
         let pin = Pin {
             name: name.clone(),
             request: request.clone(),
+            signer,
             files,
         };
         let lines = difference(lock.pins.get(name), &pin);
@@ -134,7 +141,11 @@ fn reason(
 /// Downloads what the store lacks of a pin, which is what a run would do next.
 fn obtain(pin: &Pin, means: &Means<'_>) -> Result<(), DriveError> {
     let note = |text: &str| (means.note)(&format!("`{}`: {text}", pin.name));
-    let files: Vec<_> = pin.files.iter().map(PinnedFile::to_fetch).collect();
+    let files: Vec<_> = pin
+        .files
+        .iter()
+        .map(|file| fetch_file(&pin.request, file))
+        .collect();
     let means = Means {
         note: &note,
         ..*means

@@ -10,6 +10,7 @@ use store::remove_own_tree;
 
 use super::DriveError;
 use super::session::history_project;
+use crate::origins::remove_partial;
 use crate::realise::now_ms;
 use crate::sandbox::Sandbox;
 
@@ -26,6 +27,7 @@ pub fn collect(store: &Store, options: GcOptions) -> Result<GcReport, DriveError
     };
     if !options.dry_run {
         retire_lost_projects(store)?;
+        remove_partial(store)?;
     }
     Ok(store.gc(options, &remover)?)
 }

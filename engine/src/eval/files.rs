@@ -51,6 +51,10 @@ const STANDARD: &[(&str, &str)] = &[
         "std/debian.rhai",
         include_str!("../../../stdlib/debian.rhai"),
     ),
+    (
+        "std/gentoo.rhai",
+        include_str!("../../../stdlib/gentoo.rhai"),
+    ),
     ("std/init.c", include_str!("../../../stdlib/init.c")),
     (
         "std/kconfig.rhai",
@@ -59,6 +63,10 @@ const STANDARD: &[(&str, &str)] = &[
     (
         "std/libc/alpha.c",
         include_str!("../../../stdlib/libc/alpha.c"),
+    ),
+    (
+        "std/matrix.rhai",
+        include_str!("../../../stdlib/matrix.rhai"),
     ),
     ("std/qemu.rhai", include_str!("../../../stdlib/qemu.rhai")),
     (

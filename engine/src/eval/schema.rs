@@ -68,6 +68,8 @@ pub(super) enum Shape {
     Symbols,
     /// A map from names to strings.
     Variables,
+    /// A map from names of make.conf(5) to strings.
+    Settings,
     /// A kernel version.
     Version,
     /// A value, or what `by_version(…)` gives of such values.
@@ -324,6 +326,7 @@ impl fmt::Display for Shape {
             Self::Symbol => "a Kconfig symbol without `CONFIG_`",
             Self::Symbols => "a map from Kconfig symbols to values",
             Self::Variables => "a map from variable names to strings",
+            Self::Settings => "a map from settings to strings",
             Self::List(inner) => return write!(f, "a list, each element {inner}"),
             Self::Spelt(spelling) => spelling.noun,
             Self::Texts(spelling) => return write!(f, "{}, or a list of such", spelling.noun),
@@ -404,7 +407,7 @@ impl Shape {
                     (None, None) => None,
                 }
             }
-            Self::Symbols | Self::Variables | Self::Record(_) | Self::Map => {
+            Self::Symbols | Self::Variables | Self::Settings | Self::Record(_) | Self::Map => {
                 match cast::<Map>(value) {
                     Some(map) => return self.check_map(map, path),
                     None => None,
@@ -459,6 +462,17 @@ impl Shape {
                     Ok((name, text))
                 })?;
                 Ok(Checked::Variables(variables.into_iter().collect()))
+            }
+            Self::Settings => {
+                let settings = each(map.iter(), path, |value, path| {
+                    let name = path.last().cloned().unwrap_or_default();
+                    check_setting(&name, path)?;
+                    let text = Self::Text.check(value, path)?;
+                    let text = String::from_checked(text).unwrap_or_default();
+                    check_setting_value(&text, path)?;
+                    Ok((name, text))
+                })?;
+                Ok(Checked::Variables(settings.into_iter().collect()))
             }
             Self::Record(record) => record.check(&map, path).map(Checked::Record),
             _ => Ok(Checked::Raw(Dynamic::from_map(map))),
@@ -642,6 +656,47 @@ fn check_variable(name: &str, path: &[String]) -> Result<(), Mistake> {
         return Err(mistake.help("the engine sets it itself, or make is led by it"));
     }
     Ok(())
+}
+
+/// Settings of Portage that say where things lie in the sandbox.
+const PORTAGE_RESERVED: &[&str] = &[
+    "DISTDIR",
+    "EPREFIX",
+    "PKGDIR",
+    "PORTAGE_TMPDIR",
+    "PORTDIR",
+    "ROOT",
+    "SYSROOT",
+];
+
+fn check_setting(name: &str, path: &[String]) -> Result<(), Mistake> {
+    let spelt = name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let mistake = Mistake::at(path, format!("`{name}` cannot be a setting of make.conf"));
+    if !spelt {
+        return Err(mistake.help("a setting has upper-case letters, digits and `_`"));
+    }
+    if PORTAGE_RESERVED.contains(&name) {
+        return Err(mistake.help("the engine says where things lie"));
+    }
+    Ok(())
+}
+
+/// Refuses what make.conf(5) would expand or end a value at.
+fn check_setting_value(text: &str, path: &[String]) -> Result<(), Mistake> {
+    match text.chars().find(|c| "\"'$`\\#".contains(*c)) {
+        Some(wrong) => Err(Mistake::at(
+            path,
+            format!(
+                "{} has {wrong:?}, which make.conf gives a meaning to",
+                place(path)
+            ),
+        )
+        .help("write the words alone")),
+        None => Ok(()),
+    }
 }
 
 /// Refuses what make would expand, and what the shells that it starts would not take as a word.

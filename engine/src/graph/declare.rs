@@ -17,7 +17,6 @@ use super::Slot;
 use super::boots::Boot;
 use crate::lock::Lock;
 use crate::lock::LockError;
-use crate::lock::PinnedFile;
 use crate::matching::MATCHER_REVISION;
 use crate::model::Accel;
 use crate::model::Board;
@@ -29,6 +28,7 @@ use crate::model::Suite;
 use crate::model::Toolchain;
 use crate::origins::abi_of;
 use crate::origins::family;
+use crate::origins::fetch_file;
 use crate::origins::origin;
 use crate::origins::requests;
 use crate::spec::Accelerate;
@@ -182,7 +182,8 @@ impl Declare<'_> {
 
     fn fetch_spec(&self, name: &str) -> Option<FetchSpec> {
         if let Some(pin) = self.world.lock.pins.get(name) {
-            let files = pin.files.iter().map(PinnedFile::to_fetch).collect();
+            let file = |file| fetch_file(&pin.request, file);
+            let files = pin.files.iter().map(file).collect();
             let by = FetchBy::Family(pin.request.family);
             return Some(FetchSpec { by, files });
         }
@@ -229,6 +230,7 @@ impl Declare<'_> {
             let spec = ImageSpec {
                 family: base.origin.family(),
                 packages: image.packages.clone(),
+                settings: family(base.origin.family()).settings(&base.origin),
                 user: USER.to_owned(),
                 uid: this.world.worker.uid,
                 gid: this.world.worker.gid,

@@ -42,6 +42,8 @@ pub use source::Image;
 pub use source::ProjectFile;
 pub use source::Source;
 pub use source::SourceOrigin;
+pub use source::Stage3;
+pub use source::Trust;
 pub use toolchain::CROSS_COMPILE;
 pub use toolchain::Toolchain;
 pub use toolchain::ToolchainKind;

@@ -1,5 +1,7 @@
 //! Where bytes come from: kernel sources, base root filesystems and the images made of them.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -61,6 +63,8 @@ pub struct Base {
 pub enum FamilyName {
     /// Debian: apt and dpkg.
     Debian,
+    /// Gentoo: stage3s and Portage.
+    Gentoo,
 }
 
 impl FamilyName {
@@ -68,6 +72,7 @@ impl FamilyName {
     pub fn word(self) -> &'static str {
         match self {
             Self::Debian => "debian",
+            Self::Gentoo => "gentoo",
         }
     }
 }
@@ -85,6 +90,50 @@ pub enum BaseOrigin {
         /// Packages beside the essential set and apt, sorted.
         packages: Vec<String>,
     },
+    /// A stage3 of Gentoo's mirrors, pinned in the lock file.
+    Gentoo(Stage3),
+}
+
+/// A Gentoo root filesystem, and how packages are added to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage3 {
+    /// What follows `stage3-` in the file's name, such as `amd64-openrc`.
+    pub name: String,
+    /// Mirrors, tried in order: what `releases/` and `snapshots/` lie below, without `/` at the end.
+    pub mirrors: Vec<String>,
+    /// Who vouches for what the mirrors give.
+    pub trust: Trust,
+    /// What Portage is told beyond the stage3's own settings, by the names of make.conf(5).
+    pub make_conf: BTreeMap<String, String>,
+}
+
+/// Who vouches for downloads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trust {
+    /// OpenPGP signatures.
+    Signed {
+        /// Fingerprints of primary keys, in upper-case hex digits, sorted.
+        keys: Vec<String>,
+        /// Where the keys themselves are, tried in order.
+        urls: Vec<String>,
+    },
+    /// Nobody.
+    Unsigned {
+        /// Why that is acceptable.
+        reason: String,
+    },
+}
+
+impl Trust {
+    /// Where the keys are; none where nothing is signed.
+    pub fn urls(&self) -> &Vec<String> {
+        const NONE: &Vec<String> = &Vec::new();
+        match self {
+            Self::Signed { urls, .. } => urls,
+            Self::Unsigned { .. } => NONE,
+        }
+    }
 }
 
 impl BaseOrigin {
@@ -92,13 +141,15 @@ impl BaseOrigin {
     pub fn family(&self) -> FamilyName {
         match self {
             Self::Debian { .. } => FamilyName::Debian,
+            Self::Gentoo(_) => FamilyName::Gentoo,
         }
     }
 
-    /// The family's name of the architecture.
+    /// The family's name of the architecture; a stage3's own name says it.
     pub fn arch(&self) -> &str {
         match self {
             Self::Debian { arch, .. } => arch,
+            Self::Gentoo(stage3) => &stage3.name,
         }
     }
 }

@@ -25,6 +25,14 @@ pub enum OriginError {
         /// The file's name.
         file: String,
     },
+    /// A place gave no good file.
+    #[error("cannot fetch `{url}`: {why}")]
+    Fetch {
+        /// The place that was tried last.
+        url: String,
+        /// Why not.
+        why: String,
+    },
     /// A program said no.
     #[error("`{command}` failed: {message}")]
     Failed {

@@ -10,6 +10,8 @@ use store::Store;
 
 use super::OriginError;
 use super::debian::Debian;
+use super::gentoo::Gentoo;
+use super::http::Http;
 use super::origin::origin;
 use crate::lock::PinnedFile;
 use crate::lock::Request;
@@ -23,6 +25,7 @@ use crate::model::Toolchain;
 use crate::model::ToolchainKind;
 use crate::sandbox::Cancel;
 use crate::sandbox::Sandbox;
+use crate::spec::FetchBy;
 use crate::spec::FetchFile;
 use crate::spec::Libraries;
 use crate::text::Spelling;
@@ -35,21 +38,30 @@ pub trait Family: fmt::Debug + Sync {
     /// What programs of one of its architectures are compiled for.
     fn abi(&self, arch: &str) -> Option<Abi>;
 
-    /// The architectures that [`Self::abi`] knows.
-    fn arches(&self) -> Vec<&'static str>;
+    /// The architectures it has.
+    fn arches(&self) -> Vec<String>;
 
     /// Where a compiler out of one of its images finds its libraries, on a host that runs it.
     fn libraries(&self, host: Abi) -> Option<Libraries>;
 
-    /// What is asked of it for a base.
-    fn base_request(&self, base: &BaseOrigin) -> Request;
+    /// What is asked of it for a base; nothing for a base of another family.
+    fn base_request(&self, base: &BaseOrigin) -> Option<Request>;
 
-    /// What is asked of it for an image: what its packages add to the base.
-    fn image_request(&self, base: &BaseOrigin, image: &Image) -> Request;
+    /// What is asked of it for an image: what its packages add to the base, or are made from.
+    fn image_request(&self, base: &BaseOrigin, image: &Image) -> Option<Request>;
 
-    /// Asks the mirror what answers a request today; the files are sorted by package. Network.
-    fn resolve(&self, request: &Request, means: &Means<'_>)
-    -> Result<Vec<PinnedFile>, OriginError>;
+    /// What its own program is told when it adds packages, by names of that program.
+    fn settings(&self, _base: &BaseOrigin) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+
+    /// Asks the mirror what answers a request today. Network.
+    fn resolve(&self, request: &Request, means: &Means<'_>) -> Result<Answer, OriginError>;
+
+    /// Equivalent places of a pinned file, in the order they are tried.
+    fn places(&self, _request: &Request, url: &str) -> Vec<String> {
+        vec![url.to_owned()]
+    }
 
     /// Downloads those of the pinned files that the store lacks. What came before a failure is stored too. Network.
     fn obtain(&self, files: &[FetchFile], means: &Means<'_>) -> Result<(), OriginError>;
@@ -63,9 +75,67 @@ pub trait Family: fmt::Debug + Sync {
         means: &Means<'_>,
     ) -> Result<(), OriginError>;
 
-    /// A script that adds the packages in `/files`, all of which are wanted, to the root filesystem it runs in as root, and leaves
-    /// nothing there that carries the clock.
-    fn install(&self) -> &'static str;
+    /// How packages are added to a root filesystem.
+    fn adding(&self, packages: &[String]) -> Adding;
+
+    /// [`Self::settings`] as its program reads them.
+    fn settings_text(&self, _settings: &BTreeMap<String, String>) -> String {
+        String::new()
+    }
+
+    /// What is kept between runs for images of a base that lies unpacked at `base`, most general first.
+    fn volumes(&self, _base: &Path, _settings: &BTreeMap<String, String>) -> Vec<Volume> {
+        Vec::new()
+    }
+
+    /// Downloads what [`Adding::asks`] asked for into the first volume. Network.
+    fn supply(
+        &self,
+        _asked: &str,
+        _settings: &BTreeMap<String, String>,
+        _volume: &Path,
+        _means: &Means<'_>,
+    ) -> Result<(), OriginError> {
+        Ok(())
+    }
+
+    /// The line of a log that says why no package could be added, where its program has words of its own for that.
+    fn telling(&self, _log: &str) -> Option<String> {
+        None
+    }
+}
+
+/// What a mirror answered.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// The files, sorted by package.
+    pub files: Vec<PinnedFile>,
+    /// Fingerprint of the OpenPGP key whose signature was checked here.
+    pub signer: Option<String>,
+}
+
+/// How packages are added to a root filesystem. Scripts run in it as root, without a network, with `$PACKAGES` and `$SETTINGS`, and
+/// may write to `/build`.
+#[derive(Clone, Debug, Default)]
+pub struct Adding {
+    /// Where the one pinned tarball lies unpacked; without it the pinned files lie at `/files`.
+    pub tree: Option<&'static str>,
+    /// Writes what is to be downloaded to `/build/asked`.
+    pub asks: Option<String>,
+    /// Adds the packages, and leaves nothing that carries the clock.
+    pub script: String,
+    /// Writes what is installed to `/build/packages`, a name and version per line, and more facts to `/build/facts`, a name and a value
+    /// per line.
+    pub facts: String,
+}
+
+/// A directory kept between runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// Its path below all volumes.
+    pub name: String,
+    /// Where it lies in the root filesystem.
+    pub target: &'static str,
 }
 
 /// What a family works with. Nothing here decides what it gives.
@@ -80,12 +150,31 @@ pub struct Means<'a> {
     pub patience: Duration,
     /// Takes a line for the user.
     pub note: &'a dyn Fn(&str),
+    /// Takes how many bytes of a file have come, and of how many.
+    pub progress: &'a dyn Fn(u64, Option<u64>),
 }
 
 /// The family of a name.
 pub fn family(name: FamilyName) -> &'static dyn Family {
     match name {
         FamilyName::Debian => &Debian,
+        FamilyName::Gentoo => &Gentoo,
+    }
+}
+
+/// What is downloaded for a file of a pin.
+pub fn fetch_file(request: &Request, file: &PinnedFile) -> FetchFile {
+    FetchFile {
+        urls: family(request.family).places(request, &file.url),
+        ..file.to_fetch()
+    }
+}
+
+/// Downloads those of the files that the store lacks, in the way that is asked for. Network.
+pub fn obtain(by: FetchBy, files: &[FetchFile], means: &Means<'_>) -> Result<(), OriginError> {
+    match by {
+        FetchBy::Family(name) => family(name).obtain(files, means),
+        FetchBy::Http => Http::new(means)?.obtain(files),
     }
 }
 
@@ -99,12 +188,12 @@ pub fn requests(catalog: &Catalog) -> BTreeMap<String, Request> {
     }
     for Base { name, origin } in catalog.bases.values() {
         let request = family(origin.family()).base_request(origin);
-        requests.insert(format!("base/{name}"), request);
+        requests.extend(request.map(|request| (format!("base/{name}"), request)));
     }
     for image in catalog.images.values() {
         if let Some(Base { origin, .. }) = catalog.bases.get(&image.base) {
             let request = family(origin.family()).image_request(origin, image);
-            requests.insert(format!("image/{}", image.name), request);
+            requests.extend(request.map(|request| (format!("image/{}", image.name), request)));
         }
     }
     requests

@@ -1,5 +1,8 @@
 //! A tarball by URL, which the definition pins itself.
 
+use store::Algorithm;
+use store::Checksum;
+
 use super::Origin;
 use crate::kconfig::Version;
 use crate::lock::Request;
@@ -26,7 +29,7 @@ impl Origin for Tarball<'_> {
         let file = FetchFile {
             name: "source.tar".to_owned(),
             size: None,
-            sha256: self.sha256.to_owned(),
+            checksums: vec![Checksum::new(Algorithm::Sha256, self.sha256).ok()?],
             urls: self.urls.to_vec(),
         };
         Some(FetchSpec {

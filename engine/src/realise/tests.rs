@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 
+use store::Algorithm;
+use store::Checksum;
 use store::Store;
 use store::Verdict;
 
@@ -234,7 +236,7 @@ fn lock(catalog: &Catalog) -> Lock {
             package: "p".into(),
             version: "1".into(),
             size: 1,
-            sha256: "0".repeat(64),
+            checksums: vec![Checksum::new(Algorithm::Sha256, &"0".repeat(64)).unwrap()],
             url: format!("http://mirror/{name}.deb"),
         };
         (
@@ -242,6 +244,7 @@ fn lock(catalog: &Catalog) -> Lock {
             Pin {
                 name,
                 request,
+                signer: None,
                 files: vec![file],
             },
         )

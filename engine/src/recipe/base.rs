@@ -6,14 +6,16 @@ use super::Broken;
 use super::Finished;
 use super::Job;
 use super::Tools;
+use super::step::archived;
 use super::step::file;
 use super::step::input;
 use crate::graph::Slot;
+use crate::origins::OriginError;
 use crate::origins::family;
 use crate::spec::BaseSpec;
 
 impl Tools {
-    /// Output `tar`: the root filesystem, byte-reproducible (fixed times, no caches, no logs).
+    /// Output `tar`: the root filesystem. It can be unpacked: that is proved here, where it is the base's own failure.
     pub(super) fn base(&self, spec: &BaseSpec, job: &Job) -> Result<Finished, Broken> {
         let origin = &spec.origin;
         let work = self.store.work_dir("base")?;
@@ -26,8 +28,18 @@ impl Tools {
         let tar = made.and_then(|()| Ok(self.store.put_file(&work.path().join("tar"))?));
         // What it left when it was stopped belongs to ids of the sandbox.
         let emptied = self.sandbox.remove(work.path());
-        let tar = tar?;
+        let failure = |message| Ok(Finished::failure(message, BTreeMap::new(), String::new()));
+        let tar = match tar {
+            Err(Broken::Origin(OriginError::Content(message))) => return failure(message),
+            tar => tar?,
+        };
         emptied.map_err(file("remove", work.path()))?;
+        let tree = self.unpacked(&tar, false, &job.cancel, &|| {
+            job.note("unpacks the root filesystem");
+        });
+        if let Err(message) = archived("root filesystem", tree)? {
+            return failure(message);
+        }
         let outputs = BTreeMap::from([("tar".to_owned(), tar)]);
         Ok(Finished::success(outputs, String::new()))
     }

@@ -34,14 +34,6 @@ pub enum Broken {
         /// Why not.
         source: io::Error,
     },
-    /// A URL gave no good file.
-    #[error("cannot fetch `{url}`: {why}")]
-    Fetch {
-        /// The last URL tried.
-        url: String,
-        /// Why not.
-        why: String,
-    },
     /// A program of the host is missing.
     #[error("`{program}` is not installed; install the package `{package}`")]
     Missing {

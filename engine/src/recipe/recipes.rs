@@ -14,7 +14,9 @@ use super::Broken;
 use super::Execute;
 use super::Finished;
 use super::Job;
+use super::Step;
 use super::Takes;
+use super::Tell;
 use super::step::file;
 use super::step::left;
 use crate::labs::Lab;
@@ -88,6 +90,10 @@ impl Tools {
             cancel: &job.cancel,
             patience: self.patience,
             note: &|text| job.note(text),
+            progress: &|done, of| {
+                let at = String::new();
+                (job.tell)(Tell::Step(Step { done, of, at }));
+            },
         };
         Ok(work(&means)?)
     }

@@ -16,10 +16,12 @@ use super::Finished;
 use super::Job;
 use super::Tools;
 use super::step::SRC;
+use super::step::archived;
 use super::step::bind;
 use super::step::file;
 use super::step::input;
 use super::step::left;
+use super::step::only_file;
 use super::step::read_log;
 use crate::graph::Slot;
 use crate::kconfig::Version;
@@ -33,7 +35,6 @@ use crate::sandbox::Extras;
 use crate::sandbox::Installation;
 use crate::sandbox::Limits;
 use crate::sandbox::Root;
-use crate::sandbox::SandboxError;
 use crate::sandbox::Spec;
 use crate::sandbox::Stdio;
 use crate::spec::SourceSpec;
@@ -69,7 +70,7 @@ impl Tools {
         let tree = self.unpacked(&tarball, true, &job.cancel, &|| {
             job.note("unpacks the source");
         });
-        let tree = match archived(tree)? {
+        let tree = match archived("source", tree)? {
             Ok(tree) => tree,
             Err(message) => return failure(message),
         };
@@ -99,7 +100,7 @@ impl Tools {
         let unpacked = self
             .sandbox
             .unpack(&store.blob_path(tarball), &tree, true, &job.cancel);
-        if let Err(message) = archived(unpacked.map_err(Broken::from))? {
+        if let Err(message) = archived("source", unpacked.map_err(Broken::from))? {
             return Ok(Err(message));
         }
         let program =
@@ -212,18 +213,6 @@ const WALL: Duration = Duration::from_mins(10);
 /// Bytes of its temporary files.
 const TMP_SIZE: u64 = 1 << 28;
 
-/// Tells an archive that is damaged, which is its source's fault, from what the machine could not do.
-fn archived<T>(unpacked: Result<T, Broken>) -> Result<Result<T, String>, Broken> {
-    match unpacked {
-        Ok(unpacked) => Ok(Ok(unpacked)),
-        Err(Broken::Sandbox(SandboxError::Step(step))) if step.is_content() => Ok(Err(format!(
-            "the source cannot be unpacked: {}",
-            step.reason
-        ))),
-        Err(error) => Err(error),
-    }
-}
-
 /// What is wrong if a kernel's Makefile does not say the declared version.
 fn other_version(declared: &Version, makefile: &str) -> Option<String> {
     let number = |name: &str| {
@@ -240,17 +229,6 @@ fn other_version(declared: &Version, makefile: &str) -> Option<String> {
         .is_ok_and(|found: Version| declared.covers(&found));
     let message = || format!("the definition says kernel {declared}, the source is {found}");
     (!same).then(message)
-}
-
-fn only_file(dir: &Path) -> Result<PathBuf, Broken> {
-    let mut entries = fs::read_dir(dir).map_err(file("read", dir))?;
-    match (entries.next(), entries.next()) {
-        (Some(Ok(entry)), None) => Ok(entry.path()),
-        _ => Err(Broken::Infrastructure(format!(
-            "`{}` holds not exactly one file",
-            dir.display()
-        ))),
-    }
 }
 
 /// A byte-reproducible tarball of a tree below the top directory `linux`.

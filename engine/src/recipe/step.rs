@@ -28,6 +28,7 @@ use crate::sandbox::Exit;
 use crate::sandbox::Limits;
 use crate::sandbox::PATH;
 use crate::sandbox::Root;
+use crate::sandbox::SandboxError;
 use crate::sandbox::Spec;
 use crate::sandbox::Stdio;
 use crate::sandbox::User;
@@ -221,6 +222,32 @@ pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Er
         action,
         path,
         source,
+    }
+}
+
+/// Tells an archive that is damaged, which is the fault of whoever gave it, from what the machine could not do.
+pub(super) fn archived<T>(
+    what: &str,
+    unpacked: Result<T, Broken>,
+) -> Result<Result<T, String>, Broken> {
+    match unpacked {
+        Ok(unpacked) => Ok(Ok(unpacked)),
+        Err(Broken::Sandbox(SandboxError::Step(step))) if step.is_content() => {
+            let reason = &step.reason;
+            Ok(Err(format!("the {what} cannot be unpacked: {reason}")))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+pub(super) fn only_file(dir: &Path) -> Result<PathBuf, Broken> {
+    let mut entries = fs::read_dir(dir).map_err(file("read", dir))?;
+    match (entries.next(), entries.next()) {
+        (Some(Ok(entry)), None) => Ok(entry.path()),
+        _ => Err(Broken::Infrastructure(format!(
+            "`{}` holds not exactly one file",
+            dir.display()
+        ))),
     }
 }
 

@@ -89,6 +89,10 @@ fn extract(bytes: impl Read, dest: &Path, owners: bool) -> io::Result<()> {
         match entry.header().entry_type() {
             EntryType::Directory => directories.push((path, entry)),
             EntryType::Block | EntryType::Char | EntryType::Fifo => {}
+            EntryType::Link => {
+                check_link(&entry, dest)?;
+                place(&mut entry, dest)?;
+            }
             _ => place(&mut entry, dest)?,
         }
     }
@@ -126,6 +130,21 @@ fn place(entry: &mut Entry<'_, impl Read>, dest: &Path) -> io::Result<()> {
             Err(io::Error::new(error.kind(), texts.join(": ")))
         }
     }
+}
+
+/// Refuses a hard link to what is not in the archive: the system would only say that there is no such file.
+fn check_link(entry: &Entry<'_, impl Read>, dest: &Path) -> io::Result<()> {
+    let target = entry.link_name()?.unwrap_or_default().into_owned();
+    let leads_out =
+        target.is_absolute() || target.components().any(|part| part == Component::ParentDir);
+    if leads_out || dest.join(&target).symlink_metadata().is_err() {
+        return Err(io::Error::other(format!(
+            "the entry `{}` is a hard link to `{}`, which is not in it",
+            entry.path()?.display(),
+            target.display()
+        )));
+    }
+    Ok(())
 }
 
 /// Gives an error and its causes, which the tar crate's own texts leave out.

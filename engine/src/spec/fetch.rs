@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde::Serialize;
+use store::Checksum;
 
 use crate::model::FamilyName;
 
@@ -20,7 +21,7 @@ pub struct FetchSpec {
 pub enum FetchBy {
     /// A family's own program, with the machine's settings for it.
     Family(FamilyName),
-    /// HTTP.
+    /// HTTP, of a place that a definition names.
     Http,
 }
 
@@ -31,8 +32,8 @@ pub struct FetchFile {
     pub name: String,
     /// Size in bytes, where it is known before.
     pub size: Option<u64>,
-    /// SHA-256, 64 lower-case hex digits.
-    pub sha256: String,
+    /// What its content must have, all of it; at least one.
+    pub checksums: Vec<Checksum>,
     /// Equivalent places, tried in order.
     pub urls: Vec<String>,
 }

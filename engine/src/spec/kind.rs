@@ -70,7 +70,7 @@ impl Kind {
     /// Raised when a change of the engine changes what this kind of node gives for equal specs and inputs.
     pub fn revision(self) -> u32 {
         match self {
-            Self::Rootfs | Self::Boot => 2,
+            Self::Image | Self::Rootfs | Self::Boot => 2,
             _ => 1,
         }
     }

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
+use store::Algorithm;
+use store::Checksum;
+
 use super::*;
 use crate::kconfig::Predicate;
 use crate::kconfig::Value;
@@ -23,6 +26,7 @@ impl Vary for u32 {}
 impl Vary for u64 {}
 impl Vary for Abi {}
 impl Vary for Accel {}
+impl Vary for Checksum {}
 impl Vary for BaseOrigin {}
 impl Vary for ConfigRecipe {}
 impl Vary for DiskBus {}
@@ -201,11 +205,31 @@ fn recipe() -> impl Strategy<Value = ConfigRecipe> + Clone {
 }
 
 fn base_origin() -> impl Strategy<Value = BaseOrigin> + Clone {
-    (word(), word(), words()).prop_map(|(suite, arch, packages)| BaseOrigin::Debian {
+    let debian = (word(), word(), words()).prop_map(|(suite, arch, packages)| BaseOrigin::Debian {
         suite,
         arch,
         packages,
-    })
+    });
+    let trust = prop_oneof![
+        (words(), words()).prop_map(|(keys, urls)| Trust::Signed { keys, urls }),
+        word().prop_map(|reason| Trust::Unsigned { reason }),
+    ];
+    let gentoo = (word(), words(), trust, map(word()));
+    let gentoo = gentoo.prop_map(|(name, mirrors, trust, make_conf)| {
+        BaseOrigin::Gentoo(Stage3 {
+            name,
+            mirrors,
+            trust,
+            make_conf,
+        })
+    });
+    prop_oneof![debian, gentoo]
+}
+
+fn checksums() -> impl Strategy<Value = Vec<Checksum>> + Clone {
+    let one = "[0-9a-f]{64}".prop_map(|hex| Checksum::new(Algorithm::Sha256, &hex));
+    let one = one.prop_map(|checksum| checksum.expect("64 digits are a SHA-256"));
+    prop::collection::vec(one, 1..3)
 }
 
 fn bus() -> impl Strategy<Value = DiskBus> + Clone {
@@ -225,8 +249,13 @@ fn form() -> impl Strategy<Value = SourceForm> + Clone {
 fn by() -> impl Strategy<Value = FetchBy> + Clone {
     prop_oneof![
         Just(FetchBy::Family(FamilyName::Debian)),
+        Just(FetchBy::Family(FamilyName::Gentoo)),
         Just(FetchBy::Http)
     ]
+}
+
+fn family() -> impl Strategy<Value = FamilyName> + Clone {
+    prop_oneof![Just(FamilyName::Debian), Just(FamilyName::Gentoo)]
 }
 
 fn format() -> impl Strategy<Value = RootfsFormat> + Clone {
@@ -236,7 +265,7 @@ fn format() -> impl Strategy<Value = RootfsFormat> + Clone {
 arbitrary! {
     file -> ProjectFile { path: word(), text: word() }
     fetch_file -> FetchFile {
-        name: word(), size: maybe(number().prop_map(u64::from)), sha256: word(), urls: words(),
+        name: word(), size: maybe(number().prop_map(u64::from)), checksums: checksums(), urls: words(),
     }
     libraries -> Libraries { dir: word(), linker: word() }
     accelerate -> Accelerate { prefix: word(), native: abi(), emulated: abi(), libraries: libraries() }
@@ -252,7 +281,7 @@ arbitrary! {
     }
     base -> BaseSpec { origin: base_origin() }
     image -> ImageSpec {
-        family: Just(FamilyName::Debian), packages: words(), user: word(), uid: number(), gid: number(),
+        family: family(), packages: words(), settings: map(word()), user: word(), uid: number(), gid: number(),
     }
     config -> ConfigSpec {
         kernel_arch: word(), make: map(word()), recipe: recipe(), fixups: map((strength(), value())),

@@ -1,5 +1,7 @@
 //! Amounts for people.
 
+use chrono::DateTime;
+
 /// `512 B`, `3.4 MiB`, `1.2 GiB`.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
@@ -31,6 +33,17 @@ pub fn duration(ms: u64) -> String {
         60..3600 => format!("{}m{:02}s", secs / 60, secs % 60),
         _ => format!("{}h{:02}m", secs / 3600, secs / 60 % 60),
     }
+}
+
+/// A day, such as `2026-01-31`, of seconds since 1970 (UTC).
+pub fn date(secs: u64) -> String {
+    let time = i64::try_from(secs)
+        .ok()
+        .and_then(|secs| DateTime::from_timestamp(secs, 0));
+    time.map_or_else(
+        || format!("{secs} s"),
+        |time| time.format("%Y-%m-%d").to_string(),
+    )
 }
 
 #[cfg(test)]

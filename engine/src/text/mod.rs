@@ -19,6 +19,7 @@ mod spelling;
 mod suggest;
 
 pub use amounts::counted;
+pub use amounts::date;
 pub use amounts::duration;
 pub use amounts::size;
 pub use diagnostic::Diagnostic;

@@ -8,6 +8,8 @@ use crate::model::FamilyName;
 use crate::model::Image;
 use crate::model::Source;
 use crate::model::SourceOrigin;
+use crate::model::Stage3;
+use crate::model::Trust;
 use crate::origins::ARCH;
 use crate::origins::Family;
 use crate::origins::PACKAGE;
@@ -170,13 +172,21 @@ const TARBALL: Record = Record {
 
 const BASE: Record = Record {
     noun: "a base",
-    fields: &[Field {
-        name: "debian",
-        shape: Shape::Record(&BASE_DEBIAN),
-        need: Need::Required,
-        doc: "made by `mmdebstrap` from packages pinned in the lock file",
-    }],
-    one_of: &[],
+    fields: &[
+        Field {
+            name: "debian",
+            shape: Shape::Record(&BASE_DEBIAN),
+            need: Need::Otherwise("not Debian"),
+            doc: "made by `mmdebstrap` from packages pinned in the lock file",
+        },
+        Field {
+            name: "gentoo",
+            shape: Shape::Record(&BASE_GENTOO),
+            need: Need::Otherwise("not Gentoo"),
+            doc: "a stage3 pinned in the lock file; `std/gentoo` fills it in",
+        },
+    ],
+    one_of: &[&["debian", "gentoo"]],
     any_of: &[],
     refused: &[],
 };
@@ -204,6 +214,51 @@ const BASE_DEBIAN: Record = Record {
         },
     ],
     one_of: &[],
+    any_of: &[],
+    refused: &[],
+};
+
+const BASE_GENTOO: Record = Record {
+    noun: "a Gentoo base",
+    fields: &[
+        Field {
+            name: "stage3",
+            shape: Shape::Word,
+            need: Need::Required,
+            doc: "what follows `stage3-` in the file's name, such as `\"amd64-openrc\"`",
+        },
+        Field {
+            name: "mirrors",
+            shape: Shape::List(&Shape::Url),
+            need: Need::Required,
+            doc: "mirrors, tried in order: what `releases/`, `snapshots/` and `distfiles/` lie below",
+        },
+        Field {
+            name: "keys",
+            shape: Shape::List(&Shape::Word),
+            need: Need::Otherwise("`unsigned`"),
+            doc: "fingerprints of the primary OpenPGP keys that are trusted",
+        },
+        Field {
+            name: "key_urls",
+            shape: Shape::List(&Shape::Url),
+            need: Need::Otherwise("none; needed with `keys`"),
+            doc: "where the keys are, tried in order; only those of the fingerprints count",
+        },
+        Field {
+            name: "unsigned",
+            shape: Shape::Word,
+            need: Need::Otherwise("`keys`"),
+            doc: "takes what nobody signed: why that is acceptable, in words",
+        },
+        Field {
+            name: "make_conf",
+            shape: Shape::Settings,
+            need: Need::Otherwise("the stage3's own"),
+            doc: "what Portage is told, by the names of make.conf(5)",
+        },
+    ],
+    one_of: &[&["keys", "unsigned"]],
     any_of: &[],
     refused: &[],
 };
@@ -268,15 +323,9 @@ fn source(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mist
 fn base(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
     let name: String = arguments.next();
     let mut fields: Fields = arguments.next();
-    let mut debian: Fields = fields.take_or_empty("debian");
-    let arch: String = debian.take_or_empty("arch");
-    let path = ["1", "debian", "packages"];
-    let family = family(FamilyName::Debian);
-    check_arch(&arch, family)?;
-    let origin = BaseOrigin::Debian {
-        suite: debian.take_or_empty("suite"),
-        packages: package_set(&mut debian, family, &path)?,
-        arch,
+    let origin = match fields.take::<Fields>("gentoo") {
+        Some(gentoo) => gentoo_base(gentoo)?,
+        None => debian_base(fields.take_or_empty("debian"))?,
     };
     let handle = call.declare(Kind::Base, &name, &["0"])?;
     call.state
@@ -284,6 +333,86 @@ fn base(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistak
         .bases
         .insert(name.clone(), Base { name, origin });
     Ok(handle)
+}
+
+fn debian_base(mut fields: Fields) -> Result<BaseOrigin, Mistake> {
+    let arch: String = fields.take_or_empty("arch");
+    let family = family(FamilyName::Debian);
+    check_arch(&arch, family, &["1", "debian", "arch"])?;
+    Ok(BaseOrigin::Debian {
+        suite: fields.take_or_empty("suite"),
+        packages: package_set(&mut fields, family, &["1", "debian", "packages"])?,
+        arch,
+    })
+}
+
+fn gentoo_base(mut fields: Fields) -> Result<BaseOrigin, Mistake> {
+    let at = |field: &str, message: &str| {
+        let path = ["1", "gentoo", field].map(str::to_owned);
+        Mistake::at(&path, message)
+    };
+    let name: String = fields.take_or_empty("stage3");
+    check_arch(
+        &name,
+        family(FamilyName::Gentoo),
+        &["1", "gentoo", "stage3"],
+    )?;
+    let mirrors: Vec<String> = fields.take_or_empty("mirrors");
+    if mirrors.is_empty() {
+        return Err(at("mirrors", "a Gentoo base needs a mirror"));
+    }
+    let mirrors: Vec<String> = mirrors
+        .iter()
+        .map(|url| url.trim_end_matches('/').to_owned())
+        .collect();
+    let trust = match fields.take::<String>("unsigned") {
+        Some(reason) => Trust::Unsigned { reason },
+        None => Trust::Signed {
+            keys: fingerprints(fields.take_or_empty("keys"))?,
+            urls: fields.take_or_empty("key_urls"),
+        },
+    };
+    for (field, urls) in [("mirrors", &mirrors), ("key_urls", trust.urls())] {
+        if let Some(url) = urls.iter().find(|url| url.contains(['?', '#'])) {
+            return Err(at(
+                field,
+                &format!("`{url}` is not the plain URL of a file or directory"),
+            ));
+        }
+    }
+    match &trust {
+        Trust::Signed { keys, .. } if keys.is_empty() => {
+            return Err(at("keys", "no key is trusted").help(
+                "`std/gentoo` has those of Gentoo; `unsigned: \"why\"` takes what nobody signed",
+            ));
+        }
+        Trust::Signed { urls, .. } if urls.is_empty() => {
+            return Err(at("key_urls", "trusted keys need a URL where they are"));
+        }
+        _ => {}
+    }
+    Ok(BaseOrigin::Gentoo(Stage3 {
+        name,
+        mirrors,
+        trust,
+        make_conf: fields.take_or_empty("make_conf"),
+    }))
+}
+
+/// Fingerprints of OpenPGP keys of version 4 or 6, in upper case, sorted.
+fn fingerprints(mut keys: Vec<String>) -> Result<Vec<String>, Mistake> {
+    for (index, key) in keys.iter_mut().enumerate() {
+        key.retain(|c| c != ' ');
+        key.make_ascii_uppercase();
+        if ![40, 64].contains(&key.len()) || !key.bytes().all(|b| b.is_ascii_hexdigit()) {
+            let path = ["1", "gentoo", "keys", &index.to_string()].map(str::to_owned);
+            return Err(Mistake::at(&path, format!("`{key}` is no fingerprint"))
+                .help("the 40 hex digits that `gpg --fingerprint` prints of the primary key; a key id is not enough"));
+        }
+    }
+    keys.sort();
+    keys.dedup();
+    Ok(keys)
 }
 
 fn image(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
@@ -322,16 +451,39 @@ fn package_set(
     Ok(packages)
 }
 
+/// Most names that a message lists.
+const MOST_LISTED: usize = 30;
+
 /// Refuses an architecture that the family has not.
-fn check_arch(arch: &str, family: &dyn Family) -> Result<(), Mistake> {
-    if family.abi(arch).is_some() {
+fn check_arch(arch: &str, family: &dyn Family, path: &[&str]) -> Result<(), Mistake> {
+    let known = family.arches();
+    if known.iter().any(|known| known == arch) {
         return Ok(());
     }
-    let path = ["1", "debian", "arch"].map(str::to_owned);
-    let known = family.arches();
-    let listing = || format!("known are {}", known.join(", "));
-    Err(
-        Mistake::at(&path, format!("`{arch}` is no known architecture"))
-            .suggest(did_you_mean(arch, known.iter().copied()), listing),
+    let path: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
+    let field = path.last().map_or("", String::as_str);
+    let begin = |known: &&String| known.starts_with(arch) && !arch.is_empty();
+    let longer: Vec<&str> = known.iter().filter(begin).map(String::as_str).collect();
+    let listing = || match longer.len() {
+        0 if known.len() > MOST_LISTED => {
+            format!("there are {}, such as `{}`", known.len(), known[0])
+        }
+        0 => format!("known are {}", known.join(", ")),
+        _ => format!("choose {}", longer.join(" or ")),
+    };
+    Err(Mistake::at(
+        &path,
+        format!(
+            "`{arch}` is no known {}",
+            if field == "arch" {
+                "architecture"
+            } else {
+                field
+            }
+        ),
     )
+    .suggest(
+        did_you_mean(arch, known.iter().map(String::as_str)),
+        listing,
+    ))
 }

@@ -10,6 +10,9 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 
+use store::Algorithm;
+use store::Checksum;
+
 use super::program::errors;
 use super::program::run;
 use super::request::ALL;
@@ -80,7 +83,10 @@ impl<'a> Apt<'a> {
     /// before a failure is stored too.
     pub(super) fn obtain(&self, files: &[FetchFile]) -> Result<(), OriginError> {
         let store = self.means.store;
-        let lacks = |file: &&FetchFile| store.blob_by_sha256(&file.sha256).is_none();
+        let lacks = |file: &&FetchFile| {
+            let mut checksums = file.checksums.iter();
+            !checksums.any(|checksum| store.blob_named(checksum).is_some())
+        };
         let missing: Vec<&FetchFile> = files.iter().filter(lacks).collect();
         if missing.is_empty() {
             return Ok(());
@@ -93,7 +99,7 @@ impl<'a> Apt<'a> {
         for file in missing {
             let path = work.path().join(&file.name);
             if path.is_file() {
-                store.put_file_with_sha256(&path)?;
+                store.put_file_named(&path, &[Algorithm::Sha256])?;
                 fs::remove_file(&path).map_err(at("remove", &path))?;
             }
         }
@@ -127,7 +133,9 @@ impl<'a> Apt<'a> {
                 // apt knows its mirrors: a pin has one place.
                 let url = file.urls.first().map_or("", String::as_str);
                 command.arg(url).arg(dest.join(&file.name));
-                command.arg(format!("SHA256:{}", file.sha256));
+                let sha256 = file.checksums.iter();
+                let sha256 = sha256.filter(|sum| sum.algorithm() == Algorithm::Sha256);
+                command.args(sha256.map(|sha256| format!("SHA256:{}", sha256.hex())));
             }
             let said = run(command, "apt-helper", "apt", self.means.cancel)?;
             let text = format!("{}{}", said.out, said.err);
@@ -260,13 +268,14 @@ fn printed_uri(line: &str) -> Option<PinnedFile> {
     let name = fields.next()?;
     let size = fields.next()?.parse().ok()?;
     let sha256 = fields.next()?.strip_prefix("SHA256:")?;
+    let sha256 = Checksum::new(Algorithm::Sha256, sha256).ok()?;
     let (package, rest) = name.split_once('_')?;
     let (version, _) = rest.rsplit_once('_')?;
     Some(PinnedFile {
         package: package.to_owned(),
         version: version.replace("%3a", ":"),
         size,
-        sha256: sha256.to_owned(),
+        checksums: vec![sha256],
         url: url.to_owned(),
     })
 }

@@ -56,7 +56,9 @@ pub(super) fn base(
     let path = Path::new("log");
     let mut log = means.log.try_clone().map_err(file("open", path))?;
     let output = Stdio::Log(log.try_clone().map_err(file("open", path))?);
-    let spec = spec(work, origin, emulator);
+    let Some(spec) = spec(work, origin, emulator) else {
+        return Err(OriginError::Content("it is no base of Debian's".to_owned()));
+    };
     let exit = match sandbox.run(&spec, output, means.cancel) {
         Err(SandboxError::Step(step)) if step.is_not_found() => {
             return Err(OriginError::Missing {
@@ -86,12 +88,15 @@ pub(super) fn base(
 
 /// How `mmdebstrap` is run: as root of the ids of images, with the machine's own files, as what it
 /// makes is put together from them.
-fn spec(work: &Path, origin: &BaseOrigin, emulator: Option<Emulator>) -> Spec {
+fn spec(work: &Path, origin: &BaseOrigin, emulator: Option<Emulator>) -> Option<Spec> {
     let BaseOrigin::Debian {
         suite,
         arch,
         packages,
-    } = origin;
+    } = origin
+    else {
+        return None;
+    };
     let mut argv = vec![
         PROGRAM.to_owned(),
         "--mode=root".to_owned(),
@@ -117,7 +122,7 @@ fn spec(work: &Path, origin: &BaseOrigin, emulator: Option<Emulator>) -> Spec {
         ("SOURCE_DATE_EPOCH", EPOCH.to_string()),
         ("TMPDIR", WORK.to_owned()),
     ];
-    Spec {
+    Some(Spec {
         root: Root::Host,
         emulator,
         binds: vec![Bind {
@@ -133,5 +138,5 @@ fn spec(work: &Path, origin: &BaseOrigin, emulator: Option<Emulator>) -> Spec {
         limits: Limits::default(),
         hostname: "engine".to_owned(),
         tmp_size: 0,
-    }
+    })
 }

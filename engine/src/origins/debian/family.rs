@@ -6,11 +6,12 @@ use super::apt::Apt;
 use super::base::base;
 use super::request::DebianRequest;
 use super::words::PACKAGE;
-use crate::lock::PinnedFile;
 use crate::lock::Request;
 use crate::model::Abi;
 use crate::model::BaseOrigin;
 use crate::model::Image;
+use crate::origins::Adding;
+use crate::origins::Answer;
 use crate::origins::Family;
 use crate::origins::Means;
 use crate::origins::OriginError;
@@ -87,6 +88,11 @@ ldconfig
 rm -rf /var/cache/apt/* /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache /var/lib/dpkg/*-old
 ";
 
+/// All that is installed.
+const PACKAGES: &str = r"
+dpkg-query --show --showformat='${Package} ${Version}\n' | sort > /build/packages
+";
+
 impl Family for Debian {
     fn package(&self) -> &'static Spelling {
         &PACKAGE
@@ -97,8 +103,8 @@ impl Family for Debian {
         row.map(|(_, abi)| *abi)
     }
 
-    fn arches(&self) -> Vec<&'static str> {
-        ARCHES.map(|(name, _)| name).to_vec()
+    fn arches(&self) -> Vec<String> {
+        ARCHES.map(|(name, _)| name.to_owned()).to_vec()
     }
 
     fn libraries(&self, host: Abi) -> Option<Libraries> {
@@ -109,12 +115,15 @@ impl Family for Debian {
         })
     }
 
-    fn base_request(&self, base: &BaseOrigin) -> Request {
+    fn base_request(&self, base: &BaseOrigin) -> Option<Request> {
         let BaseOrigin::Debian {
             suite,
             arch,
             packages,
-        } = base;
+        } = base
+        else {
+            return None;
+        };
         let request = DebianRequest {
             suite: suite.clone(),
             arch: arch.clone(),
@@ -122,15 +131,18 @@ impl Family for Debian {
             beyond: None,
             closure: true,
         };
-        request.into()
+        Some(request.into())
     }
 
-    fn image_request(&self, base: &BaseOrigin, image: &Image) -> Request {
+    fn image_request(&self, base: &BaseOrigin, image: &Image) -> Option<Request> {
         let BaseOrigin::Debian {
             suite,
             arch,
             packages,
-        } = base;
+        } = base
+        else {
+            return None;
+        };
         let request = DebianRequest {
             suite: suite.clone(),
             arch: arch.clone(),
@@ -138,18 +150,18 @@ impl Family for Debian {
             beyond: Some(packages.clone()),
             closure: true,
         };
-        request.into()
+        Some(request.into())
     }
 
-    fn resolve(
-        &self,
-        request: &Request,
-        means: &Means<'_>,
-    ) -> Result<Vec<PinnedFile>, OriginError> {
+    fn resolve(&self, request: &Request, means: &Means<'_>) -> Result<Answer, OriginError> {
         let asked = DebianRequest::read(request).ok_or_else(|| {
             OriginError::Content("the request is none that Debian answers".to_owned())
         })?;
-        Apt::new(means).resolve(&asked)
+        let files = Apt::new(means).resolve(&asked)?;
+        Ok(Answer {
+            files,
+            signer: None,
+        })
     }
 
     fn obtain(&self, files: &[FetchFile], means: &Means<'_>) -> Result<(), OriginError> {
@@ -170,8 +182,12 @@ impl Family for Debian {
         base(origin, work, sandbox, sandbox.emulator(abi)?, means)
     }
 
-    fn install(&self) -> &'static str {
-        INSTALL
+    fn adding(&self, _: &[String]) -> Adding {
+        Adding {
+            script: INSTALL.to_owned(),
+            facts: PACKAGES.to_owned(),
+            ..Adding::default()
+        }
     }
 }
 

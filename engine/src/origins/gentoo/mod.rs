@@ -1,0 +1,14 @@
+//! Gentoo: stage3s of its mirrors, and packages added by Portage from a pinned snapshot of the ebuild repository.
+
+mod base;
+mod family;
+mod image;
+mod lists;
+mod mirror;
+mod names;
+mod request;
+mod resolve;
+mod words;
+
+pub(super) use family::Gentoo;
+pub use words::PACKAGE as GENTOO_PACKAGE;

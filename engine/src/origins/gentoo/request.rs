@@ -1,0 +1,127 @@
+//! What is asked of Gentoo's mirrors, and how it stands in the lock file.
+
+use std::collections::BTreeMap;
+
+use crate::lock::Asked;
+use crate::lock::Request;
+use crate::model::FamilyName;
+use crate::model::Stage3;
+use crate::model::Trust;
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct GentooRequest {
+    /// Mirrors, tried in order.
+    pub mirrors: Vec<String>,
+    /// Who vouches for the answer.
+    pub trust: Trust,
+    /// What is wanted of them.
+    pub wanted: Wanted,
+}
+
+/// What is wanted of the mirrors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// A stage3, by its name.
+    Stage3(String),
+    /// A snapshot of the ebuild repository.
+    Snapshot,
+    /// Nothing: no package is added.
+    Nothing,
+}
+
+impl GentooRequest {
+    /// The request for a base, or for an image of it.
+    pub(super) fn new(stage3: &Stage3, wanted: Wanted) -> Self {
+        Self {
+            mirrors: stage3.mirrors.clone(),
+            trust: stage3.trust.clone(),
+            wanted,
+        }
+    }
+
+    /// Reads one; nothing where it is another family's.
+    pub(super) fn read(request: &Request) -> Option<Self> {
+        let word = |name: &str| match request.asked.get(name)? {
+            Asked::Word(word) => Some(word.clone()),
+            _ => None,
+        };
+        let words = |name: &str| match request.asked.get(name)? {
+            Asked::Words(words) => Some(words.clone()),
+            _ => None,
+        };
+        let trust = match word("unsigned") {
+            Some(reason) => Trust::Unsigned { reason },
+            None => Trust::Signed {
+                keys: words("keys")?,
+                urls: words("key_urls")?,
+            },
+        };
+        let wanted = match word("stage3") {
+            Some(name) => Wanted::Stage3(name),
+            None if request.asked.get("snapshot") == Some(&Asked::Flag(true)) => Wanted::Snapshot,
+            None => Wanted::Nothing,
+        };
+        Some(Self {
+            mirrors: words("mirrors")?,
+            trust,
+            wanted,
+        })
+    }
+}
+
+impl From<GentooRequest> for Request {
+    fn from(request: GentooRequest) -> Self {
+        let mut asked = BTreeMap::from([("mirrors".to_owned(), Asked::Words(request.mirrors))]);
+        match request.trust {
+            Trust::Unsigned { reason } => {
+                asked.insert("unsigned".to_owned(), Asked::Word(reason));
+            }
+            Trust::Signed { keys, urls } => {
+                asked.insert("keys".to_owned(), Asked::Words(keys));
+                asked.insert("key_urls".to_owned(), Asked::Words(urls));
+            }
+        }
+        match request.wanted {
+            Wanted::Stage3(name) => {
+                asked.insert("stage3".to_owned(), Asked::Word(name));
+            }
+            wanted => {
+                let snapshot = Asked::Flag(wanted == Wanted::Snapshot);
+                asked.insert("snapshot".to_owned(), snapshot);
+            }
+        }
+        Self {
+            family: FamilyName::Gentoo,
+            asked,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_read_as_they_were_written() {
+        let signed = Trust::Signed {
+            keys: vec!["AB".to_owned()],
+            urls: vec!["https://m/k".to_owned()],
+        };
+        let unsigned = Trust::Unsigned {
+            reason: "a mirror of our own".to_owned(),
+        };
+        let stage3 = Wanted::Stage3("amd64-openrc".to_owned());
+        for trust in [signed, unsigned] {
+            for wanted in [stage3.clone(), Wanted::Snapshot, Wanted::Nothing] {
+                let request = GentooRequest {
+                    mirrors: vec!["https://m".to_owned()],
+                    trust: trust.clone(),
+                    wanted,
+                };
+                let read = GentooRequest::read(&request.clone().into());
+                assert_eq!(read, Some(request));
+            }
+        }
+    }
+}

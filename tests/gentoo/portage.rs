@@ -1,0 +1,333 @@
+//! The whole way with the real Portage: from a mirror's list to a kernel that was built in the image and boots.
+//!
+//! The stage3 is a stand-in: a Debian root filesystem with Portage's wheel, laid out, packed, listed and signed as Gentoo's are. Its
+//! ebuild repository is made here too. So the commands that a real stage3 gets are run by the real program; real profiles are not.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+
+use engine::drive::Session;
+use store::Store;
+use tempfile::TempDir;
+
+use super::*;
+use crate::mirror::DAY;
+
+/// What Portage and a kernel's build need of Debian.
+const PACKAGES: &str = r#"["bc", "binutils", "bison", "bzip2", "cpio", "ed", "file", "flex", "g++", "gcc", "gpg", "gpgv", "kmod",
+    "libc6-dev", "libelf-dev", "libssl-dev", "make", "patch", "perl", "procps", "python3", "rsync", "texinfo", "wget", "xz-utils", "zstd"]"#;
+
+/// The release of Portage, as pip asks for it.
+const PORTAGE: &str = "portage==3.0.83";
+/// What `sys-devel/bc` is made from.
+const BC: &str = "http://deb.debian.org/debian/pool/main/b/bc/bc_1.07.1.orig.tar.gz";
+const BC_NAME: &str = "bc_1.07.1.orig.tar.gz";
+
+/// The store that tests on real input share.
+fn shared() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/test-store");
+    let store = std::env::var_os("ENGINE_TEST_STORE").map_or(root, PathBuf::from);
+    fs::create_dir_all(&store).unwrap();
+    store
+}
+
+fn done(command: &mut Command) {
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+}
+
+/// A stand-in stage3 for a Debian architecture, and the tarball of bc's source.
+struct Stage3 {
+    dir: TempDir,
+}
+
+impl Stage3 {
+    fn make(debian: &str, gentoo: &str, chost: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let world = World::with(&format!(
+            "base(\"portage\", #{{ debian: #{{ suite: \"bookworm\", arch: \"{debian}\", packages: {PACKAGES} }} }});\n"
+        ));
+        let text = fs::read_to_string(world.path("project/main.rhai")).unwrap();
+        world.write(
+            "main.rhai",
+            &format!(
+                "image(\"portage\", #{{ base: {} }});\n",
+                text.trim_end().trim_end_matches(';')
+            ),
+        );
+        let store = shared();
+        for arguments in [&["update"][..], &["realize", "base:portage"]] {
+            let path = std::env::var_os("PATH").unwrap();
+            let mut command = world.command(arguments);
+            let ended = world.run(command.env("PATH", path).env("ENGINE_STORE", &store));
+            assert_eq!(ended.code, Some(0), "{ended}");
+        }
+        let store = Arc::new(Store::open(&store).unwrap());
+        let session = Session::open(&world.path("project"), Arc::clone(&store)).unwrap();
+        let tar = store.blob_path(&session.record("base:portage").unwrap().outputs["tar"]);
+        let root = dir.path().join("root");
+        fs::create_dir(&root).unwrap();
+        done(
+            Command::new("tar")
+                .args([
+                    "--extract",
+                    "--numeric-owner",
+                    "--exclude=./dev/*",
+                    "--file",
+                ])
+                .arg(tar)
+                .arg("--directory")
+                .arg(&root),
+        );
+        done(
+            Command::new("python3")
+                .args([
+                    "-m",
+                    "pip",
+                    "download",
+                    "--quiet",
+                    "--no-deps",
+                    PORTAGE,
+                    "--dest",
+                ])
+                .arg(dir.path()),
+        );
+        let wheel = list(dir.path())
+            .into_iter()
+            .find(|name| name.starts_with("portage-"))
+            .unwrap();
+        done(
+            Command::new("sh")
+                .arg(script("stage3.sh"))
+                .arg(&root)
+                .arg(dir.path().join(wheel))
+                .args([gentoo, chost]),
+        );
+        done(
+            Command::new("curl")
+                .args(["--silent", "--show-error", "--fail", "--output"])
+                .arg(dir.path().join(BC_NAME))
+                .arg(BC),
+        );
+        Self { dir }
+    }
+
+    /// As it is packed for a mirror.
+    fn packed(&self) -> Vec<u8> {
+        let out = self.dir.path().join("stage3.tar.xz");
+        done(
+            Command::new("sh")
+                .arg("-c")
+                .arg("tar --create --numeric-owner --directory=\"$1\" . | xz -0 -T0 > \"$2\"")
+                .arg("sh")
+                .arg(self.dir.path().join("root"))
+                .arg(&out),
+        );
+        fs::read(out).unwrap()
+    }
+
+    fn bc(&self) -> Vec<u8> {
+        fs::read(self.dir.path().join(BC_NAME)).unwrap()
+    }
+
+    /// The ebuild repository as a snapshot.
+    fn snapshot(&self) -> Vec<u8> {
+        let top = self.dir.path().join(format!("gentoo-{DAY}"));
+        fs::create_dir(&top).unwrap();
+        done(
+            Command::new("sh")
+                .arg(script("repository.sh"))
+                .arg(&top)
+                .arg(self.dir.path().join(BC_NAME)),
+        );
+        let out = self.dir.path().join("snapshot.tar.xz");
+        done(
+            Command::new("tar")
+                .args(["--create", "--xz", "--owner=0", "--group=0", "--file"])
+                .arg(&out)
+                .arg("--directory")
+                .arg(self.dir.path())
+                .arg(format!("gentoo-{DAY}")),
+        );
+        fs::read(out).unwrap()
+    }
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/gentoo")
+        .join(name)
+}
+
+/// A mirror with a stage3, a snapshot, and what bc is made from.
+fn published(stage3: &Stage3, name: &str, key: &Key) -> Mirror {
+    let mirror = Mirror::new();
+    mirror.publish(name, &stage3.packed(), key, None);
+    mirror.publish_snapshot(&stage3.snapshot(), key);
+    let hash = store::Checksum::of(store::Algorithm::Blake2b, BC_NAME.as_bytes());
+    mirror.put(
+        &format!("/distfiles/{}/{BC_NAME}", &hash.hex()[..2]),
+        stage3.bc(),
+    );
+    mirror
+}
+
+/// An image of a stage3 with packages, and a kernel built in it that boots.
+fn world(mirror: &Mirror, key: &Key, name: &str, more: &str) -> World {
+    World::with(&format!(
+        r#"import "std/arches" as arches;
+import "std/debian" as debian;
+import "std/gentoo" as gentoo;
+import "std/kconfig" as kconfig;
+import "std/qemu" as qemu;
+const BASE = base("gentoo", gentoo::stage3("{name}", #{{
+    mirrors: ["{url}"], keys: ["{key}"], key_urls: ["{url}{KEYS}"],
+}}));
+const KBUILD = image("kbuild", #{{ base: BASE, packages: gentoo::kbuild_packages() }});
+{more}"#,
+        url = mirror.url,
+        key = key.fingerprint,
+    ))
+}
+
+/// A kernel that is built in the image, and a board that boots it.
+const KERNEL: &str = r#"
+const GCC = toolchain("gcc", #{ kind: "gcc", image: KBUILD });
+source("linux-6.1", debian::linux("6.1", "bookworm"));
+const X86_64 = arch("x86_64", arches::x86_64().extend(#{ toolchains: [GCC] }));
+const GENERAL = suite("general", #{ program: file("std/suites/general.c") });
+const PC = board("pc", qemu::on_initramfs(qemu::pc()).extend(#{
+    rootfs: rootfs("initramfs", #{ toolchain: GCC }), suites: [GENERAL],
+}));
+const COMFORT = kconfig::enable(["BUG", "FUTEX", "MULTIUSER", "POSIX_TIMERS", "PRINTK_TIME", "SHMEM", "TMPFS"]);
+defconfig(X86_64, "tinyconfig", #{ recipe: tiny(), fixups: [satisfy(PC), COMFORT] });
+lab("local", #{ qemu: #{} });
+"#;
+
+fn log(world: &World, node: &str) -> String {
+    run(world, &format!("log {node}")).stdout
+}
+
+fn good(world: &World, arguments: &str) {
+    let ended = run(world, arguments);
+    let log = || log(world, "image:kbuild");
+    assert_eq!(ended.code, Some(0), "{ended}\n{}", log());
+}
+
+#[test]
+fn from_a_signed_list_to_a_booted_kernel() {
+    let key = Key::new();
+    let stage3 = Stage3::make("amd64", "amd64", "x86_64-pc-linux-gnu");
+    let mirror = published(&stage3, NAME, &key);
+    drop(stage3);
+    let world = world(&mirror, &key, NAME, KERNEL);
+    good(&world, "update");
+    good(&world, "realize image:kbuild");
+    let first = log(&world, "image:kbuild");
+    assert!(
+        first.contains("Emerging (") && first.contains("sys-devel/bc-1.07.1"),
+        "{first}"
+    );
+
+    good(&world, "realize");
+    let boot = run(&world, "results linux-6.1/x86_64/tinyconfig/gcc/pc/general").stdout;
+    assert!(boot.contains("succeeded"), "{boot}");
+    let again = run(&world, "realize").stderr;
+    assert!(again.contains("nothing to do"), "{again}");
+
+    what_fails_is_told(&world, &mirror);
+    binary_packages_outlive_the_store(&world);
+    clean(&world);
+}
+
+fn binary_packages_outlive_the_store(world: &World) {
+    let volumes = world.path("volumes");
+    fs::rename(world.path("store/volumes"), &volumes).unwrap();
+    fs::remove_dir_all(world.path("store")).unwrap();
+    fs::create_dir(world.path("store")).unwrap();
+    fs::rename(&volumes, world.path("store/volumes")).unwrap();
+    good(world, "update base/gentoo image/kbuild");
+    good(world, "realize image:kbuild");
+    let second = log(world, "image:kbuild");
+    assert!(
+        second.contains("Emerging binary") && !second.contains("Emerging ("),
+        "{second}"
+    );
+    // What the image tells of itself.
+    let shown = run(world, "show image:kbuild").stdout;
+    for line in [
+        "profile  default/linux/amd64",
+        "make     GNU Make",
+        "gcc      12.",
+        "packages  sys-devel/bc virtual/libelf",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+}
+
+fn what_fails_is_told(world: &World, mirror: &Mirror) {
+    world.edit(
+        "main.rhai",
+        "gentoo::kbuild_packages()",
+        "[\"app-misc/broken\"]",
+    );
+    let ended = run(world, "realize image:kbuild");
+    assert_eq!(ended.code, Some(1), "{ended}");
+    assert!(
+        ended
+            .stdout
+            .contains("app-misc/broken-1::gentoo failed (compile phase)"),
+        "{ended}"
+    );
+    let log = log(world, "image:kbuild");
+    assert!(
+        log.contains("'missing' undeclared") && log.contains("it does not compile"),
+        "{log}"
+    );
+
+    world.edit("main.rhai", "app-misc/broken", "app-misc/brokn");
+    let ended = run(world, "realize image:kbuild");
+    assert_eq!(ended.code, Some(1), "{ended}");
+    let reason = "emerge: there are no ebuilds to satisfy \"app-misc/brokn\"";
+    assert!(ended.stdout.contains(reason), "{ended}");
+
+    // What is to be downloaded and is not there: the name of the file is told.
+    world.edit("main.rhai", "[\"app-misc/brokn\"]", "[\"app-misc/lost\"]");
+    let ended = run(world, "realize image:kbuild --stall 2");
+    assert_eq!(ended.code, Some(3), "{ended}");
+    assert!(ended.stdout.contains("lost-1.tar.gz"), "{ended}");
+    assert!(mirror.asked("/distfiles/lost-1.tar.gz").len() < 2);
+    world.edit(
+        "main.rhai",
+        "[\"app-misc/lost\"]",
+        "gentoo::kbuild_packages()",
+    );
+}
+
+/// Everything of the image's own architecture runs emulated: an hour's fraction, so only `make test-gentoo` takes it.
+#[test]
+#[ignore = "ten minutes of emulation: `make test-gentoo` runs it"]
+fn emerge_works_under_emulation_and_takes_its_own_binary_packages() {
+    let key = Key::new();
+    let name = "arm64-openrc";
+    let stage3 = Stage3::make("arm64", "arm64", "aarch64-unknown-linux-gnu");
+    let mirror = published(&stage3, name, &key);
+    let world = world(&mirror, &key, name, "");
+    good(&world, "update");
+    good(&world, "realize image:kbuild");
+    world.edit(
+        "main.rhai",
+        "gentoo::kbuild_packages()",
+        "gentoo::kbuild_packages() + [\"virtual/second\"]",
+    );
+    good(&world, "update");
+    good(&world, "realize image:kbuild");
+    let second = log(&world, "image:kbuild");
+    assert!(
+        second.contains("Emerging binary") && second.contains("sys-devel/bc-1.07.1"),
+        "{second}"
+    );
+}
