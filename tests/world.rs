@@ -94,6 +94,7 @@ impl World {
                 name: name.clone(),
                 request,
                 signer: None,
+                keys: None,
                 files,
             };
             (name, pin)

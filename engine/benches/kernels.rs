@@ -33,6 +33,7 @@ use engine::drive::Session;
 use engine::drive::UpdateMode;
 use engine::drive::update;
 use engine::machine::memory_mib;
+use engine::origins::Network;
 use engine::plan::Selection;
 use engine::realise::Estimate;
 use engine::realise::Event;
@@ -55,6 +56,10 @@ type Done<T = ()> = Result<T, Box<dyn Error>>;
 const KERNELS: usize = 8;
 /// How long the mirror may say nothing.
 const PATIENCE: Duration = Duration::from_mins(1);
+const NETWORK: Network = Network {
+    patience: PATIENCE,
+    offline: false,
+};
 
 fn main() -> ExitCode {
     // The recipes start this program again as the sandbox's helper.
@@ -149,7 +154,7 @@ fn ran(store: &Arc<Store>, name: &str, kernels: usize, shared: bool) -> Done<Cos
     )?;
     let session = Session::open(project.path(), Arc::clone(store))?;
     let mut progress = session.progress(Selection::all(Some(Kind::Kernel)), false)?;
-    let mut tools = session.tools(jobs(), PATIENCE)?;
+    let mut tools = session.tools(jobs(), NETWORK)?;
     let jobserver = tools.jobserver.take().filter(|_| shared);
     tools.jobserver.clone_from(&jobserver);
     let recipes: Arc<dyn Execute> = if shared {

@@ -29,6 +29,7 @@ use std::time::Instant;
 
 use engine::drive::Session;
 use engine::kconfig::Config;
+use engine::origins::Network;
 use engine::recipe::Tools;
 use engine::sandbox::Bind;
 use engine::sandbox::Cancel;
@@ -44,6 +45,10 @@ use store::Unpacked;
 type Done<T = ()> = Result<T, Box<dyn Error>>;
 
 const BUILD: &str = "linux-6.1/x86_64/tinyconfig/gcc";
+const NETWORK: Network = Network {
+    patience: Duration::from_mins(1),
+    offline: false,
+};
 const SUBSET: [&str; 1] = ["kernel/"];
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Builds of each kind, in turns; the first pair fills caches and is not counted.
@@ -220,7 +225,7 @@ impl World {
         ) else {
             return Ok(None);
         };
-        let tools = session.tools(jobs(), Duration::from_mins(1))?;
+        let tools = session.tools(jobs(), NETWORK)?;
         let image = tools.unpacked(&image, false, &Cancel::new(), &|| {})?;
         let source = tools.unpacked(&source, true, &Cancel::new(), &|| {})?;
         let config = session.store.read(&config)?;

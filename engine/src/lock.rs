@@ -85,6 +85,9 @@ pub struct Pin {
     /// Fingerprint of the OpenPGP key whose signature the engine checked itself.
     #[serde(default)]
     pub signer: Option<String>,
+    /// The trusted keys in armour, as they were when the signature was checked; signatures of files are checked by them later.
+    #[serde(default)]
+    pub keys: Option<String>,
     /// What was answered, sorted by package.
     pub files: Vec<PinnedFile>,
 }
@@ -269,6 +272,9 @@ impl Lock {
             if let Some(signer) = &pin.signer {
                 let _ = writeln!(text, "signer = {signer:?}");
             }
+            if let Some(keys) = &pin.keys {
+                let _ = write!(text, "keys = '''\n{keys}'''\n");
+            }
             text.push_str("files = [\n");
             for file in &pin.files {
                 let _ = writeln!(text, "  {:?},", String::from(file.clone()));
@@ -320,6 +326,7 @@ mod tests {
             name: "source/linux-6.1".to_owned(),
             request,
             signer: None,
+            keys: None,
             files: vec![file],
         };
         Lock {

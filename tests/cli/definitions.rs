@@ -1,6 +1,7 @@
 //! Projects: good, wrong, new, unpinned.
 
 use std::fs;
+use std::path::Path;
 
 use super::SMALL;
 use super::pinned;
@@ -29,6 +30,20 @@ fn check_says_what_is_declared() {
     the definitions are good: 1 source, 1 arch, 2 configurations, 1 toolchain, 2 boards, 1 suite, 2 builds
     ");
     insta::assert_snapshot!(world.engine("check --quiet"), @"exit code: 0");
+}
+
+#[test]
+fn check_says_what_this_machine_lacks() {
+    let world = World::with(SMALL);
+    world.edit("main.rhai", "qemu-system-x86_64", "qemu-system-not_there");
+    let ended = world.engine("check --host");
+    assert_eq!(ended.code, Some(3), "{ended}");
+    let line = "missing: `qemu-system-not_there`, for board `";
+    assert!(ended.stderr.contains(line), "{ended}");
+    if Path::new("/etc/debian_version").exists() {
+        let next = "next: apt-get install qemu-system-misc";
+        assert!(ended.stderr.contains(next), "{ended}");
+    }
 }
 
 #[test]

@@ -92,10 +92,12 @@ fn help_of_every_command() {
     Usage: engine check [OPTIONS]
 
     Options:
+          --host  Say what this machine lacks for what is declared, and how it is installed
       -h, --help  Print help (see more with '--help')
 
     Examples:
       engine check
+      engine check --host
       engine -C definitions/demo check
 
     === update
@@ -132,6 +134,7 @@ fn help_of_every_command() {
       -j, --jobs <N>      What may run at once, in CPUs [default: all there are]
           --memory <MIB>  Memory that all that runs may need, in MiB [default: the machine's]
           --stall <SECS>  How long a server may say nothing, in seconds [default: 60]
+          --offline       Ask nothing of any server: what the store lacks is broken
           --resolve       First resolve the configurations and match the boards, with all that this
                           needs
           --json          One JSON object per node, and a last one with the counts
@@ -160,6 +163,7 @@ fn help_of_every_command() {
       -j, --jobs <N>       What may run at once, in CPUs [default: all there are]
           --memory <MIB>   Memory that all that runs may need, in MiB [default: the machine's]
           --stall <SECS>   How long a server may say nothing, in seconds [default: 60]
+          --offline        Ask nothing of any server: what the store lacks is broken
       -k, --keep-going     Go on with what does not depend on a failed node
           --rebuild        Run the named nodes again and compare the bytes with the recorded ones
           --junit <FILE>   Also write the run as JUnit XML

@@ -91,6 +91,19 @@ fn faults_of_a_mirror_are_told_apart() {
 }
 
 #[test]
+fn offline_asks_no_server() {
+    let key = Key::new();
+    let (world, mirror) = pinned(&key);
+    let ended = run(&world, "realize base:gentoo --offline");
+    assert_eq!(ended.code, Some(3), "{ended}");
+    insta::assert_snapshot!(why(&told(&ended, &mirror, &key)), @"`stage3-amd64-openrc-20260111T170053Z.tar.xz` is not in the store, and the run is offline; a run without `--offline` downloads it");
+    assert!(mirror.asked(&stage3(NAME)).is_empty());
+    assert_eq!(run(&world, "realize fetch:base/gentoo").code, Some(0));
+    let ended = run(&world, "realize base:gentoo --offline");
+    assert_eq!(ended.code, Some(0), "{ended}");
+}
+
+#[test]
 fn what_broke_is_taken_up_where_it_broke() {
     let key = Key::new();
     let (world, mirror) = pinned(&key);

@@ -150,14 +150,20 @@ impl Mirror {
     }
 }
 
-/// The path of the list of a stage3; those of the tests are for amd64.
+/// The directory of a stage3: of those of the tests, the first word of its name.
+fn dir(name: &str) -> String {
+    let arch = name.split('-').next().unwrap_or_default();
+    format!("/releases/{arch}/autobuilds")
+}
+
+/// The path of the list of a stage3.
 pub fn latest(name: &str) -> String {
-    format!("/releases/amd64/autobuilds/latest-stage3-{name}.txt")
+    format!("{}/latest-stage3-{name}.txt", dir(name))
 }
 
 /// The path of a stage3.
 pub fn stage3(name: &str) -> String {
-    format!("/releases/amd64/autobuilds/{STAMP}/stage3-{name}-{STAMP}.tar.xz")
+    format!("{}/{STAMP}/stage3-{name}-{STAMP}.tar.xz", dir(name))
 }
 
 fn answer(mut stream: TcpStream, files: &Mutex<Files>) -> std::io::Result<()> {

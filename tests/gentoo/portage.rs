@@ -207,6 +207,20 @@ defconfig(X86_64, "tinyconfig", #{ recipe: tiny(), fixups: [satisfy(PC), COMFORT
 lab("local", #{ qemu: #{} });
 "#;
 
+/// A kernel that is built in an emulated image by Debian's cross compiler, as libraries of Gentoo's lie where the image has its own.
+const ACCELERATED: &str = r#"
+const CROSSES = debian::cross("arm64");
+const NATIVE = image("native", #{
+    base: base("bookworm", debian::kbuild("bookworm", "amd64")),
+    packages: ["bc", "libelf-dev", "libssl-dev"] + CROSSES.packages,
+});
+const CROSS = toolchain("cross", #{ kind: "cross", prefix: CROSSES.prefix, image: NATIVE });
+const FAST = toolchain("fast", #{ kind: "gcc", image: KBUILD, accelerate: CROSS });
+source("linux-6.1", debian::linux("6.1", "bookworm"));
+const ARM64 = arch("arm64", arches::arm64().extend(#{ toolchains: [FAST] }));
+defconfig(ARM64, "tinyconfig", #{ recipe: tiny() });
+"#;
+
 fn log(world: &World, node: &str) -> String {
     run(world, &format!("log {node}")).stdout
 }
@@ -310,14 +324,15 @@ fn what_fails_is_told(world: &World, mirror: &Mirror) {
 /// Everything of the image's own architecture runs emulated: an hour's fraction, so only `make test-gentoo` takes it.
 #[test]
 #[ignore = "ten minutes of emulation: `make test-gentoo` runs it"]
-fn emerge_works_under_emulation_and_takes_its_own_binary_packages() {
+fn emulation_runs_emerge_and_takes_binary_packages_and_a_cross_compiler() {
     let key = Key::new();
     let name = "arm64-openrc";
     let stage3 = Stage3::make("arm64", "arm64", "aarch64-unknown-linux-gnu");
     let mirror = published(&stage3, name, &key);
-    let world = world(&mirror, &key, name, "");
+    let world = world(&mirror, &key, name, ACCELERATED);
     good(&world, "update");
     good(&world, "realize image:kbuild");
+    good(&world, "realize kernel:linux-6.1/arm64/tinyconfig/fast");
     world.edit(
         "main.rhai",
         "gentoo::kbuild_packages()",

@@ -35,6 +35,11 @@ for dir in var/db/pkg var/cache/distfiles var/cache/binpkgs var/tmp/portage var/
 done
 chown 250:250 "$root/var/tmp/portage" "$root/var/lib/portage/home" "$root/var/cache/distfiles"
 
+# Gentoo's 64-bit architectures have their libraries there, whatever the architecture.
+mkdir -p "$root/usr/lib64"
+[ -e "$root/lib64" ] || ln -s usr/lib64 "$root/lib64"
+echo "$arch" > "$root/usr/lib64/of-the-stage3"
+
 # As catalyst leaves them: the profile leads into a repository that is not there yet.
 mkdir -p "$root/etc/portage/repos.conf"
 rm -rf "$root/etc/portage/make.profile"

@@ -101,6 +101,7 @@ pub fn make(dir: &Path, size: usize) -> Done<(usize, Graph)> {
                 name,
                 request,
                 signer: None,
+                keys: None,
                 files,
             },
         );

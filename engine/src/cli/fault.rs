@@ -241,6 +241,7 @@ impl From<OriginError> for Fault {
             | OriginError::Incomplete { .. }
             | OriginError::File { .. }
             | OriginError::Fetch { .. }
+            | OriginError::Offline { .. }
             | OriginError::Sandbox(_)
             | OriginError::Cancelled => fault,
         }

@@ -19,6 +19,7 @@ use super::fault::Fault;
 use crate::drive::RunOptions;
 use crate::drive::Session;
 use crate::machine::memory_mib;
+use crate::origins::Network;
 use crate::realise::RunReport;
 use crate::report;
 use crate::spec::Kind;
@@ -57,6 +58,9 @@ pub(super) struct Wanted {
     memory: Option<u64>,
     #[command(flatten)]
     patience: Patience,
+    /// Ask nothing of any server: what the store lacks is broken
+    #[arg(long)]
+    offline: bool,
 }
 
 /// Build, boot and test what is wanted and not there yet
@@ -101,7 +105,10 @@ impl Wanted {
             jobs: self.jobs.map_or_else(cpus, usize::from),
             memory_mib: self.memory.unwrap_or_else(memory_mib),
             load: load_dir(),
-            patience: self.patience.duration(),
+            network: Network {
+                patience: self.patience.duration(),
+                offline: self.offline,
+            },
             keep_going: false,
             retry_failed: self.retry_failed,
             rebuild: false,

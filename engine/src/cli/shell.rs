@@ -10,6 +10,7 @@ use super::context::Context;
 use super::context::Patience;
 use super::fault::Ending;
 use super::fault::Fault;
+use crate::origins::Network;
 use crate::sandbox::Exit;
 
 const AFTER: &str = "\
@@ -35,7 +36,11 @@ pub(super) fn run(context: &Context, args: &ShellArgs) -> Result<Ending, Fault> 
     }
     let session = context.session()?;
     let jobs = available_parallelism().map_or(1, usize::from);
-    let recipes = session.tools(jobs, Patience::default().duration())?;
+    let network = Network {
+        patience: Patience::default().duration(),
+        offline: false,
+    };
+    let recipes = session.tools(jobs, network)?;
     match session.shell(&args.node, &recipes)? {
         // The code of a shell's last command says nothing about the session.
         Exit::Code(_) => Ok(Ending::Good),

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
-use std::time::Duration;
 
 use jobserver::Client;
 use store::Digest;
@@ -20,6 +19,7 @@ use super::session::history_project;
 use crate::graph::NodeId;
 use crate::labs::QemuLab;
 use crate::machine::Load;
+use crate::origins::Network;
 use crate::plan::Progress;
 use crate::plan::Selection;
 use crate::plan::State;
@@ -55,8 +55,8 @@ pub struct RunOptions {
     pub memory_mib: u64,
     /// Where engines on this machine see each other, if anywhere.
     pub load: Option<PathBuf>,
-    /// How long a server may say nothing.
-    pub patience: Duration,
+    /// How the network may be used.
+    pub network: Network,
     /// Goes on with what does not depend on a failed node.
     pub keep_going: bool,
     /// Runs recorded failures again.
@@ -103,7 +103,7 @@ impl Session {
         }
         let mut jobserver = None;
         let recipes: Arc<dyn Execute> = if progress.has_ready() {
-            let tools = self.tools(options.jobs, options.patience)?;
+            let tools = self.tools(options.jobs, options.network)?;
             jobserver.clone_from(&tools.jobserver);
             Arc::new(tools)
         } else {
@@ -130,13 +130,13 @@ impl Session {
     }
 
     /// What recipes work with, with a sandbox that was tried.
-    pub fn tools(&self, jobs: usize, patience: Duration) -> Result<Tools, DriveError> {
+    pub fn tools(&self, jobs: usize, network: Network) -> Result<Tools, DriveError> {
         let sandbox = Sandbox::new(PathBuf::from("/proc/self/exe"))?;
         let remover = |dir: &Path| sandbox.remove(dir);
         self.store.sweep_work(&remover)?;
         Ok(Tools {
             store: Arc::clone(&self.store),
-            patience,
+            network,
             lab: Box::new(QemuLab::new(sandbox.clone())),
             sandbox,
             jobserver: Some(Client::new(jobs.max(1)).map_err(RealiseError::Runtime)?),

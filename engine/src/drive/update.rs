@@ -18,6 +18,7 @@ use crate::lock::PinnedFile;
 use crate::lock::Request;
 use crate::origins::Answer;
 use crate::origins::Means;
+use crate::origins::Network;
 use crate::origins::OriginError;
 use crate::origins::family;
 use crate::origins::fetch_file;
@@ -75,7 +76,10 @@ pub fn update(
         log: &log.map_err(file("open", nowhere))?,
         // A signal ends an update itself: what it made is replaced in one step at its end.
         cancel: &Cancel::new(),
-        patience,
+        network: Network {
+            patience,
+            offline: false,
+        },
         note,
         progress: &|_, _| {},
     };
@@ -89,7 +93,11 @@ pub fn update(
             continue;
         };
         note(&format!("asks for `{name}`: {why}"));
-        let Answer { files, signer } = family(request.family).resolve(request, &means)?;
+        let Answer {
+            files,
+            signer,
+            keys,
+        } = family(request.family).resolve(request, &means)?;
         if let Some(signer) = &signer {
             note(&format!("`{name}` is signed by {signer}"));
         }
@@ -97,6 +105,7 @@ pub fn update(
             name: name.clone(),
             request: request.clone(),
             signer,
+            keys,
             files,
         };
         let lines = difference(lock.pins.get(name), &pin);

@@ -215,7 +215,9 @@ impl Declare<'_> {
                 .clone();
             let fetch = this.fetch(&format!("base/{name}"))?;
             let inputs = vec![(Slot::Files, fetch, Output::Files)];
-            Ok((Spec::Base(BaseSpec { origin }), inputs))
+            let pin = this.world.lock.pins.get(&format!("base/{name}"));
+            let keys = pin.and_then(|pin| pin.keys.clone());
+            Ok((Spec::Base(BaseSpec { origin, keys }), inputs))
         })
     }
 
@@ -252,7 +254,7 @@ impl Declare<'_> {
         let build = build.ok_or_else(|| dangling(Kind::Kernel, &name))?;
         let toolchain = build.toolchain;
         let source = (Slot::Source, self.source(&address.source)?, Output::Tar);
-        let image = (Slot::Image, self.image(&toolchain.image)?, Output::Tar);
+        let image = (Slot::Image, self.image(&build.image)?, Output::Tar);
         let mut inputs = vec![source, image];
         if let Some((native, _)) = toolchain.accelerator(catalog) {
             inputs.push((Slot::Native, self.image(&native.image)?, Output::Tar));

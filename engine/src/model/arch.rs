@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::ByVersion;
+use super::FamilyName;
 use crate::kconfig::Value;
 use crate::kconfig::Versions;
 
@@ -41,6 +42,8 @@ pub struct Defconfig {
     pub fixups: Vec<Fixup>,
     /// Toolchain names to build with; empty means the arch's.
     pub toolchains: Vec<String>,
+    /// What its builds need beside what is in the toolchain's image, by the family of that image; sorted.
+    pub packages: BTreeMap<FamilyName, Vec<String>>,
     /// Builds of it run only when an address names it.
     pub manual: bool,
 }

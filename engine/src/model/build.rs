@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::BuildAddress;
 use super::Catalog;
 use super::ConfigRecipe;
+use super::Defconfig;
+use super::Image;
 use super::Strength;
 use super::Toolchain;
 use crate::kconfig::Value;
@@ -24,6 +26,8 @@ pub struct Build<'a> {
     pub fixups: BTreeMap<&'a str, (Strength, &'a Value)>,
     /// The compiler.
     pub toolchain: &'a Toolchain,
+    /// Name of the image it is built in: the toolchain's, or that with what the defconfig needs.
+    pub image: String,
 }
 
 impl Catalog {
@@ -65,7 +69,9 @@ impl Catalog {
         let defconfig = self.defconfigs.get(&key)?;
         let fixups = defconfig.fixups.iter();
         let fixups = fixups.filter(|fixup| fixup.versions.contains(version));
+        let toolchain = self.toolchains.get(names.next()?)?;
         Some(Build {
+            image: self.image_of(defconfig, toolchain),
             kernel_arch: &arch.kernel_arch,
             kernel_image: arch.kernel_image.at(version)?,
             make_targets: arch.make_targets.at(version)?,
@@ -76,8 +82,56 @@ impl Catalog {
                     symbols.map(|(symbol, value)| (symbol.as_str(), (fixup.strength, value)))
                 })
                 .collect(),
-            toolchain: self.toolchains.get(names.next()?)?,
+            toolchain,
         })
+    }
+
+    /// Name of the image in which a toolchain builds a defconfig.
+    fn image_of(&self, defconfig: &Defconfig, toolchain: &Toolchain) -> String {
+        let needed = self.needed(defconfig, toolchain);
+        if needed.is_empty() {
+            return toolchain.image.clone();
+        }
+        format!("{}+{}+{}", toolchain.image, defconfig.arch, defconfig.name)
+    }
+
+    /// What a defconfig needs beside what is in a toolchain's image.
+    fn needed<'a>(&self, defconfig: &'a Defconfig, toolchain: &Toolchain) -> &'a [String] {
+        let family = toolchain.base(self).map(|base| base.origin.family());
+        let packages = family.and_then(|family| defconfig.packages.get(&family));
+        packages.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Declares the images in which a defconfig is built that needs more packages than its toolchains' images have.
+    pub fn declare_images(&mut self, defconfig: &Defconfig) {
+        let arch = self.arches.get(&defconfig.arch);
+        let of_arch = arch.map(|arch| arch.toolchains.clone()).unwrap_or_default();
+        let toolchains = if defconfig.toolchains.is_empty() {
+            &of_arch
+        } else {
+            &defconfig.toolchains
+        };
+        for toolchain in toolchains {
+            let Some(toolchain) = self.toolchains.get(toolchain) else {
+                continue;
+            };
+            let needed = self.needed(defconfig, toolchain);
+            let Some(image) = self
+                .images
+                .get(&toolchain.image)
+                .filter(|_| !needed.is_empty())
+            else {
+                continue;
+            };
+            let mut image = Image {
+                name: self.image_of(defconfig, toolchain),
+                ..image.clone()
+            };
+            image.packages.extend(needed.iter().cloned());
+            image.packages.sort();
+            image.packages.dedup();
+            self.images.insert(image.name.clone(), image);
+        }
     }
 
     /// Which components of a build's or boot's address are declared `manual`, by index: it runs only

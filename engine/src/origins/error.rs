@@ -25,6 +25,14 @@ pub enum OriginError {
         /// The file's name.
         file: String,
     },
+    /// It would have to be downloaded.
+    #[error(
+        "`{file}` is not in the store, and the run is offline; a run without `--offline` downloads it"
+    )]
+    Offline {
+        /// The file's name.
+        file: String,
+    },
     /// A place gave no good file.
     #[error("cannot fetch `{url}`: {why}")]
     Fetch {

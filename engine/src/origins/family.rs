@@ -15,6 +15,7 @@ use super::http::Http;
 use super::origin::origin;
 use crate::lock::PinnedFile;
 use crate::lock::Request;
+use crate::machine::Packages;
 use crate::model::Abi;
 use crate::model::Base;
 use crate::model::BaseOrigin;
@@ -66,10 +67,11 @@ pub trait Family: fmt::Debug + Sync {
     /// Downloads those of the pinned files that the store lacks. What came before a failure is stored too. Network.
     fn obtain(&self, files: &[FetchFile], means: &Means<'_>) -> Result<(), OriginError>;
 
-    /// Makes a base from exactly the files in `work`/`files`, and puts it, as a byte-reproducible tarball, at `work`/`tar`.
+    /// Makes a base from exactly the files in `work`/`files`, by the pinned keys where they are signed, and puts it, as a byte-reproducible tarball, at `work`/`tar`.
     fn base(
         &self,
         base: &BaseOrigin,
+        keys: Option<&str>,
         work: &Path,
         sandbox: &Sandbox,
         means: &Means<'_>,
@@ -77,6 +79,11 @@ pub trait Family: fmt::Debug + Sync {
 
     /// How packages are added to a root filesystem.
     fn adding(&self, packages: &[String]) -> Adding;
+
+    /// Programs and files of the host that bases and pins need.
+    fn host_needs(&self) -> &'static [HostNeed] {
+        &[]
+    }
 
     /// [`Self::settings`] as its program reads them.
     fn settings_text(&self, _settings: &BTreeMap<String, String>) -> String {
@@ -105,6 +112,17 @@ pub trait Family: fmt::Debug + Sync {
     }
 }
 
+/// A program of the host, or a file of it by its path, that something declared needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostNeed {
+    /// Its name, or its path.
+    pub what: &'static str,
+    /// What needs it.
+    pub wanted_for: &'static str,
+    /// Who has it.
+    pub packages: Packages,
+}
+
 /// What a mirror answered.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
@@ -112,6 +130,8 @@ pub struct Answer {
     pub files: Vec<PinnedFile>,
     /// Fingerprint of the OpenPGP key whose signature was checked here.
     pub signer: Option<String>,
+    /// The trusted keys in armour, where files have signatures that are checked by them later.
+    pub keys: Option<String>,
 }
 
 /// How packages are added to a root filesystem. Scripts run in it as root, without a network, with `$PACKAGES` and `$SETTINGS`, and
@@ -138,6 +158,15 @@ pub struct Volume {
     pub target: &'static str,
 }
 
+/// How the network may be used. Decides whether something can be had, never what.
+#[derive(Clone, Copy, Debug)]
+pub struct Network {
+    /// How long a server may say nothing.
+    pub patience: Duration,
+    /// Nothing is asked of any server: what the store lacks is an error.
+    pub offline: bool,
+}
+
 /// What a family works with. Nothing here decides what it gives.
 pub struct Means<'a> {
     /// Where files are kept.
@@ -146,8 +175,8 @@ pub struct Means<'a> {
     pub log: &'a File,
     /// What ends it.
     pub cancel: &'a Cancel,
-    /// How long a server may say nothing.
-    pub patience: Duration,
+    /// How it is reached what is not in the store.
+    pub network: Network,
     /// Takes a line for the user.
     pub note: &'a dyn Fn(&str),
     /// Takes how many bytes of a file have come, and of how many.
@@ -162,6 +191,12 @@ pub fn family(name: FamilyName) -> &'static dyn Family {
     }
 }
 
+/// Whether a file needs no download.
+pub(super) fn is_stored(file: &FetchFile, store: &Store) -> bool {
+    let mut checksums = file.checksums.iter();
+    checksums.any(|checksum| store.blob_named(checksum).is_some())
+}
+
 /// What is downloaded for a file of a pin.
 pub fn fetch_file(request: &Request, file: &PinnedFile) -> FetchFile {
     FetchFile {
@@ -172,6 +207,12 @@ pub fn fetch_file(request: &Request, file: &PinnedFile) -> FetchFile {
 
 /// Downloads those of the files that the store lacks, in the way that is asked for. Network.
 pub fn obtain(by: FetchBy, files: &[FetchFile], means: &Means<'_>) -> Result<(), OriginError> {
+    if means.network.offline
+        && let Some(file) = files.iter().find(|file| !is_stored(file, means.store))
+    {
+        let file = file.name.clone();
+        return Err(OriginError::Offline { file });
+    }
     match by {
         FetchBy::Family(name) => family(name).obtain(files, means),
         FetchBy::Http => Http::new(means)?.obtain(files),
@@ -199,12 +240,15 @@ pub fn requests(catalog: &Catalog) -> BTreeMap<String, Request> {
     requests
 }
 
+/// What a base is for.
+pub fn abi_of_base(base: &Base) -> Option<Abi> {
+    family(base.origin.family()).abi(base.origin.arch())
+}
+
 /// What a toolchain in an image of a base compiles for: by the triplet in a cross compiler's prefix, else what the base is for.
 pub fn abi_of(toolchain: &Toolchain, base: &Base) -> Option<Abi> {
     match &toolchain.kind {
         ToolchainKind::Cross { prefix } => Abi::of_prefix(prefix),
-        ToolchainKind::Gcc | ToolchainKind::Clang => {
-            family(base.origin.family()).abi(base.origin.arch())
-        }
+        ToolchainKind::Gcc | ToolchainKind::Clang => abi_of_base(base),
     }
 }

@@ -27,6 +27,7 @@ use tokio::runtime::Runtime;
 use super::Means;
 use super::OriginError;
 use super::error::file as at;
+use super::family::is_stored;
 use crate::spec::FetchFile;
 
 /// How often a transfer is taken up again that broke or was refused for now, without a byte more having come.
@@ -70,8 +71,9 @@ impl<'a> Http<'a> {
             why,
         };
         let client = Client::builder()
-            .connect_timeout(means.patience)
-            .read_timeout(means.patience)
+            .user_agent(concat!("engine/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(means.network.patience)
+            .read_timeout(means.network.patience)
             .build()
             .map_err(|error| failed(reason(error)))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -122,10 +124,7 @@ impl<'a> Http<'a> {
     }
 
     fn there(&self, file: &FetchFile) -> bool {
-        let store = self.means.store;
-        file.checksums
-            .iter()
-            .any(|checksum| store.blob_named(checksum).is_some())
+        is_stored(file, self.means.store)
     }
 
     fn obtain_one(&self, file: &FetchFile) -> Result<(), OriginError> {
@@ -199,6 +198,10 @@ impl<'a> Http<'a> {
         name: &str,
         get: impl Fn(&str) -> Result<T, Failed>,
     ) -> Result<T, OriginError> {
+        if self.means.network.offline {
+            let file = name.to_owned();
+            return Err(OriginError::Offline { file });
+        }
         let mut last = OriginError::Gone {
             file: name.to_owned(),
         };
@@ -358,7 +361,7 @@ impl<'a> Http<'a> {
 
     /// What is told of a server that said nothing for too long.
     fn silent(&self, error: &reqwest::Error) -> Option<String> {
-        let secs = self.means.patience.as_secs();
+        let secs = self.means.network.patience.as_secs();
         error
             .is_timeout()
             .then(|| format!("the server said nothing for {secs} s (`--stall`)"))

@@ -5,6 +5,7 @@
 use std::io;
 use std::io::Read;
 
+use pgp::composed::ArmorOptions;
 use pgp::composed::CleartextSignedMessage;
 use pgp::composed::Deserializable;
 use pgp::composed::DetachedSignature;
@@ -22,6 +23,7 @@ use thiserror::Error;
 
 use crate::text::date;
 
+const KEY_BLOCK: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
 const BEGIN: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
 
 /// Why a signature does not count.
@@ -124,6 +126,25 @@ impl Trust {
             return Err(SignatureError::NoKey { trusted });
         }
         Ok(Self { keys, now })
+    }
+
+    /// The keys in armour, one block after the other, without what others say of them.
+    pub(super) fn armoured(&self) -> Result<String, SignatureError> {
+        let mut text = String::new();
+        for key in &self.keys {
+            let mut key = key.clone();
+            let primary = key.primary_key.clone();
+            for user in &mut key.details.users {
+                user.signatures
+                    .retain(|signature| issued(signature, &primary));
+            }
+            let armoured = key.to_armored_string(ArmorOptions::default());
+            text += &armoured.map_err(|error| SignatureError::Unreadable {
+                what: "the key",
+                why: error.to_string(),
+            })?;
+        }
+        Ok(text)
     }
 
     /// The text of a message signed in clear (RFC 9580, section 7), and by whom.
@@ -408,14 +429,27 @@ fn revoked(revocation: &Signature, signer: &str, made: u32) -> Result<(), Signat
     })
 }
 
-/// All keys of a file that can be read, whatever others lie beside them.
+/// All keys of a file that can be read, whatever others lie beside them: in armour, any number of blocks.
 fn read_keys(material: &[u8]) -> Result<Vec<SignedPublicKey>, SignatureError> {
-    read(
-        material,
-        "the file of keys",
-        SignedPublicKey::from_bytes_many,
-        |text| SignedPublicKey::from_string_many(text).map(|(all, _)| all),
-    )
+    let one = |material| {
+        read(
+            material,
+            "the file of keys",
+            SignedPublicKey::from_bytes_many,
+            |text| SignedPublicKey::from_string_many(text).map(|(all, _)| all),
+        )
+    };
+    let text = str::from_utf8(material).unwrap_or_default();
+    let starts: Vec<usize> = text.match_indices(KEY_BLOCK).map(|(at, _)| at).collect();
+    if starts.len() < 2 {
+        return one(material);
+    }
+    let ends = starts.iter().skip(1).copied().chain([text.len()]);
+    let mut keys = Vec::new();
+    for (start, end) in starts.iter().zip(ends) {
+        keys.extend(one(&text.as_bytes()[*start..end])?);
+    }
+    Ok(keys)
 }
 
 type Many<'a, T> = pgp::errors::Result<Box<dyn Iterator<Item = pgp::errors::Result<T>> + 'a>>;

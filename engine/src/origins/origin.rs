@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use super::HostNeed;
 use super::OriginError;
 use super::debian::DebianSource;
 use super::debian::deb_member;
@@ -21,6 +22,11 @@ pub trait Origin: fmt::Debug {
 
     /// What is downloaded where the definition pins it itself.
     fn fetch(&self) -> Option<FetchSpec>;
+
+    /// Programs and files of the host that its pin needs.
+    fn host_needs(&self) -> &'static [HostNeed] {
+        &[]
+    }
 
     /// What the downloaded file is.
     fn form(&self) -> SourceForm;

@@ -170,6 +170,7 @@ fn catalog() -> Catalog {
     catalog.arches.insert(name("x86"), arch);
     for defconfig in ["one", "two"] {
         let defconfig = Defconfig {
+            packages: BTreeMap::new(),
             arch: name("x86"),
             name: name(defconfig),
             recipe: ConfigRecipe::Defconfig {
@@ -245,6 +246,7 @@ fn lock(catalog: &Catalog) -> Lock {
                 name,
                 request,
                 signer: None,
+                keys: None,
                 files: vec![file],
             },
         )

@@ -23,7 +23,8 @@ impl Tools {
         job.note(&format!("makes the root filesystem for {}", origin.arch()));
         let family = family(origin.family());
         let made = self.with_means(job, |means| {
-            family.base(origin, work.path(), &self.sandbox, means)
+            let keys = spec.keys.as_deref();
+            family.base(origin, keys, work.path(), &self.sandbox, means)
         });
         let tar = made.and_then(|()| Ok(self.store.put_file(&work.path().join("tar"))?));
         // What it left when it was stopped belongs to ids of the sandbox.

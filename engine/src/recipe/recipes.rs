@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jobserver::Client;
 use store::Digest;
@@ -21,6 +20,7 @@ use super::step::file;
 use super::step::left;
 use crate::labs::Lab;
 use crate::origins::Means;
+use crate::origins::Network;
 use crate::origins::OriginError;
 use crate::sandbox::Sandbox;
 use crate::spec::Spec;
@@ -35,8 +35,8 @@ pub struct Tools {
     pub lab: Box<dyn Lab>,
     /// CPU tokens, which everything that runs shares; without it each `make` has jobs of its own.
     pub jobserver: Option<Client>,
-    /// How long a server may say nothing.
-    pub patience: Duration,
+    /// How it is reached what is not in the store.
+    pub network: Network,
     /// `make -j` where there is no jobserver.
     pub make_jobs: usize,
 }
@@ -88,7 +88,7 @@ impl Tools {
             store: &self.store,
             log: &job.log,
             cancel: &job.cancel,
-            patience: self.patience,
+            network: self.network,
             note: &|text| job.note(text),
             progress: &|done, of| {
                 let at = String::new();

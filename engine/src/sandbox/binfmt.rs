@@ -196,6 +196,13 @@ impl Sandbox {
     }
 }
 
+/// The user-mode QEMU that programs of an ABI need and this machine lacks; nothing where it runs them.
+pub fn emulator_program(abi: Abi) -> Option<String> {
+    let target = Target::of(abi).filter(|_| !is_native(abi))?;
+    let missing = find(target.qemu).is_err();
+    missing.then(|| format!("qemu-{}-static", target.qemu))
+}
+
 /// Finds a QEMU program that needs no file of the image it runs in; else says what there is.
 fn find(qemu: &str) -> Result<PathBuf, String> {
     #[expect(

@@ -29,6 +29,7 @@ mod tty;
 
 pub use binfmt::Emulator;
 pub use binfmt::abi_of;
+pub use binfmt::emulator_program;
 pub use binfmt::is_native;
 pub use cancel::Cancel;
 pub use cancel::OnCancel;

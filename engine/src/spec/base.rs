@@ -13,4 +13,6 @@ use crate::model::BaseOrigin;
 pub struct BaseSpec {
     /// The family, with what it is asked for.
     pub origin: BaseOrigin,
+    /// The pinned OpenPGP keys in armour, where the files are signed.
+    pub keys: Option<String>,
 }

@@ -279,7 +279,7 @@ arbitrary! {
     source -> SourceSpec {
         form: form(), version: maybe(version()), patches: proptest::collection::vec(file(), 0..3),
     }
-    base -> BaseSpec { origin: base_origin() }
+    base -> BaseSpec { origin: base_origin(), keys: maybe(word()) }
     image -> ImageSpec {
         family: family(), packages: words(), settings: map(word()), user: word(), uid: number(), gid: number(),
     }

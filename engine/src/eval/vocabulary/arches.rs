@@ -1,5 +1,7 @@
 //! `arch`, `defconfig`, the recipes a .config begins with and the fixups on top.
 
+use std::collections::BTreeMap;
+
 use rhai::Dynamic;
 
 use crate::kconfig;
@@ -8,8 +10,10 @@ use crate::model::Arch;
 use crate::model::ByVersion;
 use crate::model::ConfigRecipe;
 use crate::model::Defconfig;
+use crate::model::FamilyName;
 use crate::model::Fixup;
 use crate::model::Strength;
+use crate::origins::family;
 
 use super::super::handle::Kind;
 use super::super::mistake::Mistake;
@@ -27,6 +31,7 @@ use super::function::Arguments;
 use super::function::Call;
 use super::function::Function;
 use super::function::Param;
+use super::sources::package_set;
 
 /// The functions of this family.
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -279,10 +284,37 @@ const DEFCONFIG: Record = Record {
             doc: "the toolchains to build with",
         },
         Field {
+            name: "packages",
+            shape: Shape::Record(&PACKAGES),
+            need: Need::Otherwise("none"),
+            doc: "what its builds need beside what is in the toolchain's image",
+        },
+        Field {
             name: "manual",
             shape: Shape::Bool,
             need: Need::Otherwise("`false`"),
             doc: "whether it is built only when an address names it",
+        },
+    ],
+    one_of: &[],
+    any_of: &[],
+    refused: &[],
+};
+
+const PACKAGES: Record = Record {
+    noun: "packages",
+    fields: &[
+        Field {
+            name: "debian",
+            shape: Shape::List(&Shape::Word),
+            need: Need::Otherwise("none"),
+            doc: "in images of Debian's, such as `\"pahole\"`",
+        },
+        Field {
+            name: "gentoo",
+            shape: Shape::List(&Shape::Word),
+            need: Need::Otherwise("none"),
+            doc: "in images of Gentoo's, such as `\"dev-util/pahole\"`",
         },
     ],
     one_of: &[],
@@ -395,7 +427,16 @@ fn declare_defconfig(
     each_once(Kind::Toolchain, &toolchains, "2", "toolchains")?;
     let handle = call.declare(Kind::Defconfig, &format!("{arch}/{name}"), path)?;
     let recipe = fields.take("recipe");
+    let mut needs: Fields = fields.take_or_empty("packages");
+    let mut packages = BTreeMap::new();
+    for name in [FamilyName::Debian, FamilyName::Gentoo] {
+        let word = name.word();
+        let place = ["2", "packages", word];
+        packages.insert(name, package_set(&mut needs, word, family(name), &place)?);
+    }
+    packages.retain(|_, packages| !packages.is_empty());
     let defconfig = Defconfig {
+        packages,
         arch: arch.to_owned(),
         recipe: recipe.unwrap_or_else(|| {
             let target = name.clone();
@@ -406,8 +447,9 @@ fn declare_defconfig(
         manual: fields.take_or_empty("manual"),
         name: name.clone(),
     };
-    call.state
-        .catalog
+    let catalog = &mut call.state.catalog;
+    catalog.declare_images(&defconfig);
+    catalog
         .defconfigs
         .insert((arch.to_owned(), name), defconfig);
     Ok(handle)

@@ -341,7 +341,12 @@ fn debian_base(mut fields: Fields) -> Result<BaseOrigin, Mistake> {
     check_arch(&arch, family, &["1", "debian", "arch"])?;
     Ok(BaseOrigin::Debian {
         suite: fields.take_or_empty("suite"),
-        packages: package_set(&mut fields, family, &["1", "debian", "packages"])?,
+        packages: package_set(
+            &mut fields,
+            "packages",
+            family,
+            &["1", "debian", "packages"],
+        )?,
         arch,
     })
 }
@@ -422,7 +427,7 @@ fn image(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mista
     let declared = call.state.catalog.bases.get(&base);
     let declared = declared.ok_or_else(|| Mistake::at(&[], format!("`{base}` is no base")))?;
     let family = family(declared.origin.family());
-    let packages = package_set(&mut fields, family, &["1", "packages"])?;
+    let packages = package_set(&mut fields, "packages", family, &["1", "packages"])?;
     let handle = call.declare(Kind::Image, &name, &["0"])?;
     let image = Image {
         name: name.clone(),
@@ -434,12 +439,13 @@ fn image(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mista
 }
 
 /// Packages as their family spells them, sorted and each once: their order means nothing.
-fn package_set(
+pub(super) fn package_set(
     fields: &mut Fields,
+    name: &str,
     family: &dyn Family,
     path: &[&str],
 ) -> Result<Vec<String>, Mistake> {
-    let mut packages: Vec<String> = fields.take_or_empty("packages");
+    let mut packages: Vec<String> = fields.take_or_empty(name);
     for (index, package) in packages.iter().enumerate() {
         let index = index.to_string();
         let path = path.iter().copied().chain([index.as_str()]);

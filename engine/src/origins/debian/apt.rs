@@ -21,6 +21,7 @@ use crate::lock::PinnedFile;
 use crate::origins::Means;
 use crate::origins::OriginError;
 use crate::origins::error::file as at;
+use crate::origins::family::is_stored;
 use crate::spec::FetchFile;
 use crate::text::counted;
 use crate::text::size;
@@ -28,8 +29,8 @@ use crate::text::size;
 const MIRROR: &str = "http://deb.debian.org/debian";
 const SECURITY: &str = "http://deb.debian.org/debian-security";
 const UNSTABLE: [&str; 2] = ["sid", "unstable"];
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-const HELPER: &str = "/usr/lib/apt/apt-helper";
+pub(super) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+pub(super) const HELPER: &str = "/usr/lib/apt/apt-helper";
 
 /// How many files one run of apt-helper is given: its arguments must fit a command line.
 const BATCH: usize = 100;
@@ -83,10 +84,7 @@ impl<'a> Apt<'a> {
     /// before a failure is stored too.
     pub(super) fn obtain(&self, files: &[FetchFile]) -> Result<(), OriginError> {
         let store = self.means.store;
-        let lacks = |file: &&FetchFile| {
-            let mut checksums = file.checksums.iter();
-            !checksums.any(|checksum| store.blob_named(checksum).is_some())
-        };
+        let lacks = |file: &&FetchFile| !is_stored(file, store);
         let missing: Vec<&FetchFile> = files.iter().filter(lacks).collect();
         if missing.is_empty() {
             return Ok(());
@@ -116,7 +114,7 @@ impl<'a> Apt<'a> {
         for batch in files.chunks(BATCH) {
             let mut command = Command::new(HELPER);
             command.args(["-o", "APT::Sandbox::User=", "-o", "Acquire::Retries=3"]);
-            let patience = self.means.patience.as_secs();
+            let patience = self.means.network.patience.as_secs();
             for protocol in ["http", "https"] {
                 command
                     .arg("-o")
@@ -235,7 +233,7 @@ impl<'a> Apt<'a> {
     ) -> Result<String, OriginError> {
         let mut command = Command::new(program);
         let path = |name: &str| root.join(name).display().to_string();
-        let patience = self.means.patience.as_secs().to_string();
+        let patience = self.means.network.patience.as_secs().to_string();
         let options = [
             ("Dir::State", path("state")),
             ("Dir::State::status", path("status")),

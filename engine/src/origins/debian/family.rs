@@ -3,16 +3,20 @@
 use std::path::Path;
 
 use super::apt::Apt;
+use super::apt::HELPER;
+use super::apt::KEYRING;
 use super::base::base;
 use super::request::DebianRequest;
 use super::words::PACKAGE;
 use crate::lock::Request;
+use crate::machine::Packages;
 use crate::model::Abi;
 use crate::model::BaseOrigin;
 use crate::model::Image;
 use crate::origins::Adding;
 use crate::origins::Answer;
 use crate::origins::Family;
+use crate::origins::HostNeed;
 use crate::origins::Means;
 use crate::origins::OriginError;
 use crate::sandbox::Sandbox;
@@ -88,6 +92,34 @@ ldconfig
 rm -rf /var/cache/apt/* /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache /var/lib/dpkg/*-old
 ";
 
+const fn need(what: &'static str, wanted_for: &'static str, debian: &'static str) -> HostNeed {
+    HostNeed {
+        what,
+        wanted_for,
+        packages: Packages {
+            debian,
+            // Packaged nowhere else in the places where the engine looks.
+            gentoo: "",
+            fedora: "",
+            arch: "",
+        },
+    }
+}
+
+/// Of the host; the first three ask the mirror.
+const NEEDS: [HostNeed; 5] = [
+    need("apt-get", "Debian's pins", "apt"),
+    need(HELPER, "Debian's packages", "apt"),
+    need(KEYRING, "Debian's pins", "debian-archive-keyring"),
+    need("apt-ftparchive", "Debian's bases", "apt-utils"),
+    need("mmdebstrap", "Debian's bases", "mmdebstrap"),
+];
+
+/// What asking the mirror and downloading need of the host.
+pub(super) fn host_needs_of_pins() -> &'static [HostNeed] {
+    &NEEDS[..3]
+}
+
 /// All that is installed.
 const PACKAGES: &str = r"
 dpkg-query --show --showformat='${Package} ${Version}\n' | sort > /build/packages
@@ -160,7 +192,7 @@ impl Family for Debian {
         let files = Apt::new(means).resolve(&asked)?;
         Ok(Answer {
             files,
-            signer: None,
+            ..Answer::default()
         })
     }
 
@@ -171,6 +203,7 @@ impl Family for Debian {
     fn base(
         &self,
         origin: &BaseOrigin,
+        _: Option<&str>,
         work: &Path,
         sandbox: &Sandbox,
         means: &Means<'_>,
@@ -180,6 +213,10 @@ impl Family for Debian {
             OriginError::Content(format!("`{}` is not known of Debian", origin.arch()))
         })?;
         base(origin, work, sandbox, sandbox.emulator(abi)?, means)
+    }
+
+    fn host_needs(&self) -> &'static [HostNeed] {
+        &NEEDS
     }
 
     fn adding(&self, _: &[String]) -> Adding {

@@ -1,9 +1,11 @@
 //! Debian's packages of kernel sources.
 
+use super::family::host_needs_of_pins;
 use super::request::ALL;
 use super::request::DebianRequest;
 use crate::kconfig::Version;
 use crate::lock::Request;
+use crate::origins::HostNeed;
 use crate::origins::Origin;
 use crate::spec::FetchSpec;
 use crate::spec::SourceForm;
@@ -34,6 +36,10 @@ impl Origin for DebianSource<'_> {
 
     fn fetch(&self) -> Option<FetchSpec> {
         None
+    }
+
+    fn host_needs(&self) -> &'static [HostNeed] {
+        host_needs_of_pins()
     }
 
     fn form(&self) -> SourceForm {

@@ -8,7 +8,6 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use super::mirror::content;
-use super::resolve::SIGNATURE;
 use crate::model::Stage3;
 use crate::model::Trust;
 use crate::origins::Means;
@@ -22,7 +21,12 @@ const TARBALL: &str = ".tar.xz";
 /// Checks the stage3 in `work`/`files` and moves it to `work`/`tar`.
 ///
 /// The keys must have held when the signature was made: what was pinned stays good after they have expired.
-pub(super) fn base(stage3: &Stage3, work: &Path, means: &Means<'_>) -> Result<(), OriginError> {
+pub(super) fn base(
+    stage3: &Stage3,
+    pinned: Option<&str>,
+    work: &Path,
+    means: &Means<'_>,
+) -> Result<(), OriginError> {
     let dir = work.join("files");
     let mut files = Files::default();
     for entry in fs::read_dir(&dir).map_err(at("list", &dir))? {
@@ -30,10 +34,8 @@ pub(super) fn base(stage3: &Stage3, work: &Path, means: &Means<'_>) -> Result<()
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let place = if name.ends_with(TARBALL) {
             &mut files.tarball
-        } else if name.ends_with(SIGNATURE) {
-            &mut files.signature
         } else {
-            &mut files.keys
+            &mut files.signature
         };
         *place = Some(path);
     }
@@ -43,14 +45,14 @@ pub(super) fn base(stage3: &Stage3, work: &Path, means: &Means<'_>) -> Result<()
     let tarball = files.tarball.ok_or_else(|| lacks("tarball"))?;
     if let Trust::Signed { keys, .. } = &stage3.trust {
         let signature = files.signature.ok_or_else(|| lacks("signature"))?;
-        let material = files.keys.ok_or_else(|| lacks("keys"))?;
+        let pinned = pinned.ok_or_else(|| lacks("keys"))?;
         let name = tarball
             .file_name()
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
         let read = |path: &PathBuf| fs::read(path).map_err(at("read", path));
-        let trust = openpgp::Trust::new(&read(&material)?, keys, None).map_err(content(&name))?;
+        let trust = openpgp::Trust::new(pinned.as_bytes(), keys, None).map_err(content(&name))?;
         let open = || -> io::Result<Box<dyn Read>> {
             let tarball = File::open(&tarball)?;
             Ok(Box::new(means.cancel.watching(tarball)))
@@ -71,5 +73,4 @@ pub(super) fn base(stage3: &Stage3, work: &Path, means: &Means<'_>) -> Result<()
 struct Files {
     tarball: Option<PathBuf>,
     signature: Option<PathBuf>,
-    keys: Option<PathBuf>,
 }

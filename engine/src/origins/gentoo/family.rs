@@ -114,12 +114,13 @@ impl Family for Gentoo {
     fn base(
         &self,
         origin: &BaseOrigin,
+        keys: Option<&str>,
         work: &Path,
         _: &Sandbox,
         means: &Means<'_>,
     ) -> Result<(), OriginError> {
         match origin {
-            BaseOrigin::Gentoo(stage3) => base(stage3, work, means),
+            BaseOrigin::Gentoo(stage3) => base(stage3, keys, work, means),
             BaseOrigin::Debian { .. } => {
                 Err(OriginError::Content("it is no base of Gentoo's".to_owned()))
             }

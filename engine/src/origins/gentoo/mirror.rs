@@ -4,12 +4,12 @@ use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 use super::request::GentooRequest;
-use crate::model::Trust;
+use crate::model;
 use crate::origins::Means;
 use crate::origins::OriginError;
 use crate::origins::http::Http;
-use crate::origins::openpgp;
 use crate::origins::openpgp::SignatureError;
+use crate::origins::openpgp::Trust;
 
 /// No list, signature or bundle of keys is larger.
 pub(super) const SMALL: usize = 4 << 20;
@@ -18,16 +18,7 @@ pub(super) const SMALL: usize = 4 << 20;
 pub(super) struct Mirror<'a> {
     pub http: Http<'a>,
     pub mirrors: &'a [String],
-    keys: Option<Keys>,
-}
-
-/// Keys that came with a request.
-pub(super) struct Keys {
-    /// Where they were.
-    pub url: String,
-    /// As they came.
-    pub material: Vec<u8>,
-    pub trust: openpgp::Trust,
+    keys: Option<Trust>,
 }
 
 /// A small file.
@@ -45,16 +36,11 @@ impl<'a> Mirror<'a> {
     ) -> Result<Self, OriginError> {
         let http = Http::new(means)?;
         let keys = match &request.trust {
-            Trust::Unsigned { .. } => None,
-            Trust::Signed { keys, urls } => {
+            model::Trust::Unsigned { .. } => None,
+            model::Trust::Signed { keys, urls } => {
                 let (url, material) = http.small(urls, SMALL)?;
-                let trust = openpgp::Trust::new(&material, keys, Some(now()));
-                let trust = trust.map_err(content(&url))?;
-                Some(Keys {
-                    url,
-                    material,
-                    trust,
-                })
+                let trust = Trust::new(&material, keys, Some(now()));
+                Some(trust.map_err(content(&url))?)
             }
         };
         Ok(Self {
@@ -65,7 +51,7 @@ impl<'a> Mirror<'a> {
     }
 
     /// The keys; nothing where no signature is asked for.
-    pub(super) fn keys(&self) -> Option<&Keys> {
+    pub(super) fn keys(&self) -> Option<&Trust> {
         self.keys.as_ref()
     }
 
@@ -87,11 +73,10 @@ impl<'a> Mirror<'a> {
     ) -> Result<(Small, String, Option<String>), OriginError> {
         let small = self.small(path)?;
         let Some(keys) = &self.keys else {
-            let text = openpgp::Trust::unchecked(&small.content);
+            let text = Trust::unchecked(&small.content);
             return Ok((small, text, None));
         };
         let (text, signed) = keys
-            .trust
             .cleartext(&small.content)
             .map_err(content(&small.url))?;
         Ok((small, text, Some(signed.signer)))

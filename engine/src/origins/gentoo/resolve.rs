@@ -12,6 +12,7 @@ use store::Algorithm;
 use super::lists::digests;
 use super::lists::latest;
 use super::mirror::Mirror;
+use super::mirror::Small;
 use super::mirror::content;
 use super::mirror::urls;
 use super::names::known;
@@ -24,10 +25,8 @@ use crate::origins::OriginError;
 use crate::origins::error::file as at;
 use crate::origins::http::name_of;
 
-/// The pinned file with the keys.
-pub(super) const KEYS: &str = "keys";
 /// What the pinned file with the detached signature ends with.
-pub(super) const SIGNATURE: &str = ".asc";
+const SIGNATURE: &str = ".asc";
 /// The snapshot that moves.
 const SNAPSHOT: &str = "gentoo-latest.tar.xz";
 /// Where a snapshot begins with the directory that names its day: far less than that of compressed tar.
@@ -42,7 +41,8 @@ pub(super) fn resolve(request: &GentooRequest, means: &Means<'_>) -> Result<Answ
     }
 }
 
-/// The newest stage3 of a name: the tarball, its detached signature, and the keys that are to check it.
+/// The newest stage3 of a name: the tarball, its detached signature, and the keys that are to check it. These come along as text: where
+/// they are published changes.
 fn stage3(name: &str, mirror: &Mirror<'_>, means: &Means<'_>) -> Result<Answer, OriginError> {
     let dir = known(name).map(|known| known.dir);
     let dir = dir.ok_or_else(|| OriginError::Content(format!("no stage3 is named `{name}`")))?;
@@ -60,21 +60,18 @@ fn stage3(name: &str, mirror: &Mirror<'_>, means: &Means<'_>) -> Result<Answer, 
         checksums,
         url: beside(mirror, &path),
     }];
-    if let Some(keys) = mirror.keys() {
+    let mut keys = None;
+    if let Some(trusted) = mirror.keys() {
         let signature = mirror.small(&format!("{path}{SIGNATURE}"))?;
         let package = format!("stage3-{name}{SIGNATURE}");
-        files.push(kept(
-            &package,
-            &latest.stamp,
-            &signature.url,
-            &signature.content,
-            means,
-        )?);
-        let version = latest.stamp.as_str();
-        files.push(kept(KEYS, version, &keys.url, &keys.material, means)?);
+        files.push(kept(&package, &latest.stamp, &signature, means)?);
+        keys = Some(trusted.armoured().map_err(content(name))?);
     }
-    files.sort_by(|a, b| a.package.cmp(&b.package));
-    Ok(Answer { files, signer })
+    Ok(Answer {
+        files,
+        signer,
+        keys,
+    })
 }
 
 /// Today's snapshot of the ebuild repository, pinned by its day: it is downloaded, as no signed list tells its digest.
@@ -88,7 +85,7 @@ fn snapshot(mirror: &Mirror<'_>, means: &Means<'_>) -> Result<Answer, OriginErro
         Some(keys) => {
             let signature = mirror.small(&format!("snapshots/{SNAPSHOT}.gpgsig"))?;
             let open = || -> io::Result<Box<dyn Read>> { Ok(Box::new(File::open(&path)?)) };
-            let signed = keys.trust.detached(&signature.content, &open);
+            let signed = keys.detached(&signature.content, &open);
             Some(signed.map_err(content(&url))?.signer)
         }
     };
@@ -102,7 +99,11 @@ fn snapshot(mirror: &Mirror<'_>, means: &Means<'_>) -> Result<Answer, OriginErro
         checksums: hashes.checksums,
         url: beside(mirror, &dated),
     }];
-    Ok(Answer { files, signer })
+    Ok(Answer {
+        files,
+        signer,
+        keys: None,
+    })
 }
 
 /// The day of a snapshot: its top directory is `gentoo-YYYYMMDD`.
@@ -131,20 +132,19 @@ fn day(path: &Path) -> Result<String, String> {
 fn kept(
     package: &str,
     version: &str,
-    url: &str,
-    content: &[u8],
+    small: &Small,
     means: &Means<'_>,
 ) -> Result<PinnedFile, OriginError> {
     let work = means.store.work_dir("pinned")?;
     let path = work.path().join("file");
-    fs::write(&path, content).map_err(at("write", &path))?;
+    fs::write(&path, &small.content).map_err(at("write", &path))?;
     let hashes = means.store.put_file_named(&path, &[Algorithm::Sha256])?;
     Ok(PinnedFile {
         package: package.to_owned(),
         version: version.to_owned(),
         size: hashes.size,
         checksums: hashes.checksums,
-        url: url.to_owned(),
+        url: small.url.clone(),
     })
 }
 
