@@ -23,6 +23,8 @@ use thiserror::Error;
 
 use crate::text::date;
 
+/// The library's own words tell of its parser.
+const DAMAGED: &str = "it is cut off, damaged or something else";
 const KEY_BLOCK: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
 const BEGIN: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
 
@@ -149,16 +151,16 @@ impl Trust {
 
     /// The text of a message signed in clear (RFC 9580, section 7), and by whom.
     pub(super) fn cleartext(&self, message: &[u8]) -> Result<(String, Signed), SignatureError> {
-        let unreadable = |why: String| SignatureError::Unreadable {
+        let unreadable = || SignatureError::Unreadable {
             what: "its signature",
-            why,
+            why: DAMAGED.to_owned(),
         };
-        let message = str::from_utf8(message).map_err(|error| unreadable(error.to_string()))?;
+        let message = str::from_utf8(message).map_err(|_| unreadable())?;
         if !message.trim_start().starts_with(BEGIN) {
             return Err(SignatureError::Unsigned);
         }
-        let (message, _) = CleartextSignedMessage::from_string(message)
-            .map_err(|error| unreadable(error.to_string()))?;
+        let (message, _) =
+            CleartextSignedMessage::from_string(message).map_err(|_| unreadable())?;
         let text = message.signed_text();
         let signed = self.any(message.signatures(), &|| Ok(Box::new(text.as_bytes())))?;
         Ok((text.replace("\r\n", "\n"), signed))
@@ -461,27 +463,18 @@ fn read<'a, T>(
     bytes: impl Fn(&'a [u8]) -> Many<'a, T>,
     armoured: impl Fn(&'a str) -> Many<'a, T>,
 ) -> Result<Vec<T>, SignatureError> {
-    let unreadable = |error: pgp::errors::Error| SignatureError::Unreadable {
+    let unreadable = || SignatureError::Unreadable {
         what,
-        why: error.to_string(),
+        why: DAMAGED.to_owned(),
     };
     let all = match str::from_utf8(material) {
         Ok(text) if text.contains("-----BEGIN PGP") => armoured(text),
         _ => bytes(material),
     };
-    let (mut good, mut bad) = (Vec::new(), None);
-    for one in all.map_err(unreadable)? {
-        match one {
-            Ok(one) => good.push(one),
-            Err(error) => bad = bad.or(Some(error)),
-        }
+    let all = all.map_err(|_| unreadable())?;
+    let good: Vec<T> = all.filter_map(Result::ok).collect();
+    if good.is_empty() {
+        return Err(unreadable());
     }
-    match bad {
-        Some(error) if good.is_empty() => Err(unreadable(error)),
-        None if good.is_empty() => Err(SignatureError::Unreadable {
-            what,
-            why: "there is nothing in it".to_owned(),
-        }),
-        _ => Ok(good),
-    }
+    Ok(good)
 }
