@@ -41,6 +41,29 @@ pub struct Request {
     pub asked: BTreeMap<String, Asked>,
 }
 
+impl Request {
+    /// The word that is asked under a name.
+    pub fn word(&self, name: &str) -> Option<String> {
+        match self.asked.get(name)? {
+            Asked::Word(word) => Some(word.clone()),
+            _ => None,
+        }
+    }
+
+    /// The words that are asked under a name.
+    pub fn words(&self, name: &str) -> Option<Vec<String>> {
+        match self.asked.get(name)? {
+            Asked::Words(words) => Some(words.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether what has a name is wanted.
+    pub fn flag(&self, name: &str) -> bool {
+        self.asked.get(name) == Some(&Asked::Flag(true))
+    }
+}
+
 /// A part of what is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]

@@ -452,28 +452,8 @@ impl Shape {
                 })?;
                 Ok(Checked::Symbols(symbols.into_iter().collect()))
             }
-            Self::Variables => {
-                let variables = each(map.iter(), path, |value, path| {
-                    let name = path.last().cloned().unwrap_or_default();
-                    check_variable(&name, path)?;
-                    let text = Self::Text.check(value, path)?;
-                    let text = String::from_checked(text).unwrap_or_default();
-                    check_make_value(&text, path)?;
-                    Ok((name, text))
-                })?;
-                Ok(Checked::Variables(variables.into_iter().collect()))
-            }
-            Self::Settings => {
-                let settings = each(map.iter(), path, |value, path| {
-                    let name = path.last().cloned().unwrap_or_default();
-                    check_setting(&name, path)?;
-                    let text = Self::Text.check(value, path)?;
-                    let text = String::from_checked(text).unwrap_or_default();
-                    check_setting_value(&text, path)?;
-                    Ok((name, text))
-                })?;
-                Ok(Checked::Variables(settings.into_iter().collect()))
-            }
+            Self::Variables => check_texts(&map, path, check_variable, check_make_value),
+            Self::Settings => check_texts(&map, path, check_setting, check_setting_value),
             Self::Record(record) => record.check(&map, path).map(Checked::Record),
             _ => Ok(Checked::Raw(Dynamic::from_map(map))),
         }
@@ -517,6 +497,27 @@ impl Shape {
         }
         Ok(Checked::Text(text.to_owned()))
     }
+}
+
+/// Checks a part of a map of texts that stands at a path.
+type CheckPart = fn(&str, &[String]) -> Result<(), Mistake>;
+
+/// Checks the names and the texts of a map.
+fn check_texts(
+    map: &Map,
+    path: &mut ValuePath,
+    check_name: CheckPart,
+    check_text: CheckPart,
+) -> Result<Checked, Mistake> {
+    let texts = each(map.iter(), path, |value, path| {
+        let name = path.last().cloned().unwrap_or_default();
+        check_name(&name, path)?;
+        let text = Shape::Text.check(value, path)?;
+        let text = String::from_checked(text).unwrap_or_default();
+        check_text(&text, path)?;
+        Ok((name, text))
+    })?;
+    Ok(Checked::Variables(texts.into_iter().collect()))
 }
 
 /// Checks the elements of a list.

@@ -48,6 +48,17 @@ pub struct Defconfig {
     pub manual: bool,
 }
 
+impl Defconfig {
+    /// Names of the toolchains that it is built with: its own, else its arch's.
+    pub fn toolchains_in<'a>(&'a self, arch: &'a Arch) -> &'a [String] {
+        if self.toolchains.is_empty() {
+            &arch.toolchains
+        } else {
+            &self.toolchains
+        }
+    }
+}
+
 /// How a .config is begun, before fixups.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConfigRecipe {

@@ -38,11 +38,7 @@ impl Catalog {
             let Some(arch) = self.arches.get(&defconfig.arch) else {
                 continue;
             };
-            let toolchains = if defconfig.toolchains.is_empty() {
-                &arch.toolchains
-            } else {
-                &defconfig.toolchains
-            };
+            let toolchains = defconfig.toolchains_in(arch);
             for source in self.sources.keys() {
                 if !arch.sources.is_empty() && !arch.sources.contains(source) {
                     continue;
@@ -105,13 +101,8 @@ impl Catalog {
     /// Declares the images in which a defconfig is built that needs more packages than its toolchains' images have.
     pub fn declare_images(&mut self, defconfig: &Defconfig) {
         let arch = self.arches.get(&defconfig.arch);
-        let of_arch = arch.map(|arch| arch.toolchains.clone()).unwrap_or_default();
-        let toolchains = if defconfig.toolchains.is_empty() {
-            &of_arch
-        } else {
-            &defconfig.toolchains
-        };
-        for toolchain in toolchains {
+        let toolchains = arch.map(|arch| defconfig.toolchains_in(arch).to_vec());
+        for toolchain in &toolchains.unwrap_or_default() {
             let Some(toolchain) = self.toolchains.get(toolchain) else {
                 continue;
             };

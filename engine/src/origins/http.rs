@@ -90,7 +90,7 @@ impl<'a> Http<'a> {
     /// Downloads those of the files that the store lacks.
     pub(super) fn obtain(&self, files: &[FetchFile]) -> Result<(), OriginError> {
         for file in files {
-            if !self.there(file) {
+            if !is_stored(file, self.means.store) {
                 self.obtain_one(file)?;
             }
         }
@@ -123,13 +123,9 @@ impl<'a> Http<'a> {
         })
     }
 
-    fn there(&self, file: &FetchFile) -> bool {
-        is_stored(file, self.means.store)
-    }
-
     fn obtain_one(&self, file: &FetchFile) -> Result<(), OriginError> {
         let (path, part) = self.partial(file)?;
-        if self.there(file) {
+        if is_stored(file, self.means.store) {
             // Another engine was first.
             return Ok(());
         }

@@ -45,20 +45,12 @@ impl From<DebianRequest> for Request {
 impl DebianRequest {
     /// Reads one; nothing where it is another family's.
     pub(super) fn read(request: &Request) -> Option<Self> {
-        let word = |name: &str| match request.asked.get(name)? {
-            Asked::Word(word) => Some(word.clone()),
-            _ => None,
-        };
-        let words = |name: &str| match request.asked.get(name)? {
-            Asked::Words(words) => Some(words.clone()),
-            _ => None,
-        };
         Some(Self {
-            suite: word("suite")?,
-            arch: word("arch")?,
-            packages: words("packages")?,
-            beyond: words("beyond"),
-            closure: request.asked.get("closure") == Some(&Asked::Flag(true)),
+            suite: request.word("suite")?,
+            arch: request.word("arch")?,
+            packages: request.words("packages")?,
+            beyond: request.words("beyond"),
+            closure: request.flag("closure"),
         })
     }
 }

@@ -11,4 +11,3 @@ mod resolve;
 mod words;
 
 pub(super) use family::Gentoo;
-pub use words::PACKAGE as GENTOO_PACKAGE;

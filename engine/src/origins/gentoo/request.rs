@@ -42,28 +42,20 @@ impl GentooRequest {
 
     /// Reads one; nothing where it is another family's.
     pub(super) fn read(request: &Request) -> Option<Self> {
-        let word = |name: &str| match request.asked.get(name)? {
-            Asked::Word(word) => Some(word.clone()),
-            _ => None,
-        };
-        let words = |name: &str| match request.asked.get(name)? {
-            Asked::Words(words) => Some(words.clone()),
-            _ => None,
-        };
-        let trust = match word("unsigned") {
+        let trust = match request.word("unsigned") {
             Some(reason) => Trust::Unsigned { reason },
             None => Trust::Signed {
-                keys: words("keys")?,
-                urls: words("key_urls")?,
+                keys: request.words("keys")?,
+                urls: request.words("key_urls")?,
             },
         };
-        let wanted = match word("stage3") {
+        let wanted = match request.word("stage3") {
             Some(name) => Wanted::Stage3(name),
-            None if request.asked.get("snapshot") == Some(&Asked::Flag(true)) => Wanted::Snapshot,
+            None if request.flag("snapshot") => Wanted::Snapshot,
             None => Wanted::Nothing,
         };
         Some(Self {
-            mirrors: words("mirrors")?,
+            mirrors: request.words("mirrors")?,
             trust,
             wanted,
         })
