@@ -2,7 +2,7 @@
 
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help setup demo matrix test test-crash test-arches test-gentoo test-graph bench docs clean
+.PHONY: help setup demo matrix test test-crash test-arches test-gentoo test-graph test-everyday bench docs clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -49,6 +49,10 @@ GRAPH = test(/^(spec|graph|plan|realise|origins|labs|jobs|machine)::/) + test(wo
 test-graph: ## Only the tests of specs, the growing graph, placement, QEMU in its sandbox, and what ends a run
 	@tools/setup.sh test
 	cargo nextest run --locked --workspace -E '$(GRAPH)'
+
+test-everyday: ## Only the tests of addresses, reports, logs, messages and the terminal
+	@tools/setup.sh test
+	cargo nextest run --locked --workspace -E 'binary(cli) + binary(docs) + test(/^(report|terminal|text|cli|kconfig)::/) + test(everyday)'
 
 bench: ## Measure beside ninja, nix-build and bare make; one line each
 	@tools/setup.sh bench

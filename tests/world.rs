@@ -146,6 +146,7 @@ impl World {
             .current_dir(self.path("project"))
             .env_clear()
             .env("HOME", self.path("home"))
+            .env("LANG", "C.UTF-8")
             .env("ENGINE_STORE", self.path("store"));
         command
     }

@@ -1,7 +1,8 @@
 //! Eight small kernels from an empty record, with and without shared CPU tokens; one line.
 //!
 //! Before, a kernel build took every CPU from its first to its last second, its serial parts included, and nothing ran
-//! beside it. Both ways run the same nodes by the same recipes on the demo's store (`$ENGINE_STORE`, else the default one, so run
+//! beside it. Half of the kernels are gcc's, which keep two CPUs busy nearly to the end; the others are clang's with full link-time
+//! optimisation, whose link takes one CPU for a good part of the build. Both ways run the same nodes by the same recipes on the demo's store (`$ENGINE_STORE`, else the default one, so run
 //! `make demo` first), with configurations that no run has had. `cargo bench --bench kernels -- 4` builds four.
 
 #![expect(
@@ -89,7 +90,7 @@ fn run() -> Done {
     let kernels = asked.unwrap_or(KERNELS);
     let store = Arc::new(Store::open(&root)?);
     // Packages and images, and the kernel's source as a directory.
-    ran(&store, "warm", 1, true)?;
+    ran(&store, "warm", 2, true)?;
     let shared = ran(&store, "shared", kernels, true)?;
     let alone = ran(&store, "alone", kernels, false)?;
     println!(
@@ -117,15 +118,23 @@ import "std/arches" as arches;
 import "std/debian" as debian;
 const BASE = base("bookworm", debian::kbuild("bookworm", "amd64"));
 const KBUILD = image("kbuild", #{ base: BASE, packages: ["bc", "e2fsprogs", "libelf-dev", "libssl-dev"] });
+const KBUILD_CLANG = image("kbuild-clang", #{ base: BASE, packages: ["bc", "libelf-dev", "libssl-dev", "clang", "lld", "llvm"] });
 const GCC = toolchain("gcc", #{ kind: "gcc", image: KBUILD });
+const CLANG = toolchain("clang", #{ kind: "clang", image: KBUILD_CLANG });
 source("linux-6.1", debian::linux("6.1", "bookworm"));
-const X86_64 = arch("x86_64", arches::x86_64().extend(#{ toolchains: [GCC] }));
+const X86_64 = arch("x86_64", arches::x86_64().extend(#{ toolchains: [GCC, CLANG] }));
+const LTO = must(#{ "64BIT": "y", LTO_CLANG_FULL: "y" });
 "#,
     );
     for kernel in 0..kernels {
+        let (toolchain, more) = if kernel % 2 == 0 {
+            ("GCC", "")
+        } else {
+            ("CLANG", ", LTO")
+        };
         writeln!(
             text,
-            r#"defconfig(X86_64, "small-{kernel}", #{{ recipe: tiny(), fixups: [must(#{{ LOCALVERSION: text("-{name}-{kernel}-{now}") }})] }});"#
+            r#"defconfig(X86_64, "small-{kernel}", #{{ recipe: tiny(), toolchains: [{toolchain}], fixups: [must(#{{ LOCALVERSION: text("-{name}-{kernel}-{now}") }}){more}] }});"#
         )?;
     }
     Ok(text)

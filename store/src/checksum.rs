@@ -1,6 +1,8 @@
 //! Digests by which others name a content. The store's own name of it is its BLAKE3.
 
 use std::fmt;
+use std::io;
+use std::io::Read;
 use std::str::FromStr;
 
 use serde::Deserialize;
@@ -79,6 +81,25 @@ impl Checksum {
         let mut hasher = algorithm.hasher();
         hasher.update(bytes);
         Self::of_bytes(algorithm, &hasher.finalize())
+    }
+
+    /// The digests of all that a reader gives, by each of the algorithms.
+    pub fn of_reader<const N: usize>(
+        reader: &mut dyn Read,
+        algorithms: [Algorithm; N],
+    ) -> io::Result<[Self; N]> {
+        let mut hashers = algorithms.map(|algorithm| (algorithm, algorithm.hasher()));
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let count = reader.read(&mut buffer)?;
+            if count == 0 {
+                return Ok(hashers
+                    .map(|(algorithm, hasher)| Self::of_bytes(algorithm, &hasher.finalize())));
+            }
+            for (_, hasher) in &mut hashers {
+                hasher.update(&buffer[..count]);
+            }
+        }
     }
 
     pub(crate) fn of_bytes(algorithm: Algorithm, bytes: &[u8]) -> Self {

@@ -1,10 +1,15 @@
 //! Claims: one builder per key, across processes. Leases: keys a run relies on.
 
 use std::fs;
+use std::fs::File;
+use std::fs::TryLockError;
+use std::io::ErrorKind;
+use std::io::Read as _;
 use std::path::Path;
 
 use crate::digest::Digest;
 use crate::error::StoreError;
+use crate::fs::Fs;
 use crate::lock::Lock;
 use crate::store::Store;
 
@@ -13,7 +18,16 @@ use crate::store::Store;
 /// After a claim was waited for, look for the record again: its last owner may have made it.
 #[derive(Debug)]
 pub struct Claim {
-    _lock: Lock,
+    lock: Lock,
+    fs: Fs,
+}
+
+impl Claim {
+    /// Leaves a line for others to read as long as the claim is held ([`Store::claimed`]).
+    pub fn note(&self, text: &str) -> Result<(), StoreError> {
+        self.fs
+            .write(self.lock.file(), self.lock.path(), text.as_bytes())
+    }
 }
 
 /// Keys that no collection takes; given back on drop, or by death.
@@ -34,17 +48,40 @@ impl Store {
     /// Claims a key, waiting for its owner.
     pub fn claim(&self, key: &Digest) -> Result<Claim, StoreError> {
         let lock = Lock::exclusive(&self.fs, &self.layout.claim(key))?;
-        Ok(Claim {
-            _lock: lock.removed_after(),
-        })
+        Ok(self.claimed_by(lock))
     }
 
     /// Claims a key, unless someone owns it.
     pub fn try_claim(&self, key: &Digest) -> Result<Option<Claim>, StoreError> {
         let lock = Lock::try_exclusive(&self.fs, &self.layout.claim(key))?;
-        Ok(lock.map(|lock| Claim {
-            _lock: lock.removed_after(),
-        }))
+        Ok(lock.map(|lock| self.claimed_by(lock)))
+    }
+
+    fn claimed_by(&self, lock: Lock) -> Claim {
+        Claim {
+            lock: lock.removed_after(),
+            fs: self.fs.clone(),
+        }
+    }
+
+    /// What the owner of a key left to be read, perhaps nothing yet; `None` where nobody owns it.
+    pub fn claimed(&self, key: &Digest) -> Result<Option<String>, StoreError> {
+        let path = self.layout.claim(key);
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StoreError::io("open", &path)(error)),
+        };
+        match file.try_lock_shared() {
+            // Closing the file gives it back.
+            Ok(()) => return Ok(None),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(source)) => return Err(StoreError::io("lock", &path)(source)),
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text)
+            .map_err(StoreError::io("read", &path))?;
+        Ok(Some(text))
     }
 
     /// Leases the records of keys that a run is going to rely on, so that a collection beside it

@@ -12,7 +12,7 @@ use super::world::World;
 #[test]
 fn plan_says_what_is_known_and_what_not() {
     let world = pinned();
-    insta::assert_snapshot!(world.engine("plan"), @"
+    insta::assert_snapshot!(world.engine("plan"), @r"
     exit code: 0
     --- stdout
     run      fetch source/linux-6.1: never ran
@@ -29,9 +29,9 @@ fn plan_says_what_is_known_and_what_not() {
     may run  match linux-6.1/x86_64/tiny/gcc
     3 to run, 9 may run, 0 fresh
     boots of 2 builds: unknown until their configs are resolved and matched
-    cost: unknown, as nothing like it ran before
+    cost: unknown for 12 nodes that never ran
     ");
-    insta::assert_snapshot!(world.engine("plan --until config linux-6.1/*/big"), @"
+    insta::assert_snapshot!(world.engine("plan --until config linux-6.1/*/big"), @r"
     exit code: 0
     --- stdout
     run      fetch source/linux-6.1: never ran
@@ -42,15 +42,15 @@ fn plan_says_what_is_known_and_what_not() {
     may run  image kbuild
     may run  config linux-6.1/x86_64/big/gcc
     3 to run, 4 may run, 0 fresh
-    cost: unknown, as nothing like it ran before
+    cost: unknown for 7 nodes that never ran
     ");
     insta::assert_snapshot!(world.engine("plan --json image:kbuild"), @r#"
     exit code: 0
     --- stdout
-    {"estimate_ms":null,"kind":"fetch","name":"base/deb","reasons":["never ran"],"standing":"run","v":1}
-    {"estimate_ms":null,"kind":"base","name":"deb","reasons":[],"standing":"may_run","v":1}
-    {"estimate_ms":null,"kind":"fetch","name":"image/kbuild","reasons":["never ran"],"standing":"run","v":1}
-    {"estimate_ms":null,"kind":"image","name":"kbuild","reasons":[],"standing":"may_run","v":1}
+    {"estimate_ms":null,"kind":"fetch","like_ms":null,"name":"base/deb","reasons":["never ran"],"standing":"run","v":1}
+    {"estimate_ms":null,"kind":"base","like_ms":null,"name":"deb","reasons":[],"standing":"may_run","v":1}
+    {"estimate_ms":null,"kind":"fetch","like_ms":null,"name":"image/kbuild","reasons":["never ran"],"standing":"run","v":1}
+    {"estimate_ms":null,"kind":"image","like_ms":null,"name":"kbuild","reasons":[],"standing":"may_run","v":1}
     {"boards":{"pc":[],"pc-disk":[]},"nodes":4,"unresolved_builds":0,"v":1}
     "#);
 }
@@ -59,7 +59,7 @@ fn plan_says_what_is_known_and_what_not() {
 fn a_boot_may_be_named_before_it_is_known() {
     let world = pinned();
     let by_kind = world.engine("plan boot:linux-6.1/x86_64/tiny/gcc/pc/general");
-    insta::assert_snapshot!(by_kind, @"
+    insta::assert_snapshot!(by_kind, @r"
     exit code: 0
     --- stdout
     run      fetch source/linux-6.1: never ran
@@ -72,7 +72,7 @@ fn a_boot_may_be_named_before_it_is_known() {
     may run  match linux-6.1/x86_64/tiny/gcc
     3 to run, 5 may run, 0 fresh
     boots of 1 build: unknown until their configs are resolved and matched
-    cost: unknown, as nothing like it ran before
+    cost: unknown for 8 nodes that never ran
     ");
 }
 

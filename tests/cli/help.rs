@@ -31,7 +31,7 @@ fn help_of_every_command() {
       check        Evaluate the definitions and say what they declare
       update       Ask the mirrors what there is now, and pin it in `engine.lock`
       plan         Show what `realize` would run, why, and what it would cost; build nothing
-      realize      Build, boot and test what is wanted and not there yet [alias: realise]
+      realize      Build, boot and test what is wanted and not there yet
       results      Show the result of every wanted node, from the store alone
       matrix       Show a table of builds and their boots, from the store alone
       log          Print the whole log of a node's latest result
@@ -166,6 +166,7 @@ fn help_of_every_command() {
           --offline        Ask nothing of any server: what the store lacks is broken
       -k, --keep-going     Go on with what does not depend on a failed node
           --rebuild        Run the named nodes again and compare the bytes with the recorded ones
+          --dry-run        Only say what would run, as `engine plan` does
           --junit <FILE>   Also write the run as JUnit XML
           --json           Write events as JSON lines to standard output, and nothing else
           --results <DIR>  Where the links to results go [default: `results` in the project]
@@ -193,7 +194,7 @@ fn help_of_every_command() {
       -h, --help  Print help
 
     With --json, one object per line: `address`, `kind`, `verdict` (succeeded, failed, broken, skipped),
-    `reason` unless it succeeded, `cached` (the result is in the store), `key` (where its inputs are
+    `reason` unless there is none, `cached` (the result is in the store), `key` (where its inputs are
     known).
 
     Examples:
@@ -228,11 +229,15 @@ fn help_of_every_command() {
       <NODE>  An address, or `KIND:NAME`
 
     Options:
-      -h, --help  Print help
+      -f, --follow   Go on with what a running engine adds, until the node is done
+          --run <N>  Print that of an earlier run, by its number
+          --raw      Every byte as it was written
+      -h, --help     Print help (see more with '--help')
 
     Examples:
       engine log linux-6.1/x86_64/tinyconfig/gcc
-      engine log config:linux-6.1/x86_64/tinyconfig/gcc
+      engine log --follow linux-6.1/x86_64/tinyconfig/gcc   while another engine builds it
+      engine log --run 12 config:linux-6.1/x86_64/tinyconfig/gcc
 
     === boards
     Show which boards each resolved configuration can boot on
@@ -376,6 +381,8 @@ fn help_of_every_command() {
     Options:
       -h, --help  Print help
 
+    Addresses are completed by the project that the shell is in.
+
     Example:
       engine completions bash > ~/.local/share/bash-completion/completions/engine
 
@@ -483,7 +490,7 @@ fn scripts_and_pages_for_shell_and_man() {
     for shell in ["bash", "zsh", "fish"] {
         let script = world.engine(&format!("completions {shell}"));
         assert!(
-            script.code == Some(0) && script.stdout.contains("keep-going"),
+            script.code == Some(0) && script.stdout.contains("ENGINE_COMPLETE"),
             "{script}"
         );
     }

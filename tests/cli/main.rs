@@ -7,6 +7,7 @@ mod world;
 mod after;
 mod before;
 mod definitions;
+mod everyday;
 mod help;
 mod store;
 

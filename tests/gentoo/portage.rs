@@ -4,6 +4,7 @@
 //! ebuild repository is made here too. So the commands that a real stage3 gets are run by the real program; real profiles are not.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -254,7 +255,93 @@ fn from_a_signed_list_to_a_booted_kernel() {
 
     what_fails_is_told(&world, &mirror);
     binary_packages_outlive_the_store(&world);
+    a_signed_binhost_is_a_source(&world, &mirror, &key);
     clean(&world);
+}
+
+/// A binary package as Portage made it, with its Manifest signed, and perhaps a part of it changed.
+fn signed(package: &[u8], key: &Key, spoilt: bool) -> Vec<u8> {
+    let mut made = tar::Builder::new(Vec::new());
+    for entry in tar::Archive::new(package).entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let (path, mut header) = (entry.path().unwrap().into_owned(), entry.header().clone());
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        if path.ends_with("Manifest") {
+            content = key.clearsign(str::from_utf8(&content).unwrap(), None);
+        } else if spoilt && path.to_string_lossy().contains("image.tar") {
+            content.push(0);
+        }
+        header.set_size(content.len() as u64);
+        made.append_data(&mut header, path, &content[..]).unwrap();
+    }
+    made.into_inner().unwrap()
+}
+
+/// Packages that another machine built: the index is pinned, and each package must be signed.
+fn a_signed_binhost_is_a_source(world: &World, mirror: &Mirror, key: &Key) {
+    let volumes = world.path("store/volumes/gentoo/binpkgs");
+    let kept = list(&volumes).into_iter().next().unwrap();
+    let kept = volumes.join(kept);
+    mirror.put(
+        "/binhost/Packages",
+        fs::read(kept.join("Packages")).unwrap(),
+    );
+    let mut packages = Vec::new();
+    for category in ["sys-devel", "virtual", "dev-libs"] {
+        for package in list(&kept.join(category)) {
+            for file in list(&kept.join(category).join(&package)) {
+                let path = format!("{category}/{package}/{file}");
+                packages.push((path.clone(), fs::read(kept.join(&path)).unwrap()));
+            }
+        }
+    }
+    let publish = |spoilt: bool| {
+        for (path, content) in &packages {
+            mirror.put(&format!("/binhost/{path}"), signed(content, key, spoilt));
+        }
+    };
+    fs::remove_dir_all(world.path("store/volumes")).unwrap();
+    world.edit(
+        "main.rhai",
+        "key_urls:",
+        &format!(
+            "make_conf: #{{ FEATURES: gentoo::usual_features(), ACCEPT_LICENSE: \"*\", PORTAGE_BINHOST: \"{}/binhost\" }}, key_urls:",
+            mirror.url
+        ),
+    );
+    good(world, "update");
+    // Not signed, then signed and changed: neither is taken, and both are told.
+    for (path, content) in &packages {
+        mirror.put(&format!("/binhost/{path}"), content.clone());
+    }
+    let unsigned = run(world, "realize image:kbuild");
+    assert_eq!(unsigned.code, Some(3), "{unsigned}");
+    assert!(
+        unsigned
+            .stdout
+            .contains("its Manifest: it carries no OpenPGP signature"),
+        "{unsigned}"
+    );
+    publish(true);
+    let spoilt = run(world, "realize image:kbuild");
+    assert_eq!(spoilt.code, Some(3), "{spoilt}");
+    assert!(
+        spoilt
+            .stdout
+            .contains("in it is not what its Manifest says"),
+        "{spoilt}"
+    );
+
+    publish(false);
+    good(world, "realize image:kbuild");
+    let log = log(world, "image:kbuild");
+    assert!(
+        log.contains("Emerging binary")
+            && log.contains("sys-devel/bc-1.07.1")
+            && !log.contains("Emerging ("),
+        "{log}"
+    );
 }
 
 fn binary_packages_outlive_the_store(world: &World) {

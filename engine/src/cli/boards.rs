@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 
+use super::complete::addresses;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
 use crate::drive::BoardWhy;
-use crate::matching::BoardVerdict;
-use crate::model::Abi;
-use crate::model::Catalog;
 use crate::spec::Kind;
 use crate::terminal::table;
 
@@ -25,7 +23,7 @@ Examples:
 #[command(after_help = AFTER)]
 pub(super) struct BoardsArgs {
     /// Addresses of builds, with `*` and `**` [default: all]
-    #[arg(value_name = "ADDRESS", conflicts_with = "why")]
+    #[arg(value_name = "ADDRESS", conflicts_with = "why", add = addresses())]
     addresses: Vec<String>,
     /// Name the exact symbols that keep a board from a build
     #[arg(long, num_args = 2, value_names = ["BUILD", "BOARD"])]
@@ -46,8 +44,7 @@ pub(super) fn run(context: &Context, args: &BoardsArgs) -> Result<Ending, Fault>
                 .help(format!("declared are: {}", known.join(", "))));
         }
         let found = session.boards(std::slice::from_ref(build))?;
-        let rootfs = rootfs(&session.catalog, board);
-        let lines = found.iter().flat_map(|build| why(build, board, &rootfs));
+        let lines = found.iter().flat_map(|build| session.told(build, board));
         let lines: Vec<String> = lines.collect();
         context.terminal.lines(&lines)?;
         return Ok(Ending::Good);
@@ -107,42 +104,4 @@ fn fitting(build: &BoardWhy) -> Vec<&str> {
     let verdicts = build.boards.iter().flatten();
     let matched = verdicts.filter(|verdict| verdict.matched);
     matched.map(|verdict| verdict.board.as_str()).collect()
-}
-
-/// How causes in a board's root filesystem begin.
-fn rootfs(catalog: &Catalog, board: &str) -> String {
-    let board = catalog.boards.get(board);
-    let name = board.map_or("", |board| board.rootfs.as_str());
-    let abi = board.and_then(|board| catalog.abi(board));
-    format!("rootfs `{name}`, ABI `{}`: ", abi.map_or("", Abi::name))
-}
-
-fn why(build: &BoardWhy, board: &str, rootfs: &str) -> Vec<String> {
-    let name = &build.build;
-    let verdicts = match &build.boards {
-        Err(state) => {
-            return vec![format!(
-                "{name} on {board}: the .config is not known: {state}"
-            )];
-        }
-        Ok(verdicts) => verdicts,
-    };
-    let verdict = find(verdicts, board);
-    let word = if verdict.is_some_and(|verdict| verdict.matched) {
-        "match"
-    } else {
-        "no match"
-    };
-    let reasons = verdict.iter().flat_map(|verdict| {
-        let own = verdict.reasons.iter().map(|reason| format!("  {reason}"));
-        let below = verdict.rootfs.iter();
-        own.chain(below.map(|reason| format!("  {rootfs}{reason}")))
-    });
-    std::iter::once(format!("{name} on {board}: {word}"))
-        .chain(reasons)
-        .collect()
-}
-
-fn find<'v>(verdicts: &'v [BoardVerdict], board: &str) -> Option<&'v BoardVerdict> {
-    verdicts.iter().find(|verdict| verdict.board == board)
 }

@@ -57,7 +57,8 @@ pub(super) enum Command {
     Check(check::CheckArgs),
     Update(update::UpdateArgs),
     Plan(plan::PlanArgs),
-    #[command(visible_alias = "realise")]
+    // Not a visible alias: shells would offer that one in its place.
+    #[command(alias = "realise")]
     Realize(realize::RealizeArgs),
     Results(results::ResultsArgs),
     Matrix(matrix::MatrixArgs),

@@ -17,6 +17,7 @@ use crate::spec::Kind;
 use crate::terminal::Colour;
 use crate::terminal::Level;
 use crate::terminal::Terminal;
+use crate::terminal::Viewer;
 use crate::text::counted;
 
 /// Options of all commands.
@@ -102,7 +103,7 @@ impl Global {
             (_, true) => Level::Verbose,
             _ => Level::Normal,
         };
-        Terminal::new(colours(Some(self.color)), level)
+        Terminal::new(colours(Some(self.color)), level, viewer())
     }
 }
 
@@ -164,6 +165,18 @@ impl Context {
     }
 }
 
+/// What the environment says of whoever looks on: `$CI` as all services set it, and the locale by locale(7).
+pub(super) fn viewer() -> Viewer {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(variable);
+    let locale = locale.unwrap_or_default().to_string_lossy().to_lowercase();
+    Viewer {
+        ci: variable("CI").is_some_and(|value| value != "false" && value != "0"),
+        utf8: locale.contains("utf-8") || locale.contains("utf8"),
+    }
+}
+
 /// What `--color` and the environment come to.
 pub(super) fn colours(when: Option<When>) -> Colour {
     match when {
@@ -175,7 +188,7 @@ pub(super) fn colours(when: Option<When>) -> Colour {
 }
 
 /// The directory upwards from here that holds a `main.rhai`, else this one.
-fn nearest_project() -> PathBuf {
+pub(super) fn nearest_project() -> PathBuf {
     let here = env::current_dir().unwrap_or_default();
     let found = here.ancestors().find(|dir| dir.join("main.rhai").is_file());
     found.map_or_else(|| PathBuf::from("."), Path::to_owned)

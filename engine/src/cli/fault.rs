@@ -34,6 +34,8 @@ pub(super) enum Ending {
 /// Whose fault it is that a command could not be carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Blame {
+    /// Nobody's mistake: what was asked for is not so.
+    Outcome,
     /// The definitions, the lock file or the command line are wrong.
     User,
     /// The machine, the network or the store's disk.
@@ -71,6 +73,7 @@ impl Fault {
     pub(super) fn code(&self) -> ExitCode {
         ExitCode::from(match self.blame {
             Blame::Nobody => 0,
+            Blame::Outcome => 1,
             Blame::User => 2,
             Blame::Environment => 3,
             Blame::Engine => 4,
@@ -160,7 +163,7 @@ impl From<DriveError> for Fault {
                 .help("`-C DIR` names a project; `engine init DIR` makes one"),
             DriveError::Lock(error) => error.into(),
             DriveError::Graph(error) => error.into(),
-            DriveError::Pattern(_) => Self::of(Blame::User, &error),
+            DriveError::Pattern(_) | DriveError::NoLog { .. } => Self::of(Blame::User, &error),
             DriveError::NothingNamed { ref similar, .. } => {
                 let help = similar.as_ref().map_or_else(
                     || "`engine plan --verbose` lists the nodes".to_owned(),
@@ -168,6 +171,7 @@ impl From<DriveError> for Fault {
                 );
                 Self::of(Blame::User, &error).help(help)
             }
+            DriveError::NotMatched(_) => Self::of(Blame::Outcome, &error),
             DriveError::NotYet { ref node, .. } => {
                 let help = format!("`engine realize {node}` makes one");
                 Self::of(Blame::User, &error).help(help)
@@ -236,7 +240,9 @@ impl From<OriginError> for Fault {
             OriginError::Gone { .. } => {
                 fault.help("`engine update --if-gone` moves only such pins")
             }
-            OriginError::Content(_) => Self::of(Blame::User, &error),
+            OriginError::Content(_) | OriginError::NoPackage { .. } => {
+                Self::of(Blame::User, &error)
+            }
             OriginError::Missing { .. }
             | OriginError::Incomplete { .. }
             | OriginError::File { .. }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::complete::addresses;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
@@ -29,7 +30,7 @@ Examples:
 #[command(after_help = AFTER)]
 pub(super) struct GraphArgs {
     /// Draw only what these need [default: everything]
-    #[arg(value_name = "ADDRESS")]
+    #[arg(value_name = "ADDRESS", add = addresses())]
     addresses: Vec<String>,
     /// SVG instead of DOT
     #[arg(long)]
@@ -65,5 +66,6 @@ pub(super) fn run(context: &Context, args: &GraphArgs) -> Result<Ending, Fault> 
         Some(path) => fs::write(path, text).map_err(Fault::file("write", path))?,
         None => context.terminal.data(text)?,
     }
+    session.matched(&args.addresses, None)?;
     Ok(Ending::Good)
 }

@@ -29,6 +29,9 @@ pub(super) struct InitArgs {
     directory: PathBuf,
 }
 
+/// What git is not to see: links into the store.
+const IGNORED: &str = "/results/\n";
+
 pub(super) fn run(context: &Context, args: &InitArgs) -> Result<Ending, Fault> {
     let files: Vec<(PathBuf, &str)> = eval::demo()
         .iter()
@@ -42,6 +45,14 @@ pub(super) fn run(context: &Context, args: &InitArgs) -> Result<Ending, Fault> {
     }
     for (path, text) in &files {
         write(path, text).map_err(Fault::file("write", path))?;
+    }
+    let ignore = args.directory.join(".gitignore");
+    if ignore.exists() {
+        context
+            .terminal
+            .say("`.gitignore` is there already; let it have the line `/results/`");
+    } else {
+        write(&ignore, IGNORED).map_err(Fault::file("write", &ignore))?;
     }
     let (count, place) = (files.len(), args.directory.display());
     context

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use clap::Args;
 
+use super::complete::addresses;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
@@ -28,7 +29,7 @@ Examples:
 #[command(after_help = AFTER)]
 pub(super) struct MatrixArgs {
     /// Addresses, with `*` and `**` [default: everything that runs by default]
-    #[arg(value_name = "ADDRESS")]
+    #[arg(value_name = "ADDRESS", add = addresses())]
     addresses: Vec<String>,
     /// As Markdown, with compilers and the fixups that did not stick
     #[arg(long)]
@@ -61,6 +62,7 @@ pub(super) fn run(context: &Context, args: &MatrixArgs) -> Result<Ending, Fault>
     }
     let last = format!("matrix: {}/{} booted\n", matrix.booted, matrix.arches);
     context.terminal.data([text, last].concat())?;
+    session.matched(&args.addresses, None)?;
     Ok(if matrix.booted == matrix.arches {
         Ending::Good
     } else {

@@ -3,6 +3,7 @@
 mod boards;
 mod check;
 mod command;
+mod complete;
 mod completions;
 mod context;
 mod doc;

@@ -10,7 +10,6 @@ use super::fault::Fault;
 use super::realize::Wanted;
 use crate::drive::Foreseen;
 use crate::drive::Outlook;
-use crate::drive::Session;
 use crate::drive::Standing;
 use crate::spec::Kind;
 use crate::terminal::Format;
@@ -42,35 +41,41 @@ pub(super) struct PlanArgs {
 }
 
 pub(super) fn run(context: &Context, args: &PlanArgs) -> Result<Ending, Fault> {
+    show(context, &args.wanted, args.resolve, args.json)
+}
+
+/// Shows what a run would do; resolves configurations first where that is wanted.
+pub(super) fn show(
+    context: &Context,
+    wanted: &Wanted,
+    resolve: bool,
+    json: bool,
+) -> Result<Ending, Fault> {
     let mut ending = Ending::Good;
-    if args.resolve {
+    if resolve {
         let session = context.session()?;
-        let mut options = args.wanted.options(&session, None);
+        let mut options = wanted.options(&session, None);
         options.until = Some(Kind::Match);
         options.keep_going = true;
         let observer = context.terminal.observer(Format::Text);
-        ending = super::realize::ending(&session.realise(&options, &*observer)?);
+        ending = super::realize::ending(&session.realise(&options, &*observer)?.report);
     }
     let session = context.session()?;
-    context.say_left_out(&session, &args.wanted.addresses, args.wanted.until)?;
-    let outlook = foresee(&session, args)?;
+    context.say_left_out(&session, &wanted.addresses, wanted.until)?;
+    let outlook = session.outlook(&wanted.addresses, wanted.until, wanted.retry_failed)?;
     let verbose = context.terminal.level() == Level::Verbose;
-    let lines = if args.json {
+    let lines = if json {
         as_json(&outlook)
     } else {
         let mut lines = as_text(&outlook, verbose);
-        if args.resolve || verbose {
+        if resolve || verbose {
             lines.extend(boots(&outlook));
         }
         lines
     };
     context.terminal.lines(&lines)?;
+    session.matched(&wanted.addresses, wanted.until)?;
     Ok(ending)
-}
-
-fn foresee(session: &Session, args: &PlanArgs) -> Result<Outlook, Fault> {
-    let wanted = &args.wanted;
-    Ok(session.outlook(&wanted.addresses, wanted.until, wanted.retry_failed)?)
 }
 
 fn as_text(outlook: &Outlook, verbose: bool) -> Vec<String> {
@@ -151,27 +156,41 @@ fn boots(outlook: &Outlook) -> Vec<String> {
     lines
 }
 
-/// The time earlier runs took, and for how many nodes nothing is known.
+/// What those took that ran before, and what is known of the others: only what ran itself is a bound.
 fn cost(nodes: &[Foreseen]) -> String {
-    let pending = || {
-        nodes
-            .iter()
-            .filter(|node| matches!(node.standing, Standing::Runs | Standing::MayRun))
-    };
-    let known: u64 = pending().filter_map(|node| node.estimate_ms).sum();
-    let unknown = pending().filter(|node| node.estimate_ms.is_none()).count();
-    match (pending().count() - unknown, unknown) {
-        (0, _) => "cost: unknown, as nothing like it ran before".to_owned(),
-        (_, 0) => format!(
-            "cost: at most {}, by what earlier runs took",
-            duration(known)
-        ),
-        (_, unknown) => format!(
-            "cost: at most {}, by what earlier runs took, and {} of unknown cost",
-            duration(known),
-            counted(unknown, "node", "nodes")
-        ),
+    let pending = nodes
+        .iter()
+        .filter(|node| matches!(node.standing, Standing::Runs | Standing::MayRun));
+    let (ran, new): (Vec<&Foreseen>, Vec<&Foreseen>) =
+        pending.partition(|node| node.estimate_ms.is_some());
+    let mut parts = Vec::new();
+    if !ran.is_empty() {
+        let known = ran.iter().filter_map(|node| node.estimate_ms).sum();
+        let only = if new.is_empty() {
+            ""
+        } else {
+            " for what ran before"
+        };
+        parts.push(format!("at most {}{only}", duration(known)));
     }
+    if !new.is_empty() {
+        let count = counted(new.len(), "node", "nodes");
+        let like = new.iter().filter_map(|node| node.like_ms);
+        let range = like.reduce(|(low, high), (least, most)| (low.min(least), high.max(most)));
+        parts.push(match range {
+            None => format!("unknown for {count} that never ran"),
+            Some((low, high)) if low == high => format!(
+                "unknown for {count} that never ran, others of their kind took {}",
+                duration(low)
+            ),
+            Some((low, high)) => format!(
+                "unknown for {count} that never ran, others of their kind took {} to {}",
+                duration(low),
+                duration(high)
+            ),
+        });
+    }
+    format!("cost: {}", parts.join("; "))
 }
 
 fn as_json(outlook: &Outlook) -> Vec<String> {
@@ -185,7 +204,7 @@ fn as_json(outlook: &Outlook) -> Vec<String> {
         };
         json!({
             "v": 1, "kind": node.kind, "name": node.name, "standing": standing,
-            "reasons": reasons(node), "estimate_ms": node.estimate_ms,
+            "reasons": reasons(node), "estimate_ms": node.estimate_ms, "like_ms": node.like_ms,
         })
     };
     let last = json!({

@@ -1,7 +1,8 @@
 //! `engine realize`: make what is wanted.
 
 use std::env;
-use std::fs;
+use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
@@ -11,13 +12,16 @@ use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser as _;
 use store::OutcomeVerdict;
 
+use super::complete::addresses;
 use super::context::Context;
 use super::context::Patience;
 use super::context::load_dir;
 use super::fault::Ending;
 use super::fault::Fault;
+use crate::drive::Realised;
 use crate::drive::RunOptions;
 use crate::drive::Session;
+use crate::machine::hostname;
 use crate::machine::memory_mib;
 use crate::origins::Network;
 use crate::realise::RunReport;
@@ -42,7 +46,7 @@ Examples:
 #[derive(Debug, Args)]
 pub(super) struct Wanted {
     /// Addresses, with `*` and `**` [default: everything that runs by default]
-    #[arg(value_name = "ADDRESS")]
+    #[arg(value_name = "ADDRESS", add = addresses())]
     pub addresses: Vec<String>,
     /// Stop after this kind of node
     #[arg(long, value_name = "KIND", value_parser = kinds())]
@@ -66,6 +70,7 @@ pub(super) struct Wanted {
 /// Build, boot and test what is wanted and not there yet
 #[derive(Debug, Args)]
 #[command(after_help = AFTER)]
+#[expect(clippy::struct_excessive_bools, reason = "options of a command line")]
 pub(super) struct RealizeArgs {
     #[command(flatten)]
     wanted: Wanted,
@@ -75,6 +80,9 @@ pub(super) struct RealizeArgs {
     /// Run the named nodes again and compare the bytes with the recorded ones
     #[arg(long, requires = "addresses")]
     rebuild: bool,
+    /// Only say what would run, as `engine plan` does
+    #[arg(long, conflicts_with_all = ["rebuild", "junit", "json"])]
+    dry_run: bool,
     /// Also write the run as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -119,6 +127,9 @@ impl Wanted {
 }
 
 pub(super) fn run(context: &Context, args: &RealizeArgs) -> Result<Ending, Fault> {
+    if args.dry_run {
+        return super::plan::show(context, &args.wanted, false, false);
+    }
     let session = context.session()?;
     let mut options = args.wanted.options(&session, args.results.as_deref());
     options.keep_going = args.keep_going;
@@ -129,15 +140,55 @@ pub(super) fn run(context: &Context, args: &RealizeArgs) -> Result<Ending, Fault
         Format::Text
     };
     context.say_left_out(&session, &options.patterns, options.until)?;
-    let run = session.realise(&options, &*context.terminal.observer(format))?;
-    if let Some(path) = &args.junit {
-        fs::write(path, report::junit(&run)?).map_err(Fault::file("write", path))?;
-    }
+    // What cannot be written is better known before an hour of work.
+    let junit = args.junit.as_deref().map(Output::open).transpose()?;
+    let Realised { report: run, kept } =
+        session.realise(&options, &*context.terminal.observer(format))?;
     let ending = ending(&run);
-    if !args.json {
-        conclude(context, &session, &options, &run, ending)?;
+    let told = if args.json {
+        Ok(())
+    } else {
+        conclude(context, &session, &options, &run, ending)
+    };
+    if let Some(file) = junit {
+        file.write(&report::junit(&run, &session.tests(&run), &hostname())?)?;
+    }
+    told?;
+    kept?;
+    if ending == Ending::Good {
+        let idle = run.nodes.iter().all(|node| node.cached);
+        let session = if idle { session } else { context.session()? };
+        session.matched(&options.patterns, options.until)?;
     }
     Ok(ending)
+}
+
+/// A file that a run is written to at its end.
+struct Output<'p> {
+    file: File,
+    path: &'p Path,
+}
+
+impl<'p> Output<'p> {
+    /// Opens it; what is in it stays until the end.
+    fn open(path: &'p Path) -> Result<Self, Fault> {
+        let mut options = File::options();
+        let options = options.write(true).create(true).truncate(false);
+        let file = options.open(path).map_err(Fault::file("write", path))?;
+        Ok(Self { file, path })
+    }
+
+    fn write(mut self, text: &str) -> Result<(), Fault> {
+        let is_file = self.file.metadata().is_ok_and(|facts| facts.is_file());
+        let emptied = if is_file {
+            self.file.set_len(0)
+        } else {
+            Ok(())
+        };
+        emptied
+            .and_then(|()| self.file.write_all(text.as_bytes()))
+            .map_err(Fault::file("write", self.path))
+    }
 }
 
 /// Says how it ended: one line where there was nothing to do.
@@ -160,7 +211,8 @@ fn conclude(
             return Ok(());
         }
     }
-    terminal.data(report::summary(run))?;
+    let paint = |verdict, word: &str| terminal.painted(verdict, word);
+    terminal.data(report::summary(run, &paint))?;
     terminal.say(&format!("results: {}", options.results.display()));
     if run.interrupted {
         // Whoever waits for the end does not wait for a look at every file.

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::complete::addresses;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
@@ -10,7 +11,7 @@ use crate::terminal::table;
 
 const AFTER: &str = "\
 With --json, one object per line: `address`, `kind`, `verdict` (succeeded, failed, broken, skipped),
-`reason` unless it succeeded, `cached` (the result is in the store), `key` (where its inputs are known).
+`reason` unless there is none, `cached` (the result is in the store), `key` (where its inputs are known).
 
 Examples:
   engine results
@@ -21,7 +22,7 @@ Examples:
 #[command(after_help = AFTER)]
 pub(super) struct ResultsArgs {
     /// Addresses, with `*` and `**` [default: everything that runs by default]
-    #[arg(value_name = "ADDRESS")]
+    #[arg(value_name = "ADDRESS", add = addresses())]
     addresses: Vec<String>,
     /// One JSON object per line
     #[arg(long)]
@@ -29,7 +30,8 @@ pub(super) struct ResultsArgs {
 }
 
 pub(super) fn run(context: &Context, args: &ResultsArgs) -> Result<Ending, Fault> {
-    let lines = context.session()?.results(&args.addresses)?;
+    let session = context.session()?;
+    let lines = session.results(&args.addresses)?;
     let text = if args.json {
         let lines: Result<Vec<String>, _> = lines.iter().map(serde_json::to_string).collect();
         let lines = lines.map_err(|error| Fault::engine(error.to_string()))?;
@@ -44,6 +46,7 @@ pub(super) fn run(context: &Context, args: &ResultsArgs) -> Result<Ending, Fault
         table(&rows)
     };
     context.terminal.data(text)?;
+    session.matched(&args.addresses, None)?;
     Ok(Ending::Good)
 }
 

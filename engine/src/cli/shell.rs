@@ -6,6 +6,7 @@ use std::thread::available_parallelism;
 
 use clap::Args;
 
+use super::complete::addresses;
 use super::context::Context;
 use super::context::Patience;
 use super::fault::Ending;
@@ -26,7 +27,7 @@ Example:
 #[command(after_help = AFTER)]
 pub(super) struct ShellArgs {
     /// An address, or `KIND:NAME`
-    #[arg(value_name = "NODE")]
+    #[arg(value_name = "NODE", add = addresses())]
     node: String,
 }
 

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use super::complete::addresses;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
@@ -22,7 +23,7 @@ Examples:
 #[command(after_help = AFTER)]
 pub(super) struct ShowArgs {
     /// An address, or `KIND:NAME`
-    #[arg(value_name = "NODE")]
+    #[arg(value_name = "NODE", add = addresses())]
     node: String,
     /// Write one JSON object, with every text in full
     #[arg(long)]

@@ -9,8 +9,10 @@ use std::sync::atomic::Ordering;
 use clap::Parser as _;
 
 use super::command::Cli;
+use super::completions;
 use super::context::Context;
 use super::context::colours;
+use super::context::viewer;
 use super::fault::Fault;
 use crate::terminal::Level;
 use crate::terminal::Terminal;
@@ -41,6 +43,7 @@ pub fn main() -> ExitCode {
 }
 
 fn start() -> ExitCode {
+    completions::answer();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error),
@@ -57,7 +60,7 @@ fn start() -> ExitCode {
 
 /// Help and version are answers on standard output; anything else is a mistake.
 fn unparsed(error: &clap::Error) -> ExitCode {
-    let terminal = Terminal::new(colours(None), Level::Normal);
+    let terminal = Terminal::new(colours(None), Level::Normal, viewer());
     if !error.use_stderr() {
         return match terminal.data(error.render().to_string()) {
             Ok(()) => ExitCode::SUCCESS,

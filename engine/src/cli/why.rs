@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::complete::addresses;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
@@ -16,7 +17,7 @@ Examples:
 #[command(after_help = AFTER)]
 pub(super) struct WhyArgs {
     /// An address, or `KIND:NAME`
-    #[arg(value_name = "NODE")]
+    #[arg(value_name = "NODE", add = addresses())]
     node: String,
 }
 

@@ -201,9 +201,15 @@ impl Log {
             .iter()
             .filter(|test| test.result == TestOutcome::Fail);
         let first = failed.next()?;
+        let detail = first.detail.lines().next().unwrap_or_default();
+        let detail = if detail.is_empty() {
+            String::new()
+        } else {
+            format!(": {detail}")
+        };
         Some(match failed.count() {
-            0 => format!("test `{}` failed", first.name),
-            more => format!("test `{}` failed, and {more} more", first.name),
+            0 => format!("test `{}` failed{detail}", first.name),
+            more => format!("test `{}` and {more} more failed{detail}", first.name),
         })
     }
 

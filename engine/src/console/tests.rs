@@ -183,8 +183,8 @@ fn a_suite_that_hangs() {
 #[test]
 fn lines_torn_by_printk() {
     insta::assert_snapshot!(summary(&judge(&log("torn.log"), End::Exited(0))), @r#"
-    Failed: test `second` failed
-    signature: test `second` failed
+    Failed: test `second` failed: too slow
+    signature: test `second` failed: too slow
     warnings: 1
     Pass first ""
     Fail second "too slow\ncomment"
@@ -250,17 +250,17 @@ fn reasons_of_suites() {
         ),
         suite("# BUG: is not the kernel's\n", "exited 0"),
     ];
-    insta::assert_snapshot!(all.join("\n"), @r#"
+    insta::assert_snapshot!(all.join("\n"), @r"
     Succeeded: 
-    Failed: test `a` failed
-    Failed: test `a` failed, and 2 more
+    Failed: test `a` failed: why
+    Failed: test `a` and 2 more failed
     Failed: 1 of 3 planned tests reported
     Failed: suite exited with status 2
     Failed: suite was killed by signal 11
     Succeeded: 
     Failed: BUG: sleeping function called from invalid context
     Succeeded:
-    "#);
+    ");
 }
 
 #[test]

@@ -46,18 +46,23 @@ impl Costs {
         Ok(costs)
     }
 
-    /// What it took last, or else what the middle one of its kind took.
-    pub(super) fn of(&self, kind: Kind, history_name: &str) -> Option<u64> {
-        let own = self.by_name.get(history_name).copied();
-        own.or_else(|| {
-            let durations = self.by_kind.get(kind.word())?;
-            durations.get(durations.len() / 2).copied()
-        })
+    /// What it took last.
+    pub(super) fn own(&self, history_name: &str) -> Option<u64> {
+        self.by_name.get(history_name).copied()
+    }
+
+    /// The least and the most that nodes of a kind took.
+    pub(super) fn range(&self, kind: Kind) -> Option<(u64, u64)> {
+        let durations = self.by_kind.get(kind.word())?;
+        Some((*durations.first()?, *durations.last()?))
     }
 
     /// The same with a guess where nothing like it ran.
     pub(super) fn estimate(&self, node: &Node, history_name: &str) -> Estimate {
-        let ms = self.of(node.kind(), history_name);
+        let ms = self.own(history_name).or_else(|| {
+            let durations = self.by_kind.get(node.kind().word())?;
+            durations.get(durations.len() / 2).copied()
+        });
         Estimate {
             ms: ms.unwrap_or_else(|| guess(node.kind())),
             known: ms.is_some(),

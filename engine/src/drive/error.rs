@@ -40,6 +40,17 @@ pub enum DriveError {
         /// The most similar name there is.
         similar: Option<String>,
     },
+    /// No .config meets what the boards need that an address names: a line for each, with the reasons below.
+    #[error("{}", .0.join("\n"))]
+    NotMatched(Vec<String>),
+    /// A run left no log of a node.
+    #[error("there is no log of `{node}`: {why}")]
+    NoLog {
+        /// The node.
+        node: String,
+        /// Why not.
+        why: String,
+    },
     /// What was asked for has not been made yet.
     #[error("`{node}` has no result yet: {state}")]
     NotYet {

@@ -168,11 +168,18 @@ impl Session {
     pub fn locate(&self, name: &str) -> Result<(Progress<'_>, NodeId), DriveError> {
         let selection = Selection::of(&[name.to_owned()], None)?;
         let progress = self.progress(selection, false)?;
-        let id = find_node(&progress, name).ok_or_else(|| DriveError::NothingNamed {
-            pattern: name.to_owned(),
-            similar: None,
-        })?;
-        Ok((progress, id))
+        if let Some(id) = find_node(&progress, name) {
+            return Ok((progress, id));
+        }
+        self.matched(&[name.to_owned()], None)?;
+        if name.contains('*') {
+            let (pattern, similar) = (name.to_owned(), None);
+            return Err(DriveError::NothingNamed { pattern, similar });
+        }
+        Err(DriveError::NotYet {
+            node: name.to_owned(),
+            state: "its build is not matched against boards yet".to_owned(),
+        })
     }
 
     fn reasons(

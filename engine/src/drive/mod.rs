@@ -4,12 +4,14 @@
 //! Loading it evaluates Rhai only when a file that was read last time has changed; a run that finds
 //! everything fresh starts no thread, opens no sandbox and writes nothing.
 
+mod boards;
 mod cache;
 mod costs;
 mod error;
 mod explain;
 mod host;
 mod inspect;
+mod log;
 mod matrix;
 mod outlook;
 mod run;
@@ -19,13 +21,14 @@ mod update;
 mod upkeep;
 mod worker;
 
+pub use boards::BoardWhy;
 pub use error::DriveError;
 pub use explain::Explanation;
 pub use explain::Reason;
 pub use host::Lack;
 pub use host::lacks;
-pub use inspect::BoardWhy;
 pub use inspect::ResultLine;
+pub use log::NodeLog;
 pub use matrix::BuiltKernel;
 pub use matrix::Matrix;
 pub use matrix::MatrixBoot;
@@ -34,6 +37,7 @@ pub use outlook::Foreseen;
 pub use outlook::LeftOut;
 pub use outlook::Outlook;
 pub use outlook::Standing;
+pub use run::Realised;
 pub use run::RunOptions;
 pub use session::Checked;
 pub use session::Session;

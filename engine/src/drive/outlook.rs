@@ -36,9 +36,10 @@ pub struct Foreseen {
     pub standing: Standing,
     /// Why it would run.
     pub reasons: Vec<Reason>,
-    /// Milliseconds it took last, or else what the middle one of its kind took; for what would or
-    /// might run.
+    /// Milliseconds it took last; for what would or might run.
     pub estimate_ms: Option<u64>,
+    /// The least and the most that others of its kind took, where it never ran itself.
+    pub like_ms: Option<(u64, u64)>,
 }
 
 /// What would become of a node.
@@ -128,11 +129,10 @@ impl Session {
                 Standing::Runs => self.explain(&progress, id)?.reasons,
                 _ => Vec::new(),
             };
-            let estimate_ms = if pending {
-                costs.of(node.kind(), &self.history_name(&node.full_name()))
-            } else {
-                None
-            };
+            let own = || costs.own(&self.history_name(&node.full_name()));
+            let estimate_ms = if pending { own() } else { None };
+            let new = pending && estimate_ms.is_none();
+            let like_ms = if new { costs.range(node.kind()) } else { None };
             let name = node.name.to_string();
             nodes.push(Foreseen {
                 kind: node.kind(),
@@ -140,6 +140,7 @@ impl Session {
                 standing,
                 reasons,
                 estimate_ms,
+                like_ms,
             });
         }
         Ok(Outlook {

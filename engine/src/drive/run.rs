@@ -1,5 +1,6 @@
 //! Realising what is wanted, and keeping what came of it.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
@@ -16,6 +17,8 @@ use super::DriveError;
 use super::Session;
 use super::costs::Costs;
 use super::session::history_project;
+use crate::console::BootResults;
+use crate::console::TestResult;
 use crate::graph::NodeId;
 use crate::labs::QemuLab;
 use crate::machine::Load;
@@ -69,13 +72,22 @@ pub struct RunOptions {
     pub command: String,
 }
 
+/// A run that is over.
+#[derive(Debug)]
+pub struct Realised {
+    /// What became of every node.
+    pub report: RunReport,
+    /// Whether the history and the tree of links could be written.
+    pub kept: Result<(), DriveError>,
+}
+
 impl Session {
     /// Realises what the options want.
     pub fn realise(
         &self,
         options: &RunOptions,
         observer: &dyn Observer,
-    ) -> Result<RunReport, DriveError> {
+    ) -> Result<Realised, DriveError> {
         let selection = Selection::of(&options.patterns, options.until)?;
         // Outlives the progress that reads it.
         let records;
@@ -101,6 +113,11 @@ impl Session {
                 .collect();
             progress.force(named);
         }
+        if progress.has_ready() {
+            // What cannot be written is better known before an hour of work.
+            results::prepare(&options.results)
+                .map_err(super::error::file("write", &options.results))?;
+        }
         let mut jobserver = None;
         let recipes: Arc<dyn Execute> = if progress.has_ready() {
             let tools = self.tools(options.jobs, options.network)?;
@@ -123,10 +140,21 @@ impl Session {
         };
         // Held while it runs.
         let _load = progress.has_ready().then(|| load(options, observer));
-        let started_ms = now_ms();
         let report = realise(&mut progress, &self.store, &recipes, &run, observer, None)?;
-        self.keep(&progress, &report, options, started_ms)?;
-        Ok(report)
+        let kept = self.keep(&progress, &report, options);
+        Ok(Realised { report, kept })
+    }
+
+    /// The tests of the boots of a run, by the boot's address.
+    pub fn tests(&self, report: &RunReport) -> BTreeMap<String, Vec<TestResult>> {
+        let boots = report.nodes.iter().filter(|node| node.kind == Kind::Boot);
+        let tests = boots.filter_map(|node| {
+            let record = self.store.record(&node.key?).ok()??;
+            let results = self.store.read(record.outputs.get("results.json")?).ok()?;
+            let results: BootResults = serde_json::from_slice(&results).ok()?;
+            Some((node.name.clone(), results.tests))
+        });
+        tests.collect()
     }
 
     /// What recipes work with, with a sandbox that was tried.
@@ -150,7 +178,6 @@ impl Session {
         progress: &Progress<'_>,
         report: &RunReport,
         options: &RunOptions,
-        started_ms: u64,
     ) -> Result<(), DriveError> {
         let settled = self.settled(options);
         let quiet = report.nodes.iter().all(|node| node.cached);
@@ -169,7 +196,7 @@ impl Session {
                 cached: node.cached,
             })
             .collect();
-        let run = self.store.begin_run(&options.command, started_ms)?;
+        let run = self.store.begin_run(&options.command, report.started_ms)?;
         self.store.finish_run(run, now_ms(), &outcomes)?;
         if options.patterns.is_empty() && options.until.is_none() {
             let names: BTreeSet<&str> = outcomes.iter().map(|outcome| &*outcome.name).collect();

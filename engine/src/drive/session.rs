@@ -16,6 +16,7 @@ use super::cache;
 use super::error::file;
 use super::worker::worker;
 use crate::eval;
+use crate::graph::Boots;
 use crate::graph::Declared;
 use crate::graph::Graph;
 use crate::graph::Node;
@@ -152,6 +153,7 @@ impl Session {
             let similar = self.similar(&pattern);
             return Err(DriveError::NothingNamed { pattern, similar });
         }
+        self.check_below(&selection)?;
         let wanted = selection.clone();
         let grow = Matching {
             boots: &self.declared.boots,
@@ -172,6 +174,11 @@ impl Session {
         &self.declared.graph
     }
 
+    /// What is known of boots before any .config is resolved.
+    pub(super) fn boots(&self) -> &Boots {
+        &self.declared.boots
+    }
+
     /// The name of a node in the store's history: projects that share a store do not mix.
     pub(super) fn history_name(&self, node: &str) -> String {
         history_name(&self.project, node)
@@ -180,24 +187,6 @@ impl Session {
     /// Digest of everything the session was made from.
     pub(super) fn digest(&self) -> Digest {
         self.digest
-    }
-
-    /// The name most like a mistyped one.
-    fn similar(&self, pattern: &str) -> Option<String> {
-        let word = pattern.split_once(':').map_or("", |(word, _)| word);
-        let with_kind = Kind::of_word(word).is_some();
-        let names = self.graph().ids().map(|id| {
-            let node = self.graph().node(id);
-            match node.kind() {
-                Kind::Kernel if !with_kind => node.name.to_string(),
-                _ => node.full_name(),
-            }
-        });
-        names
-            .map(|name| (strsim::jaro_winkler(&name, pattern), name))
-            .filter(|(score, _)| *score > 0.8)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, name)| name)
     }
 }
 

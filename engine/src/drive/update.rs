@@ -11,6 +11,7 @@ use super::DriveError;
 use super::error::file;
 use super::session::read_lock;
 use crate::eval;
+use crate::eval::Places;
 use crate::lock::LOCK_FILE;
 use crate::lock::Lock;
 use crate::lock::Pin;
@@ -97,7 +98,9 @@ pub fn update(
             files,
             signer,
             keys,
-        } = family(request.family).resolve(request, &means)?;
+        } = family(request.family)
+            .resolve(request, &means)
+            .map_err(|error| blamed(error, name, &evaluated.places))?;
         if let Some(signer) = &signer {
             note(&format!("`{name}` is signed by {signer}"));
         }
@@ -121,6 +124,22 @@ pub fn update(
         write(&project.join(LOCK_FILE), &text)?;
     }
     Ok(changes)
+}
+
+/// What a mirror says of a package that a definition names, told at that place.
+fn blamed(error: OriginError, name: &str, places: &Places) -> DriveError {
+    let OriginError::NoPackage {
+        package, similar, ..
+    } = &error
+    else {
+        return error.into();
+    };
+    let help = similar.as_ref().map_or_else(
+        || "`apt-cache search` and https://packages.debian.org find names".to_owned(),
+        |similar| format!("did you mean `{similar}`?"),
+    );
+    let message = format!("`{name}`: {error}");
+    DriveError::Definitions(vec![places.diagnostic(name, package, message, help)])
 }
 
 /// Why a pin is to be asked for, if it is.

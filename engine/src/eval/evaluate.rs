@@ -17,6 +17,7 @@ use super::loader::LoadError;
 use super::loader::Loader;
 use super::loader::parse;
 use super::mistake::Site;
+use super::places::Places;
 use super::state::Shared;
 use super::vocabulary;
 
@@ -24,7 +25,7 @@ use super::vocabulary;
 const MAIN: &str = "main.rhai";
 
 /// What an evaluation gives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Evaluated {
     /// Everything that was declared.
     pub catalog: Catalog,
@@ -33,6 +34,8 @@ pub struct Evaluated {
     pub files: Vec<(String, String)>,
     /// What `print` was given, in order.
     pub log: Vec<String>,
+    /// Where things were declared.
+    pub places: Places,
 }
 
 /// Evaluates the project in a directory, beginning with its `main.rhai`.
@@ -105,5 +108,9 @@ fn finish(
             .map(|(path, text)| (path, text.to_string()))
             .collect(),
         log: std::mem::take(&mut state.log),
+        places: Places::new(
+            std::mem::take(&mut state.declared),
+            std::mem::take(&mut state.scripts),
+        ),
     })
 }

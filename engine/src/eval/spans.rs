@@ -121,6 +121,14 @@ impl FileIndex {
             .map(|(_, place)| *place)
     }
 
+    /// The place of a text, as it is written in quotes, in the call at `position`.
+    pub fn text_in_call(&self, position: Position, text: &str) -> Option<Position> {
+        let written = self.calls.get(&line_column(position)?)?;
+        let quoted = format!("\"{text}\"");
+        let mut places = written.iter().map(|(_, place)| *place);
+        places.find(|place| self.text.text[self.span(*place)] == quoted)
+    }
+
     /// The place of the key in any argument of the call whose path ends most like `path` does.
     pub fn key_in_call(&self, position: Position, path: &[String]) -> Option<Position> {
         let written = self.calls.get(&line_column(position)?)?;

@@ -45,6 +45,17 @@ pub(super) struct Boot {
 }
 
 impl Boots {
+    /// What addresses may have below a build: `BOARD/SUITE`, and `BOARD` alone where no lab here can boot it.
+    pub fn endings(&self) -> impl Iterator<Item = String> + '_ {
+        self.boards.iter().flat_map(|(board, boots)| {
+            let alone = boots.is_empty().then(|| board.clone());
+            let suites = boots
+                .iter()
+                .map(move |boot| format!("{board}/{}", boot.suite));
+            alone.into_iter().chain(suites)
+        })
+    }
+
     /// Adds the boots of one build: for each matched board, its suites that `wants` accepts by their full address, and the probe that
     /// these need, or that is wanted for itself.
     pub fn add(

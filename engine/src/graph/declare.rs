@@ -215,10 +215,13 @@ impl Declare<'_> {
                 .clone();
             let fetch = this.fetch(&format!("base/{name}"))?;
             let inputs = vec![(Slot::Files, fetch, Output::Files)];
-            let pin = this.world.lock.pins.get(&format!("base/{name}"));
-            let keys = pin.and_then(|pin| pin.keys.clone());
+            let keys = this.pinned_keys(&format!("base/{name}"));
             Ok((Spec::Base(BaseSpec { origin, keys }), inputs))
         })
+    }
+
+    fn pinned_keys(&self, pin: &str) -> Option<String> {
+        self.world.lock.pins.get(pin)?.keys.clone()
     }
 
     fn image(&mut self, name: &str) -> Result<NodeId, GraphError> {
@@ -233,6 +236,7 @@ impl Declare<'_> {
                 family: base.origin.family(),
                 packages: image.packages.clone(),
                 settings: family(base.origin.family()).settings(&base.origin),
+                keys: this.pinned_keys(&format!("image/{name}")),
                 user: USER.to_owned(),
                 uid: this.world.worker.uid,
                 gid: this.world.worker.gid,

@@ -4,14 +4,16 @@ use crate::model::Accel;
 use crate::model::DiskBus;
 use crate::model::QemuMachine;
 
-/// Where the sandbox of a machine shows its kernel.
-pub const KERNEL: &str = "/boot/kernel";
-/// Where it shows an initramfs.
-pub const INITRD: &str = "/boot/initrd";
-/// Where it shows the image of a disk.
-pub const DISK: &str = "/boot/disk";
-/// Where it shows a device tree.
-pub const DTB: &str = "/boot/dtb";
+/// Where the sandbox of a machine shows its files.
+pub const FILES: &str = "/boot/";
+/// The kernel among a machine's files.
+pub const KERNEL: &str = "kernel";
+/// An initramfs.
+pub const INITRD: &str = "initrd";
+/// The image of a disk.
+pub const DISK: &str = "disk";
+/// A device tree.
+pub const DTB: &str = "dtb";
 /// The device of KVM, below `/dev`.
 pub const KVM: &str = "kvm";
 
@@ -52,9 +54,8 @@ pub fn choose_machine<'w>(wanted: &'w [String], help: &str) -> Option<&'w str> {
 /// The arguments of a machine called `name`; empty takes the program's default.
 ///
 /// The serial console is on stdio, there is no monitor, no host configuration file, and no network card unless the
-/// machine's own arguments name a network. The network of `nic` leads nowhere. Files are where the
-/// sandbox shows them.
-pub fn qemu_arguments(machine: &QemuMachine, accel: Accel, name: &str) -> Vec<String> {
+/// machine's own arguments name a network. The network of `nic` leads nowhere. The paths of its files begin with `files`.
+pub fn qemu_arguments(machine: &QemuMachine, accel: Accel, name: &str, files: &str) -> Vec<String> {
     let accel = match accel {
         Accel::Tcg => "tcg",
         Accel::Kvm => "kvm",
@@ -92,16 +93,16 @@ pub fn qemu_arguments(machine: &QemuMachine, accel: Accel, name: &str) -> Vec<St
         option("-nic", "none");
     }
     option("-append", &kernel_command_line(machine));
-    option("-kernel", KERNEL);
+    option("-kernel", &format!("{files}{KERNEL}"));
     match &machine.disk {
-        None => option("-initrd", INITRD),
+        None => option("-initrd", &format!("{files}{INITRD}")),
         Some(disk) => {
             let (bus, device) = match &disk.bus {
                 DiskBus::Interface(interface) => (interface.as_str(), None),
                 DiskBus::Device(device) => ("none", Some(device)),
             };
             // With `snapshot` what the machine writes is thrown away at its end.
-            let drive = format!("if={bus},id=root,format=raw,snapshot=on,file={DISK}");
+            let drive = format!("if={bus},id=root,format=raw,snapshot=on,file={files}{DISK}");
             option("-drive", &drive);
             if let Some(device) = device {
                 option("-device", &format!("{device},drive=root"));
@@ -109,10 +110,24 @@ pub fn qemu_arguments(machine: &QemuMachine, accel: Accel, name: &str) -> Vec<St
         }
     }
     if !machine.dtb.is_empty() {
-        option("-dtb", DTB);
+        option("-dtb", &format!("{files}{DTB}"));
     }
     arguments.extend(machine.args.iter().cloned());
     arguments
+}
+
+/// A shell script that boots the same machine by hand, from the directory with its files; what it is given goes to QEMU too.
+pub fn by_hand(machine: &QemuMachine, accel: Accel, name: &str, version: &str) -> String {
+    let words =
+        std::iter::once(machine.binary.clone()).chain(qemu_arguments(machine, accel, name, ""));
+    // No word has a NUL, the one thing that cannot be quoted.
+    let words =
+        words.map(|word| shlex::try_quote(&word).map_or_else(|_| String::new(), Into::into));
+    let words: Vec<String> = words.collect();
+    let words = words.join(" ");
+    format!(
+        "#!/bin/sh\n# It was {version}\ncd \"$(dirname \"$0\")\" || exit\nexec {words} \"$@\"\n"
+    )
 }
 
 /// The Debian package that has a QEMU system program; `None` for any other program.
@@ -174,15 +189,30 @@ mod tests {
 
     fn joined(machine: &QemuMachine) -> String {
         let first = machine.machine.first().map_or("", String::as_str);
-        qemu_arguments(machine, Accel::Tcg, first).join(" ")
+        qemu_arguments(machine, Accel::Tcg, first, FILES).join(" ")
     }
 
     #[test]
     fn a_full_machine() {
         let dtb = "a.dtb".to_owned();
         insta::assert_snapshot!(joined(&QemuMachine { dtb, ..machine() }), @"-no-user-config -nographic -monitor none -no-reboot -accel tcg -M virt,highmem=off -cpu cortex-a15 -m 512 -nic none -append console=ttyAMA0 panic=-1 rdinit=/init loglevel=8 -kernel /boot/kernel -initrd /boot/initrd -dtb /boot/dtb");
-        let kvm = qemu_arguments(&machine(), Accel::Kvm, "virt").join(" ");
+        let kvm = qemu_arguments(&machine(), Accel::Kvm, "virt", FILES).join(" ");
         assert!(kvm.contains("-accel kvm"));
+    }
+
+    #[test]
+    fn a_script_boots_the_same_by_hand() {
+        let cmdline = "x='a b' $(id)".to_owned();
+        let machine = QemuMachine {
+            cmdline,
+            ..machine()
+        };
+        insta::assert_snapshot!(by_hand(&machine, Accel::Tcg, "virt", "QEMU emulator version 7.2.22"), @r#"
+        #!/bin/sh
+        # It was QEMU emulator version 7.2.22
+        cd "$(dirname "$0")" || exit
+        exec qemu-system-arm -no-user-config -nographic -monitor none -no-reboot -accel tcg -M virt -cpu cortex-a15 -m 512 -nic none -append "console=ttyAMA0 panic=-1 rdinit=/init x='a b' "'$(id)' -kernel kernel -initrd initrd "$@"
+        "#);
     }
 
     #[test]
@@ -241,7 +271,8 @@ mod tests {
     fn a_network_comes_only_when_asked_for() {
         for asked in ["-nic", "-net", "-netdev", "--netdev"] {
             let args = vec![asked.to_owned(), "user".to_owned()];
-            let arguments = qemu_arguments(&QemuMachine { args, ..machine() }, Accel::Tcg, "");
+            let arguments =
+                qemu_arguments(&QemuMachine { args, ..machine() }, Accel::Tcg, "", FILES);
             assert_eq!(
                 arguments.iter().filter(|arg| *arg == "-nic").count(),
                 usize::from(asked == "-nic")

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::Config;
+use super::Tree;
 use super::Value;
 use super::config::write_line;
 
@@ -21,8 +22,10 @@ pub struct FixupOutcome {
     pub found: Option<Value>,
     /// Whether they are the same; an absent symbol is the same as `n`.
     pub kept: bool,
-    /// Whether any Kconfig file of the source defines the symbol.
+    /// Whether a Kconfig file of the arch defines the symbol.
     pub known: bool,
+    /// What keeps it from its value, or the symbol that was probably meant.
+    pub why: Option<String>,
 }
 
 /// Gives the .config lines that ask for these values, for `KCONFIG_ALLCONFIG` or to append before
@@ -36,22 +39,32 @@ pub fn fragment<'a>(symbols: impl IntoIterator<Item = (&'a str, &'a Value)>) -> 
     text
 }
 
-/// Compares what was asked for with the final .config, in the order given. `known` says whether
-/// the source defines a symbol (see [`super::symbols_defined`]).
+/// Compares what was asked for with the final .config, in the order given. The Kconfig files of the source, where they are at
+/// hand, tell why a value is another; without them every symbol counts as known.
 pub fn check<'a>(
     wanted: impl IntoIterator<Item = (&'a str, &'a Value)>,
     config: &Config,
-    known: &dyn Fn(&str) -> bool,
+    tree: Option<&Tree>,
 ) -> Vec<FixupOutcome> {
     let outcome = |(symbol, wanted): (&str, &Value)| {
         let found = config.get(symbol).cloned();
+        let kept = found.as_ref().unwrap_or(&Value::No) == wanted;
+        // What kconfig wrote it knows, whatever the reading of the files missed.
+        let known = found.is_some() || tree.is_none_or(|tree| tree.defines(symbol));
+        let why = tree.and_then(|tree| match (known, kept) {
+            (false, _) => {
+                (tree.similar(symbol)).map(|similar| format!("did you mean `{similar}`?"))
+            }
+            (true, false) => tree.blame(symbol, wanted, config),
+            (true, true) => None,
+        });
         FixupOutcome {
             symbol: symbol.to_owned(),
             wanted: wanted.clone(),
-            kept: found.as_ref().unwrap_or(&Value::No) == wanted,
-            // What kconfig wrote it knows, whatever the scan of the source missed.
-            known: found.is_some() || known(symbol),
+            kept,
+            known,
             found,
+            why,
         }
     };
     wanted.into_iter().map(outcome).collect()
@@ -66,8 +79,17 @@ impl fmt::Display for FixupOutcome {
             None => f.write_str("got nothing")?,
         }
         match (self.kept, self.known, &self.wanted, &self.found) {
-            (_, false, ..) => f.write_str(": this source has no such symbol"),
+            (_, false, ..) => {
+                f.write_str(": no Kconfig file of this arch has it")?;
+                match &self.why {
+                    Some(why) => write!(f, "; {why}"),
+                    None => Ok(()),
+                }
+            }
             (true, ..) => Ok(()),
+            (false, ..) if self.why.is_some() => {
+                write!(f, ": {}", self.why.as_deref().unwrap_or_default())
+            }
             (false, true, _, None | Some(Value::No)) => {
                 f.write_str(": dropped, a dependency is not met or a choice is made otherwise")
             }
@@ -117,18 +139,20 @@ mod tests {
             ("MODULES", &Value::No),
             ("NO_SUCH", &Value::No),
         ];
-        let known = |symbol: &str| !matches!(symbol, "SERIAL_8250_GSC" | "NO_SUCH");
-        let outcomes = check(wanted, &config, &known);
+        let text = "config TTY\nconfig EXT4_FS\nconfig NET\n\tbool \"Networking\"\n\tdepends on INET\nconfig SERIAL_8250_DW\n\
+                    config PRINTK\nconfig MODULES\nconfig NO_SACH\n";
+        let tree = Tree::read("x86", &|path| (path == "Kconfig").then(|| text.to_owned()));
+        let outcomes = check(wanted, &config, Some(&tree));
         let lines: Vec<String> = outcomes.iter().map(ToString::to_string).collect();
-        insta::assert_snapshot!(lines.join("\n"), @"
+        insta::assert_snapshot!(lines.join("\n"), @r"
         `TTY`: asked `y`, got `y`
-        `EXT4_FS`: asked `y`, got `m`: overridden by what it depends on or is selected by
-        `NET`: asked `y`, got `n`: dropped, a dependency is not met or a choice is made otherwise
-        `SERIAL_8250_DW`: asked `y`, got nothing: dropped, a dependency is not met or a choice is made otherwise
-        `SERIAL_8250_GSC`: asked `y`, got nothing: this source has no such symbol
+        `EXT4_FS`: asked `y`, got `m`: it cannot be set, only selected (Kconfig:2)
+        `NET`: asked `y`, got `n`: depends on `INET`, which is not set (Kconfig:3)
+        `SERIAL_8250_DW`: asked `y`, got nothing: it cannot be set, only selected (Kconfig:6)
+        `SERIAL_8250_GSC`: asked `y`, got nothing: no Kconfig file of this arch has it; did you mean `SERIAL_8250_DW`?
         `PRINTK`: asked `n`, got `y`: another symbol selects it, or it cannot be switched off
         `MODULES`: asked `n`, got nothing
-        `NO_SUCH`: asked `n`, got nothing: this source has no such symbol
+        `NO_SUCH`: asked `n`, got nothing: no Kconfig file of this arch has it; did you mean `NO_SACH`?
         ");
         let kept: Vec<&str> = outcomes
             .iter()

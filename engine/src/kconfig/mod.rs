@@ -1,11 +1,14 @@
 //! Kconfig as pure data: values, .config files, predicates over them and the reasons they fail.
 
+mod blame;
 mod config;
 mod explain;
+mod expression;
 mod fixup;
 mod predicate;
 mod satisfy;
 mod symbols;
+mod tree;
 mod value;
 mod version;
 
@@ -21,7 +24,7 @@ pub use predicate::Predicate;
 pub use satisfy::Assignments;
 pub use satisfy::Unmet;
 pub use satisfy::satisfy;
-pub use symbols::symbols_defined;
+pub use tree::Tree;
 pub use value::Value;
 pub use version::Version;
 pub use version::VersionError;

@@ -164,7 +164,7 @@ impl Installed {
 fn files(job: &BootJob) -> Vec<Bind> {
     let show = |source: &Path, target: &str| Bind {
         source: source.to_owned(),
-        target: PathBuf::from(target),
+        target: PathBuf::from(format!("{}{target}", crate::jobs::FILES)),
         read_only: true,
     };
     let root = match job.qemu.disk {

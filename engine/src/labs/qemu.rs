@@ -18,6 +18,7 @@ use super::programs::Installed;
 use crate::console::Console;
 use crate::console::End;
 use crate::jobs::BootJob;
+use crate::jobs::FILES;
 use crate::jobs::Programs;
 use crate::jobs::choose_machine;
 use crate::jobs::debian_package;
@@ -171,7 +172,7 @@ impl Lab for QemuLab {
     ) -> Result<LabBoot, LabError> {
         let name = self.machine(job)?;
         let version = self.first_line(job, VERSION)?;
-        let arguments = qemu_arguments(&job.qemu, job.accel, &name);
+        let arguments = qemu_arguments(&job.qemu, job.accel, &name, FILES);
         let spec = self.installed.spec(&self.sandbox, job, arguments, true)?;
         let mut machine =
             Machine::start(&self.sandbox, spec).map_err(|source| Failed::System(source).of(job))?;

@@ -100,8 +100,10 @@ pub struct Fixup {
 pub enum Strength {
     /// The config node fails.
     Must,
+    /// The same; what the symbol depends on is set too, where that is plain.
+    Satisfy,
     /// It is reported.
     Want,
-    /// It is applied and checked only where the source has the symbol.
+    /// It is applied and checked only where the arch has the symbol.
     IfPresent,
 }

@@ -41,6 +41,16 @@ pub enum OriginError {
         /// Why not.
         why: String,
     },
+    /// The distribution has no such package.
+    #[error("there is no package `{package}` in {of}")]
+    NoPackage {
+        /// Its name, as it was asked for.
+        package: String,
+        /// The distribution and its suite.
+        of: String,
+        /// The package that has the most similar name.
+        similar: Option<String>,
+    },
     /// A program said no.
     #[error("`{command}` failed: {message}")]
     Failed {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use store::Store;
@@ -77,8 +78,8 @@ pub trait Family: fmt::Debug + Sync {
         means: &Means<'_>,
     ) -> Result<(), OriginError>;
 
-    /// How packages are added to a root filesystem.
-    fn adding(&self, packages: &[String]) -> Adding;
+    /// How packages are added to a root filesystem, by [`Self::settings`].
+    fn adding(&self, packages: &[String], settings: &BTreeMap<String, String>) -> Adding;
 
     /// Programs and files of the host that bases and pins need.
     fn host_needs(&self) -> &'static [HostNeed] {
@@ -95,12 +96,13 @@ pub trait Family: fmt::Debug + Sync {
         Vec::new()
     }
 
-    /// Downloads what [`Adding::asks`] asked for into the first volume. Network.
+    /// Downloads what [`Adding::asks`] asked for into the volumes, checked by the pinned keys where it is signed. Network.
     fn supply(
         &self,
         _asked: &str,
         _settings: &BTreeMap<String, String>,
-        _volume: &Path,
+        _keys: Option<&str>,
+        _volumes: &[PathBuf],
         _means: &Means<'_>,
     ) -> Result<(), OriginError> {
         Ok(())
@@ -138,7 +140,7 @@ pub struct Answer {
 /// may write to `/build`.
 #[derive(Clone, Debug, Default)]
 pub struct Adding {
-    /// Where the one pinned tarball lies unpacked; without it the pinned files lie at `/files`.
+    /// Where the one pinned tarball lies unpacked. All pinned files lie at `/files`.
     pub tree: Option<&'static str>,
     /// Writes what is to be downloaded to `/build/asked`.
     pub asks: Option<String>,

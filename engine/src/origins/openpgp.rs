@@ -130,6 +130,12 @@ impl Trust {
         Ok(Self { keys, now })
     }
 
+    /// Keys as [`Self::armoured`] gave them: all count, and are judged at the time of the signature.
+    pub(super) fn pinned(armoured: &str) -> Result<Self, SignatureError> {
+        let keys = read_keys(armoured.as_bytes())?;
+        Ok(Self { keys, now: None })
+    }
+
     /// The keys in armour, one block after the other, without what others say of them.
     pub(super) fn armoured(&self) -> Result<String, SignatureError> {
         let mut text = String::new();

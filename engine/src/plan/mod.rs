@@ -13,6 +13,7 @@ pub use matching::matched;
 pub use progress::Content;
 pub use progress::Progress;
 pub use progress::State;
+pub use selection::Below;
 pub use selection::Selection;
 pub use why::Cause;
 pub use why::causes;

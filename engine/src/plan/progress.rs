@@ -42,6 +42,8 @@ pub enum State {
         duration_ms: u64,
         /// Outputs of a success.
         content: Content,
+        /// What is worth knowing of it, mostly nothing.
+        message: Box<str>,
     },
     /// It has a result, and that is a deterministic failure.
     Failed {
@@ -347,6 +349,7 @@ impl<'a> Progress<'a> {
                 cached,
                 duration_ms,
                 content,
+                message: message.into(),
             },
             Verdict::Failed => State::Failed {
                 key,

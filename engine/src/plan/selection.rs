@@ -13,6 +13,15 @@ pub struct Selection {
     until: Option<Kind>,
 }
 
+/// A pattern that names boots or probes, or would.
+#[derive(Clone, Debug)]
+pub struct Below<'s> {
+    /// As it was written.
+    pub text: String,
+    probe: bool,
+    pattern: &'s Pattern,
+}
+
 impl Selection {
     /// Everything that runs by default, up to a kind.
     pub fn all(until: Option<Kind>) -> Self {
@@ -47,6 +56,22 @@ impl Selection {
     /// Whether nothing was named, so that everything is meant.
     pub fn is_all(&self) -> bool {
         self.patterns.is_empty()
+    }
+
+    /// The patterns that name something below builds, each with its text; `boot:BUILD` is one.
+    pub fn below(&self, builds: &[&str]) -> Vec<Below<'_>> {
+        let below = self.patterns.iter().filter(|(kind, pattern)| match kind {
+            Some(Kind::Boot | Kind::Probe) => true,
+            Some(_) => false,
+            None => !builds.iter().any(|build| pattern.covers(build)),
+        });
+        below
+            .map(|(kind, pattern)| Below {
+                probe: *kind == Some(Kind::Probe),
+                pattern,
+                text: told(*kind, pattern),
+            })
+            .collect()
     }
 
     /// Whether a node that exists before expansion is wanted for itself. A manual build is wanted only
@@ -124,11 +149,41 @@ impl Selection {
         self.patterns
             .iter()
             .filter(|(kind, pattern)| !nodes.iter().any(|node| covers(*kind, pattern, node)))
-            .map(|(kind, pattern)| match kind {
-                Some(kind) => format!("{kind}:{pattern}"),
-                None => pattern.to_string(),
-            })
+            .map(|(kind, pattern)| told(*kind, pattern))
             .collect()
+    }
+}
+
+impl Below<'_> {
+    /// Whether it leads through a build.
+    pub fn leads_through(&self, build: &str) -> bool {
+        self.pattern.covers_or_leads_to(build)
+    }
+
+    /// Whether it names a boot or a probe of this address.
+    pub fn covers(&self, address: &str) -> bool {
+        self.pattern.covers(address)
+    }
+
+    /// The address that it names of a build and what may stand below it, if it does; with what is manual in it said literally or not.
+    pub fn names(&self, build: &str, ending: &str, catalog: &Catalog) -> Option<(String, bool)> {
+        let ending = match ending.split_once('/') {
+            Some((board, _)) if self.probe => board,
+            _ => ending,
+        };
+        let address = format!("{build}/{ending}");
+        if !self.pattern.covers(&address) {
+            return None;
+        }
+        let said = self.pattern.names(&address, &catalog.manual(&address));
+        Some((address, said))
+    }
+}
+
+fn told(kind: Option<Kind>, pattern: &Pattern) -> String {
+    match kind {
+        Some(kind) => format!("{kind}:{pattern}"),
+        None => pattern.to_string(),
     }
 }
 

@@ -69,7 +69,7 @@ pub struct NodeReport {
     pub cached: bool,
     /// The key, where the inputs were resolved.
     pub key: Option<Digest>,
-    /// What failed, broke, or why it was skipped; empty on success.
+    /// What failed, broke, or why it was skipped; on success what is worth knowing, mostly nothing.
     pub reason: String,
     /// The whole log.
     pub log: Option<PathBuf>,
@@ -80,6 +80,8 @@ pub struct NodeReport {
 /// The outcome of a run.
 #[derive(Clone, Debug, Default)]
 pub struct RunReport {
+    /// When it began, milliseconds since 1970.
+    pub started_ms: u64,
     /// One per wanted node, in topological order.
     pub nodes: Vec<NodeReport>,
     /// Wall time in milliseconds.

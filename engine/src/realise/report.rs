@@ -20,8 +20,9 @@ pub(super) fn node_report(
         State::Done {
             cached,
             duration_ms,
+            message,
             ..
-        } => (OutcomeVerdict::Succeeded, *cached, *duration_ms, ""),
+        } => (OutcomeVerdict::Succeeded, *cached, *duration_ms, &**message),
         State::Failed {
             cached,
             duration_ms,

@@ -43,6 +43,7 @@ use super::tokens::Held;
 use super::tokens::Tokens;
 use super::worker::Told;
 use super::worker::Work;
+use super::worker::now_ms;
 use crate::graph::GrowError;
 use crate::graph::Node;
 use crate::graph::NodeId;
@@ -100,7 +101,7 @@ pub fn realise(
     observer: &dyn Observer,
     demands: Option<Demands>,
 ) -> Result<RunReport, RealiseError> {
-    let start = Instant::now();
+    let (start, started_ms) = (Instant::now(), now_ms());
     observer.event(Event::RunStarted {
         wanted: progress.wanted().count(),
         fresh: progress
@@ -142,6 +143,7 @@ pub fn realise(
     }
     run.report_settled();
     let report = RunReport {
+        started_ms,
         interrupted: run.cancel.is_cancelled(),
         nodes: std::mem::take(&mut run.reports).into_values().collect(),
         duration_ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),

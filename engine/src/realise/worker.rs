@@ -189,6 +189,8 @@ impl Work {
         let log = options
             .open(&path)
             .map_err(StoreError::io("write", &path))?;
+        // For whoever wants to follow it.
+        claim.note(&path.to_string_lossy())?;
         Ok(Begin::Begun(Box::new(Begun {
             before,
             _claim: claim,

@@ -20,7 +20,12 @@ use super::step::input;
 use crate::console::BootVerdict;
 use crate::graph::Slot;
 use crate::jobs::BootJob;
+use crate::jobs::DISK;
+use crate::jobs::DTB;
+use crate::jobs::INITRD;
+use crate::jobs::KERNEL;
 use crate::jobs::Programs;
+use crate::jobs::by_hand;
 use crate::labs::LabBoot;
 use crate::labs::LabError;
 use crate::model::Accel;
@@ -35,7 +40,8 @@ pub(super) struct Guest {
 }
 
 impl Tools {
-    /// Outputs `console.log` and `results.json`; a hang is believed only when it repeats itself.
+    /// Outputs `console.log`, `results.json`, and what it takes to boot the same by hand: `boot.sh`, `kernel`, `initrd` or `disk`, and
+    /// `dtb` where the machine asks for one. A hang is believed only when it repeats itself.
     pub(super) fn boot(&self, spec: &BootSpec, job: &Job) -> Result<Finished, Broken> {
         let work = self.store.work_dir("boot")?;
         let guest = match self.guest(&spec.machine, job, work.path())? {
@@ -72,10 +78,21 @@ impl Tools {
         }
         let json = serde_json::to_vec_pretty(&json).unwrap_or_default();
         let store = &self.store;
-        let outputs = BTreeMap::from([
+        let script = by_hand(&boot.qemu, boot.accel, &ended.machine, &ended.version);
+        let (slot, root) = match boot.qemu.disk {
+            None => (Slot::Initrd, INITRD),
+            Some(_) => (Slot::Disk, DISK),
+        };
+        let mut outputs = BTreeMap::from([
             ("console.log".to_owned(), store.take_file(console)?),
             ("results.json".to_owned(), store.put_bytes(&json)?),
+            ("boot.sh".to_owned(), store.put_bytes(script.as_bytes())?),
+            (KERNEL.to_owned(), input(job, Slot::Kernel)?),
+            (root.to_owned(), input(job, slot)?),
         ]);
+        if let Some(dtb) = &boot.dtb {
+            outputs.insert(DTB.to_owned(), store.put_file(dtb)?);
+        }
         let facts = json!({ "machine": ended.machine, "signature": results.signature });
         let facts = facts.to_string();
         if results.verdict == BootVerdict::Succeeded {

@@ -1,46 +1,34 @@
 //! A resolved .config, and what became of every fixup.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-
-use serde::Serialize;
 
 use super::Broken;
 use super::Finished;
 use super::Job;
 use super::Tools;
+use super::kconfig::FixupReport;
+use super::kconfig::Followed;
+use super::kconfig::Kconfig;
+use super::kconfig::pairs;
+use super::kconfig::srcarch;
 use super::step::End;
 use super::step::SRC;
 use super::step::Step;
 use super::step::bind;
-use super::step::file;
 use super::step::left;
 use crate::graph::Slot;
 use crate::kconfig::Config;
-use crate::kconfig::FixupOutcome;
 use crate::kconfig::Value;
-use crate::kconfig::check;
 use crate::kconfig::fragment;
-use crate::kconfig::symbols_defined;
 use crate::model::ConfigRecipe;
 use crate::model::Strength;
 use crate::sandbox::User;
 use crate::spec::ConfigSpec;
 
-/// What became of one fixup, as `fixups.json` and a config node's facts tell it.
-#[derive(Serialize)]
-struct FixupReport {
-    strength: Strength,
-    symbol: String,
-    kept: bool,
-    outcome: String,
-}
-
-/// Common beginning: `mk` is the kernel's make with the arch and toolchain.
-pub(super) const MAKE: &str = r#"
-case $ARCH in i386|x86_64) srcarch=x86 ;; sparc32|sparc64) srcarch=sparc ;; parisc64) srcarch=parisc ;; *) srcarch=$ARCH ;; esac
+/// Common beginning, after `srcarch`: `mk` is the kernel's make with the arch and toolchain.
+const MAKE: &str = r#"
 mk() { make -C /src O=/build ARCH="$ARCH" $MAKE_VARIABLES "$@"; }
 "#;
 
@@ -75,13 +63,6 @@ impl Tools {
         let source = tools.tree(job, Slot::Source, true)?;
         let work = tools.build_dir("config")?;
         let build = work.path();
-        let wanted = &spec.fixups;
-        let fixups = fragment(
-            wanted
-                .iter()
-                .map(|(symbol, (_, value))| (symbol.as_str(), value)),
-        );
-        tools.write(&build.join("fixups.config"), fixups)?;
         let compiler = self.compiler(
             &spec.make,
             spec.accelerate.as_ref(),
@@ -97,7 +78,7 @@ impl Tools {
         if let ConfigRecipe::File { file } = &spec.recipe {
             tools.write(&build.join("start.config"), &file.text)?;
         }
-        let script = format!("{MAKE}{}", resolve(&spec.recipe, &mut env));
+        let script = script(&spec.kernel_arch, resolve(&spec.recipe, &mut env));
         let mut binds = vec![bind(source.path(), SRC, true)];
         binds.extend(compiler.binds.iter().cloned());
         let step = Step {
@@ -107,25 +88,23 @@ impl Tools {
             binds,
             parallel: true,
         };
-        if let End::Failure(message) = tools.step(job, image.path(), build, &step)? {
-            return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
-        }
-        let text = left(build, ".config").and_then(|path| fs::read(path).ok());
-        let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();
-        let config = match Config::parse(&text) {
-            Ok(config) => config,
-            Err(error) => {
-                let message = format!("the resolved .config is not readable: {error}");
+        let kconfig = Kconfig {
+            source: source.path(),
+            srcarch: srcarch(&spec.kernel_arch),
+        };
+        let (_, reports) = match tools.resolved(spec, job, &kconfig, image.path(), build, &step)? {
+            Ok(resolved) => resolved,
+            Err(message) => {
                 return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
             }
         };
-        let reports = outcomes(wanted, &config, source.path())?;
         let lost = |strength| {
             reports
                 .iter()
                 .filter(move |r| !r.kept && r.strength == strength)
         };
-        let failed = lost(Strength::Must).map(|report| report.outcome.as_str());
+        let failed = lost(Strength::Must).chain(lost(Strength::Satisfy));
+        let failed = failed.map(|report| report.outcome.as_str());
         let failed = failed.collect::<Vec<_>>().join("; ");
         let dropped: Vec<&FixupReport> = reports.iter().filter(|report| !report.kept).collect();
         let facts = serde_json::json!({ "dropped": dropped }).to_string();
@@ -141,6 +120,63 @@ impl Tools {
             Finished::failure(format!("must-fixups not met: {failed}"), outputs, facts)
         })
     }
+
+    /// Runs the script until nothing more follows; gives the .config and what became of every fixup, or the message of a failure.
+    fn resolved(
+        &self,
+        spec: &ConfigSpec,
+        job: &Job,
+        kconfig: &Kconfig<'_>,
+        image: &Path,
+        build: &Path,
+        step: &Step<'_>,
+    ) -> Result<Result<(Config, Vec<FixupReport>), String>, Broken> {
+        let mut followed = Followed::new();
+        loop {
+            let values = followed.iter();
+            let values = values.map(|(symbol, (value, _))| (symbol.as_str(), value));
+            let fixups = fragment(pairs(&spec.fixups).chain(values));
+            self.write(&build.join("fixups.config"), fixups)?;
+            if let End::Failure(message) = self.step(job, image, build, step)? {
+                return Ok(Err(kconfig.no_target(&spec.recipe).unwrap_or(message)));
+            }
+            let text = left(build, ".config").and_then(|path| fs::read(path).ok());
+            let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();
+            let config = match Config::parse(&text) {
+                Ok(config) => config,
+                Err(error) => {
+                    return Ok(Err(format!(
+                        "the resolved .config is not readable: {error}"
+                    )));
+                }
+            };
+            let (mut reports, more) = kconfig.outcomes(&spec.fixups, &config, &followed);
+            if more.is_empty() {
+                reports.extend(
+                    followed
+                        .into_iter()
+                        .map(|(symbol, (value, by))| FixupReport {
+                            strength: Strength::Satisfy,
+                            kept: config.get(&symbol).unwrap_or(&Value::No) == &value,
+                            outcome: format!("`{symbol}`: `{value}`, as `{by}` depends on it"),
+                            symbol,
+                        }),
+                );
+                return Ok(Ok((config, reports)));
+            }
+            for (symbol, (value, by)) in &more {
+                job.note(&format!(
+                    "sets `{symbol}` to `{value}`, as `{by}` depends on it"
+                ));
+            }
+            followed.extend(more);
+        }
+    }
+}
+
+/// A script on a kernel's source, for an `ARCH=`.
+pub(super) fn script(kernel_arch: &str, script: &str) -> String {
+    format!("srcarch={}{MAKE}{script}", srcarch(kernel_arch))
 }
 
 /// The script that resolves a .config, and the environment it reads.
@@ -160,62 +196,6 @@ fn resolve(recipe: &ConfigRecipe, env: &mut BTreeMap<String, String>) -> &'stati
         }
         ConfigRecipe::File { .. } => FILE,
     }
-}
-
-fn outcomes(
-    wanted: &BTreeMap<String, (Strength, Value)>,
-    config: &Config,
-    source: &Path,
-) -> Result<Vec<FixupReport>, Broken> {
-    let pairs = || {
-        wanted
-            .iter()
-            .map(|(symbol, (_, value))| (symbol.as_str(), value))
-    };
-    // Reading 1,700 Kconfig files is worth it only where something did not stick.
-    let clean = check(pairs(), config, &|_| true)
-        .iter()
-        .all(|outcome| outcome.kept);
-    let known = if clean {
-        BTreeSet::new()
-    } else {
-        known_symbols(source)?
-    };
-    let outcomes = check(pairs(), config, &|symbol| clean || known.contains(symbol));
-    let report = |outcome: FixupOutcome| {
-        let strength = wanted
-            .get(outcome.symbol.as_str())
-            .map_or(Strength::Must, |w| w.0);
-        let absent = strength == Strength::IfPresent && !known.contains(&outcome.symbol);
-        let kept = outcome.kept || absent;
-        FixupReport {
-            strength,
-            kept,
-            outcome: outcome.to_string(),
-            symbol: outcome.symbol,
-        }
-    };
-    Ok(outcomes.into_iter().map(report).collect())
-}
-
-/// Every symbol that some Kconfig file of the tree defines.
-fn known_symbols(source: &Path) -> Result<BTreeSet<String>, Broken> {
-    let mut known = BTreeSet::new();
-    let mut dirs = vec![source.to_owned()];
-    while let Some(dir) = dirs.pop() {
-        for entry in fs::read_dir(&dir).map_err(file("read", &dir))? {
-            let entry = entry.map_err(file("read", &dir))?;
-            let kind = entry.file_type().map_err(file("read", &dir))?;
-            if kind.is_dir() {
-                dirs.push(entry.path());
-            } else if kind.is_file() && entry.file_name().to_string_lossy().starts_with("Kconfig") {
-                let text = fs::read(entry.path()).map_err(file("read", &entry.path()))?;
-                let text = String::from_utf8_lossy(&text);
-                known.extend(symbols_defined(&text).map(str::to_owned));
-            }
-        }
-    }
-    Ok(known)
 }
 
 /// `NAME=value` words for a make line; evaluation has refused values with blanks.

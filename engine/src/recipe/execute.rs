@@ -67,7 +67,7 @@ pub struct Finished {
     pub outputs: BTreeMap<String, Digest>,
     /// Small JSON kept inline in the record.
     pub facts: String,
-    /// One line: what failed; empty on success.
+    /// One line: what failed; on success what is worth knowing, mostly nothing.
     pub message: String,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::path::PathBuf;
 
 use serde_json::Value as Json;
 use store::Unpacked;
@@ -78,7 +79,7 @@ struct Making {
     binds: Vec<Bind>,
     env: BTreeMap<String, String>,
     /// What the binds show, for as long as they are needed.
-    _shown: (Option<Unpacked>, Option<WorkDir>),
+    _shown: (Option<Unpacked>, WorkDir),
 }
 
 impl Tools {
@@ -86,7 +87,7 @@ impl Tools {
     pub(super) fn image(&self, spec: &ImageSpec, job: &Job) -> Result<Finished, Broken> {
         let failure = |message| Ok(Finished::failure(message, BTreeMap::new(), String::new()));
         let family = family(spec.family);
-        let adding = family.adding(&spec.packages);
+        let adding = family.adding(&spec.packages, &spec.settings);
         let base = self.tree(job, Slot::Base, false)?;
         let volumes = family.volumes(base.path(), &spec.settings);
         let making = match self.making(spec, family, &adding, &volumes, job)? {
@@ -102,12 +103,12 @@ impl Tools {
                 return failure(message);
             }
             let asked = left(work.path(), "asked").and_then(|path| fs::read_to_string(path).ok());
-            if let Some(volume) = volumes.first() {
-                let volume = self.volume(volume);
-                self.with_means(job, |means| {
-                    family.supply(&asked.unwrap_or_default(), &spec.settings, &volume, means)
-                })?;
-            }
+            let asked = asked.unwrap_or_default();
+            let volumes: Vec<PathBuf> = volumes.iter().map(|volume| self.volume(volume)).collect();
+            let keys = spec.keys.as_deref();
+            self.with_means(job, |means| {
+                family.supply(&asked, &spec.settings, keys, &volumes, means)
+            })?;
         }
         let work = self.build_dir("image")?;
         let script = [USER, &adding.script, &adding.facts, FACTS, PACK].concat();
@@ -157,14 +158,17 @@ impl Tools {
         volumes: &[Volume],
         job: &Job,
     ) -> Result<Result<Making, String>, Broken> {
-        let (mut unpacked, mut work) = (None, None);
+        let mut unpacked = None;
         let files = input(job, Slot::Files)?;
         let mut binds = Vec::new();
         let packages = self.store.work_dir("packages")?;
         let dir = packages.path().join("files");
         self.materialise(&files, &dir)?;
+        binds.push(bind(&dir, FILES, true));
         if let Some(target) = adding.tree {
-            let tarball = self.store.put_file(&only_file(&dir)?)?;
+            let tarball = self
+                .store
+                .put_file(&only_file(&dir, |name| name.contains(".tar"))?)?;
             let tree = self.unpacked(&tarball, true, &job.cancel, &|| {
                 job.note("unpacks what packages are made from");
             });
@@ -175,9 +179,6 @@ impl Tools {
                 }
                 Err(message) => return Ok(Err(message)),
             }
-        } else {
-            binds.push(bind(&dir, FILES, true));
-            work = Some(packages);
         }
         for volume in volumes {
             let dir = self.volume(volume);
@@ -194,11 +195,11 @@ impl Tools {
         Ok(Ok(Making {
             binds,
             env: env.map(|(name, value)| (name.to_owned(), value)).into(),
-            _shown: (unpacked, work),
+            _shown: (unpacked, packages),
         }))
     }
 
-    fn volume(&self, volume: &Volume) -> std::path::PathBuf {
+    fn volume(&self, volume: &Volume) -> PathBuf {
         self.store.root().join(VOLUMES).join(&volume.name)
     }
 }

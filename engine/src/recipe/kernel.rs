@@ -13,7 +13,8 @@ use super::Finished;
 use super::Job;
 use super::Tell;
 use super::Tools;
-use super::config::MAKE;
+use super::config::script;
+use super::objects::Built;
 use super::objects::Objects;
 use super::step::End;
 use super::step::SRC;
@@ -25,6 +26,7 @@ use crate::graph::Slot;
 use crate::kconfig::Config;
 use crate::sandbox::User;
 use crate::spec::KernelSpec;
+use crate::text::counted;
 
 // `modules.tar` is always there: an empty one says that the config has no modules.
 const SCRIPT: &str = r#"
@@ -76,7 +78,7 @@ impl Tools {
             ("JOBS".to_owned(), jobs),
             ("TARGETS".to_owned(), spec.targets.join(" ")),
         ]);
-        let script = format!("{MAKE}{SCRIPT}");
+        let script = script(&spec.kernel_arch, SCRIPT);
         let mut binds = vec![bind(source.path(), SRC, true)];
         binds.extend(compiler.binds.iter().cloned());
         let step = Step {
@@ -86,7 +88,7 @@ impl Tools {
             binds,
             parallel: true,
         };
-        let (end, objects) = watched(job, &config, || tools.step(job, image.path(), build, &step));
+        let (end, told) = watched(job, &config, || tools.step(job, image.path(), build, &step));
         if let End::Failure(message) = end? {
             return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
         }
@@ -115,13 +117,17 @@ impl Tools {
             "metadata.json".to_owned(),
             tools.store.put_bytes(&metadata)?,
         );
-        let facts = json!({ "objects": objects }).to_string();
-        Ok(Finished::success(outputs, facts))
+        let facts = json!({ "objects": told.objects, "warnings": told.warnings }).to_string();
+        let mut finished = Finished::success(outputs, facts);
+        if told.warnings > 0 {
+            finished.message = counted(told.warnings, "warning", "warnings");
+        }
+        Ok(finished)
     }
 }
 
-/// Runs a build while its log is looked at; gives how many objects it made too.
-fn watched<T>(job: &Job, config: &[u8], build: impl FnOnce() -> T) -> (T, u64) {
+/// Runs a build while its log is looked at; gives what it counted too.
+fn watched<T>(job: &Job, config: &[u8], build: impl FnOnce() -> T) -> (T, Built) {
     let (end, ended) = channel();
     let tell = |step| (job.tell)(Tell::Step(step));
     thread::scope(|scope| {

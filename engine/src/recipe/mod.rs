@@ -7,6 +7,7 @@ mod config;
 mod execute;
 mod fetch;
 mod image;
+mod kconfig;
 mod kernel;
 mod matches;
 mod native;

@@ -11,11 +11,20 @@ use super::Step;
 /// Between two looks at the log.
 const TICK: Duration = Duration::from_millis(300);
 
-/// Counts objects in a growing log.
+/// What a build's log told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Built {
+    /// Objects compiled.
+    pub objects: u64,
+    /// Warnings of the compiler, the linker and objtool.
+    pub warnings: u64,
+}
+
+/// Counts objects and warnings in a growing log.
 #[derive(Debug)]
 pub(super) struct Objects {
     of: u64,
-    done: u64,
+    built: Built,
     at: String,
     read: u64,
     /// The beginning of a line whose end is not there yet.
@@ -27,29 +36,29 @@ impl Objects {
     pub(super) fn new(config: &[u8]) -> Self {
         Self {
             of: expected(config),
-            done: 0,
+            built: Built::default(),
             at: String::new(),
             read: 0,
             rest: Vec::new(),
         }
     }
 
-    /// Looks at the log until `end` is dropped, telling what is new; gives how many there were.
-    pub(super) fn watch(mut self, log: &File, end: &Receiver<()>, tell: &dyn Fn(Step)) -> u64 {
+    /// Looks at the log until `end` is dropped, telling what is new; gives what there was.
+    pub(super) fn watch(mut self, log: &File, end: &Receiver<()>, tell: &dyn Fn(Step)) -> Built {
         loop {
             let ended = end.recv_timeout(TICK) == Err(RecvTimeoutError::Disconnected);
             if self.look(log) {
                 tell(self.step());
             }
             if ended {
-                return self.done;
+                return self.built;
             }
         }
     }
 
     /// Reads what the log has grown by; says whether there were objects in it.
     fn look(&mut self, log: &File) -> bool {
-        let before = self.done;
+        let before = self.built.objects;
         let mut buffer = vec![0; 1 << 16];
         while let Ok(count @ 1..) = log.read_at(&mut buffer, self.read) {
             self.read += count as u64;
@@ -62,20 +71,22 @@ impl Objects {
                 }
             }
         }
-        self.done > before
+        self.built.objects > before
     }
 
     fn line(&mut self, line: &str) {
         if let Some(object) = object(line) {
-            self.done += 1;
+            self.built.objects += 1;
             object.clone_into(&mut self.at);
+        } else if line.contains(": warning: ") {
+            self.built.warnings += 1;
         }
     }
 
     fn step(&self) -> Step {
         Step {
-            done: self.done,
-            of: Some(self.of.max(self.done)),
+            done: self.built.objects,
+            of: Some(self.of.max(self.built.objects)),
             at: self.at.clone(),
         }
     }
@@ -131,10 +142,17 @@ mod tests {
     #[test]
     fn what_is_in_the_log_at_the_end_is_counted() {
         let mut log = tempfile::tempfile().unwrap();
-        log.write_all(b"  CC      a.o\n").unwrap();
+        log.write_all(
+            b"  CC      a.o\na.c:3:1: warning: unused variable `x` [-Wunused-variable]\n",
+        )
+        .unwrap();
         let (end, ended) = channel();
         drop(end);
         let objects = Objects::new(b"");
-        assert_eq!(objects.watch(&log, &ended, &|_| {}), 1);
+        let built = Built {
+            objects: 1,
+            warnings: 1,
+        };
+        assert_eq!(objects.watch(&log, &ended, &|_| {}), built);
     }
 }

@@ -49,7 +49,7 @@ impl Tools {
         let work = store.work_dir("source")?;
         let files = work.path().join("files");
         self.materialise(&input(job, Slot::Files)?, &files)?;
-        let path = only_file(&files)?;
+        let path = only_file(&files, |_| true)?;
         let failure = |message| Ok(Finished::failure(message, BTreeMap::new(), String::new()));
         let out = work.path().join("source.tar.xz");
         let tarball = match tarball(&source.form, &path, &out, &job.cancel) {

@@ -240,12 +240,16 @@ pub(super) fn archived<T>(
     }
 }
 
-pub(super) fn only_file(dir: &Path) -> Result<PathBuf, Broken> {
-    let mut entries = fs::read_dir(dir).map_err(file("read", dir))?;
-    match (entries.next(), entries.next()) {
-        (Some(Ok(entry)), None) => Ok(entry.path()),
+/// The one file in a directory whose name is such.
+pub(super) fn only_file(dir: &Path, such: impl Fn(&str) -> bool) -> Result<PathBuf, Broken> {
+    let entries = fs::read_dir(dir).map_err(file("read", dir))?;
+    let paths = entries.flatten().map(|entry| entry.path());
+    let mut found =
+        paths.filter(|path| such(&path.file_name().unwrap_or_default().to_string_lossy()));
+    match (found.next(), found.next()) {
+        (Some(path), None) => Ok(path),
         _ => Err(Broken::Infrastructure(format!(
-            "`{}` holds not exactly one file",
+            "`{}` holds not exactly one file that is wanted",
             dir.display()
         ))),
     }

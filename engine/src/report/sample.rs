@@ -48,6 +48,7 @@ pub(super) fn run() -> RunReport {
     nodes[3].log = Some(PathBuf::from("/nowhere/build.log"));
     nodes[4].reason = format!("`kernel:{TINY}` failed");
     RunReport {
+        started_ms: 1_795_000_000_000,
         nodes,
         duration_ms: 65_650,
         interrupted: false,

@@ -11,10 +11,10 @@ use crate::spec::Kind;
 use crate::text::duration;
 
 /// Gives the table of kernels and boots (of all nodes, where a run has neither), then the counts
-/// of all nodes, then each failed and broken node with its reason and log.
-pub fn summary(run: &RunReport) -> String {
+/// of all nodes, then each failed and broken node with its reason and log. `paint` colours a word about a verdict.
+pub fn summary(run: &RunReport, paint: &dyn Fn(OutcomeVerdict, &str) -> String) -> String {
     let mut text = String::new();
-    write_table(&mut text, run);
+    write_table(&mut text, run, paint);
     write_counts(&mut text, run);
     let bad = |node: &&NodeReport| {
         matches!(
@@ -24,6 +24,7 @@ pub fn summary(run: &RunReport) -> String {
     };
     for node in run.nodes.iter().filter(bad) {
         let verdict = verdict_word(node.verdict);
+        let verdict = paint(node.verdict, verdict);
         let _ = writeln!(text, "\n{verdict}: {} {}", node.kind.word(), node.name);
         for line in node.reason.lines() {
             let _ = writeln!(text, "    {line}");
@@ -35,7 +36,7 @@ pub fn summary(run: &RunReport) -> String {
     text
 }
 
-fn write_table(text: &mut String, run: &RunReport) {
+fn write_table(text: &mut String, run: &RunReport, paint: &dyn Fn(OutcomeVerdict, &str) -> String) {
     let is_result = |node: &&NodeReport| matches!(node.kind, Kind::Kernel | Kind::Boot);
     let mut rows: Vec<&NodeReport> = run.nodes.iter().filter(is_result).collect();
     if rows.is_empty() {
@@ -63,11 +64,15 @@ fn write_table(text: &mut String, run: &RunReport) {
         } else {
             String::new()
         };
-        let word = node.kind.word();
+        let verdict = paint(node.verdict, &format!("{verdict:<9}"));
+        let (word, name) = (node.kind.word(), &node.name);
+        let remark = match node.verdict {
+            OutcomeVerdict::Succeeded if !node.reason.is_empty() => format!(", {}", node.reason),
+            _ => String::new(),
+        };
         let _ = writeln!(
             text,
-            "{verdict:<9}  {cached:<6}  {time:>8}  {word} {}",
-            node.name
+            "{verdict}  {cached:<6}  {time:>8}  {word} {name}{remark}"
         );
     }
     text.push('\n');
@@ -111,13 +116,17 @@ mod tests {
     use super::super::sample;
     use super::*;
 
+    fn plain(run: &RunReport) -> String {
+        summary(run, &|_, word| word.to_owned())
+    }
+
     #[test]
     fn failures_stand_last() {
-        insta::assert_snapshot!(summary(&sample::run()), @"
+        insta::assert_snapshot!(plain(&sample::run()), @r"
         VERDICT    CACHED      TIME  NODE
         failed                 4.2s  kernel linux-6.1/amd64/tiny/clang
         skipped                      boot linux-6.1/amd64/tiny/clang/qemu-pc/general
-        succeeded  cached     1h02m  kernel linux-6.1/arm/sunxi_defconfig/gcc
+        succeeded  cached  1h02m05s  kernel linux-6.1/arm/sunxi_defconfig/gcc
         broken                       boot linux-6.1/arm/sunxi_defconfig/gcc/qemu-cubieboard/general
 
         2 succeeded, 1 failed, 1 broken, 1 skipped (1 of 5 cached) in 1m05s
@@ -136,8 +145,8 @@ mod tests {
         let mut run = sample::run();
         run.nodes.truncate(1);
         run.interrupted = true;
-        let empty = summary(&RunReport::default());
-        insta::assert_snapshot!(format!("{}---\n{empty}", summary(&run)), @"
+        let empty = plain(&RunReport::default());
+        insta::assert_snapshot!(format!("{}---\n{empty}", plain(&run)), @"
         VERDICT    CACHED      TIME  NODE
         succeeded             1m01s  image kbuild
 

@@ -9,9 +9,19 @@ use std::path::Path;
 use store::Digest;
 use store::Record;
 use store::Store;
+use tempfile::Builder;
 
 use crate::plan::Progress;
 use crate::spec::Kind;
+
+/// Makes the directory, and sees that links can be made in it.
+pub fn prepare(results: &Path) -> io::Result<()> {
+    fs::create_dir_all(results)?;
+    Builder::new()
+        .prefix(".new-")
+        .make_in(results, |path| symlink("nowhere", path))?;
+    Ok(())
+}
 
 /// Brings the tree up to date with every wanted node that has a result.
 pub fn link(store: &Store, progress: &Progress<'_>, results: &Path) -> io::Result<()> {
@@ -62,14 +72,11 @@ fn relink(target: &Path, link: &Path) -> io::Result<()> {
     if fs::read_link(link).is_ok_and(|now| now == target) {
         return Ok(());
     }
-    let new = link.with_file_name(format!(
-        ".{}.new",
-        link.file_name().unwrap_or_default().to_string_lossy()
-    ));
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    symlink(target, &new)?;
-    fs::rename(&new, link)
+    // Another engine may be at the same link, so the name beside it is nobody else's.
+    let dir = link.parent().unwrap_or(Path::new("."));
+    let new = Builder::new()
+        .prefix(".new-")
+        .make_in(dir, |path| symlink(target, path))?;
+    new.into_temp_path().persist(link)?;
+    Ok(())
 }

@@ -3,3 +3,4 @@
 mod link;
 
 pub use link::link;
+pub use link::prepare;

@@ -17,6 +17,8 @@ pub struct ImageSpec {
     pub packages: Vec<String>,
     /// What the family's own program is told, by its names.
     pub settings: BTreeMap<String, String>,
+    /// The pinned OpenPGP keys in armour, where packages are signed.
+    pub keys: Option<String>,
     /// Name of the user that builds.
     pub user: String,
     /// Its uid: the worker's own.

@@ -70,7 +70,8 @@ impl Kind {
     /// Raised when a change of the engine changes what this kind of node gives for equal specs and inputs.
     pub fn revision(self) -> u32 {
         match self {
-            Self::Image | Self::Rootfs | Self::Boot => 2,
+            Self::Boot => 3,
+            Self::Image | Self::Config | Self::Rootfs => 2,
             _ => 1,
         }
     }

@@ -189,6 +189,7 @@ fn accel() -> impl Strategy<Value = Accel> + Clone {
 fn strength() -> impl Strategy<Value = Strength> + Clone {
     prop_oneof![
         Just(Strength::Must),
+        Just(Strength::Satisfy),
         Just(Strength::Want),
         Just(Strength::IfPresent)
     ]
@@ -281,7 +282,7 @@ arbitrary! {
     }
     base -> BaseSpec { origin: base_origin(), keys: maybe(word()) }
     image -> ImageSpec {
-        family: family(), packages: words(), settings: map(word()), user: word(), uid: number(), gid: number(),
+        family: family(), packages: words(), settings: map(word()), keys: maybe(word()), user: word(), uid: number(), gid: number(),
     }
     config -> ConfigSpec {
         kernel_arch: word(), make: map(word()), recipe: recipe(), fixups: map((strength(), value())),

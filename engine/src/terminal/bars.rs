@@ -15,6 +15,7 @@ use super::node::failed_log;
 use super::node::is_told;
 use super::node::line;
 use super::progress;
+use super::screen::is_ascii;
 use super::screen::talk;
 use crate::realise::Event;
 use crate::realise::Observer;
@@ -26,6 +27,7 @@ const TICK: Duration = Duration::from_millis(200);
 /// A live display on standard error, gone when the run is over.
 pub(super) struct Bars {
     level: Level,
+    colour: bool,
     display: MultiProgress,
     state: Mutex<State>,
 }
@@ -50,7 +52,7 @@ const BEFORE: usize = 8;
 const WIDE: usize = 100;
 
 impl Bars {
-    pub(super) fn new(level: Level) -> Self {
+    pub(super) fn new(level: Level, colour: bool) -> Self {
         let state = State {
             tally: Tally::default(),
             bar: ProgressBar::hidden(),
@@ -58,6 +60,7 @@ impl Bars {
         };
         Self {
             level,
+            colour,
             display: MultiProgress::new(),
             state: Mutex::new(state),
         }
@@ -116,7 +119,11 @@ impl Observer for Bars {
                 }
                 if is_told(node, self.level) {
                     let log = failed_log(node).unwrap_or_default();
-                    self.print(&format!("{} {}\n{log}", state.tally.mark(), line(node)));
+                    self.print(&format!(
+                        "{} {}\n{log}",
+                        state.tally.mark(),
+                        line(node, self.colour)
+                    ));
                 }
             }
             Event::NodeStep { kind, name, step } => {
@@ -128,7 +135,12 @@ impl Observer for Bars {
             Event::Progress(run) => {
                 state.bar.set_length(run.total_ms);
                 state.bar.set_position(run.done_ms);
-                state.bar.set_message(progress::run(&run));
+                let message = progress::run(&run);
+                // A message that is too long would wrap, and leave its lines behind.
+                let room = width().saturating_sub(2);
+                state
+                    .bar
+                    .set_message(message.chars().take(room).collect::<String>());
             }
             Event::RunFinished(_) => {
                 state.bar.finish_and_clear();
@@ -143,6 +155,11 @@ impl Row {
     fn show(&self, kind: Kind, name: &str) {
         let room = width().saturating_sub(BEFORE);
         let text = progress::row(kind, name, &self.step, &self.note, room);
+        let text = if is_ascii() {
+            text.replace('…', "~")
+        } else {
+            text
+        };
         self.bar.set_message(text);
     }
 }
@@ -154,5 +171,10 @@ fn width() -> usize {
 
 /// The style of a template of this file; a broken one shows as indicatif's own.
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    if is_ascii() {
+        return style.tick_chars("|/-\\ ").progress_chars("#>-");
+    }
+    style
 }

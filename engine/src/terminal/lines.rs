@@ -13,6 +13,7 @@ use super::node::line;
 use super::progress;
 use super::screen::talk;
 use crate::realise::Event;
+use crate::realise::NodeReport;
 use crate::realise::Observer;
 use crate::recipe::Step;
 use crate::spec::Kind;
@@ -23,6 +24,7 @@ const EVERY: Duration = Duration::from_mins(1);
 /// Writes plain lines to standard error.
 pub(super) struct Lines {
     level: Level,
+    colour: bool,
     state: Mutex<State>,
 }
 
@@ -45,9 +47,10 @@ impl State {
 }
 
 impl Lines {
-    pub(super) fn new(level: Level) -> Self {
+    pub(super) fn new(level: Level, colour: bool) -> Self {
         Self {
             level,
+            colour,
             state: Mutex::new(State::new(Instant::now())),
         }
     }
@@ -56,8 +59,21 @@ impl Lines {
 impl Observer for Lines {
     fn event(&self, event: Event<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        talk(&text(&mut state, self.level, event, Instant::now()));
+        let text = match event {
+            Event::NodeFinished(node) => finished(&mut state, self.level, node, self.colour),
+            event => text(&mut state, self.level, event, Instant::now()),
+        };
+        talk(&text);
     }
+}
+
+fn finished(state: &mut State, level: Level, node: &NodeReport, colour: bool) -> String {
+    state.tally.count();
+    if !is_told(node, level) {
+        return String::new();
+    }
+    let log = failed_log(node).unwrap_or_default();
+    format!("{} {}\n{log}", state.tally.mark(), line(node, colour))
 }
 
 fn text(state: &mut State, level: Level, event: Event<'_>, now: Instant) -> String {
@@ -89,13 +105,7 @@ fn text(state: &mut State, level: Level, event: Event<'_>, now: Instant) -> Stri
                 return format!("{kind} {name}: {text}\n");
             }
         }
-        Event::NodeFinished(node) => {
-            tally.count();
-            if is_told(node, level) {
-                let log = failed_log(node).unwrap_or_default();
-                return format!("{} {}\n{log}", tally.mark(), line(node));
-            }
-        }
+        Event::NodeFinished(node) => return finished(state, level, node, false),
         Event::NodeStep { kind, name, step } => {
             state.step = Some((kind, name.to_owned(), step.clone()));
         }

@@ -17,5 +17,6 @@ pub use screen::Format;
 pub use screen::Level;
 pub use screen::OutputError;
 pub use screen::Terminal;
+pub use screen::Viewer;
 pub use screen::last_words;
 pub use table::table;

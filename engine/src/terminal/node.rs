@@ -6,6 +6,7 @@ use std::path::Path;
 use store::OutcomeVerdict;
 
 use super::Level;
+use super::screen::painted;
 use crate::console::printable;
 use crate::realise::NodeReport;
 use crate::text::duration;
@@ -45,20 +46,24 @@ pub(super) fn is_told(node: &NodeReport, level: Level) -> bool {
 }
 
 /// `kernel linux-6.1/x86_64/tinyconfig/gcc ... succeeded in 2m08s`.
-pub(super) fn line(node: &NodeReport) -> String {
+pub(super) fn line(node: &NodeReport, colour: bool) -> String {
     let cached = if node.cached { " (cached)" } else { "" };
     let time = if node.cached {
         String::new()
     } else {
         format!(" in {}", duration(node.duration_ms))
     };
-    let outcome = match node.verdict {
-        OutcomeVerdict::Succeeded => format!("succeeded{time}{cached}"),
-        OutcomeVerdict::Failed => format!("failed{time}{cached}: {}", node.reason),
-        OutcomeVerdict::Broken => format!("broken: {}", node.reason),
-        OutcomeVerdict::Skipped => format!("skipped: {}", node.reason),
+    let (word, more) = match node.verdict {
+        OutcomeVerdict::Succeeded if node.reason.is_empty() => {
+            ("succeeded", format!("{time}{cached}"))
+        }
+        OutcomeVerdict::Succeeded => ("succeeded", format!("{time}{cached}, {}", node.reason)),
+        OutcomeVerdict::Failed => ("failed", format!("{time}{cached}: {}", node.reason)),
+        OutcomeVerdict::Broken => ("broken", format!(": {}", node.reason)),
+        OutcomeVerdict::Skipped => ("skipped", format!(": {}", node.reason)),
     };
-    format!("{} {} ... {outcome}", node.kind, node.name)
+    let word = painted(node.verdict, word, colour);
+    format!("{} {} ... {word}{more}", node.kind, node.name)
 }
 
 /// The whole log of a node that failed in this run, between lines that mark it.
@@ -117,12 +122,12 @@ pub(super) mod tests {
     #[test]
     fn a_line_says_what_became_of_it() {
         let lines = [
-            line(&node(OutcomeVerdict::Succeeded, false)),
-            line(&node(OutcomeVerdict::Succeeded, true)),
-            line(&node(OutcomeVerdict::Failed, false)),
-            line(&node(OutcomeVerdict::Failed, true)),
-            line(&node(OutcomeVerdict::Broken, false)),
-            line(&node(OutcomeVerdict::Skipped, false)),
+            line(&node(OutcomeVerdict::Succeeded, false), false),
+            line(&node(OutcomeVerdict::Succeeded, true), false),
+            line(&node(OutcomeVerdict::Failed, false), false),
+            line(&node(OutcomeVerdict::Failed, true), false),
+            line(&node(OutcomeVerdict::Broken, false), false),
+            line(&node(OutcomeVerdict::Skipped, false), false),
         ];
         insta::assert_snapshot!(lines.join("\n"), @"
         kernel linux-6.1/x86_64/tinyconfig/gcc ... succeeded in 2m08s

@@ -24,14 +24,14 @@ pub fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// A duration in two units at most: `0.4s`, `14s`, `1m05s`, `1h02m`.
+/// A duration to the second: `0.4s`, `14s`, `1m05s`, `1h02m07s`.
 pub fn duration(ms: u64) -> String {
     let secs = ms / 1000;
     match secs {
         0..10 => format!("{secs}.{}s", ms % 1000 / 100),
         10..60 => format!("{secs}s"),
         60..3600 => format!("{}m{:02}s", secs / 60, secs % 60),
-        _ => format!("{}h{:02}m", secs / 3600, secs / 60 % 60),
+        _ => format!("{}h{:02}m{:02}s", secs / 3600, secs / 60 % 60, secs % 60),
     }
 }
 
@@ -57,8 +57,8 @@ mod tests {
     }
 
     #[test]
-    fn durations_have_two_units_at_most() {
+    fn durations_keep_their_seconds() {
         let shown = [0, 440, 59_999, 65_000, 3_599_999, 3_720_000].map(duration);
-        insta::assert_snapshot!(shown.join(", "), @"0.0s, 0.4s, 59s, 1m05s, 59m59s, 1h02m");
+        insta::assert_snapshot!(shown.join(", "), @"0.0s, 0.4s, 59s, 1m05s, 59m59s, 1h02m00s");
     }
 }

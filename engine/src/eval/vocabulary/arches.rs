@@ -185,7 +185,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         }],
         gives: "a list of fixups",
         doc: "Sets what a board requires, the ABI of its root filesystem included, as `must` does: of alternatives the first \
-              that can be met, and what depends on `since(…)` for those kernels only. Put it among the `fixups`.",
+              that can be met, and what depends on `since(…)` for those kernels only. What these symbols depend on is set too, \
+              where the kernel's Kconfig files ask for plain symbols. Put it among the `fixups`.",
         run: satisfy,
     },
     Function {
@@ -501,7 +502,7 @@ fn satisfy(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mis
     })?;
     let fixup = |part: kconfig::Assignments| {
         Dynamic::from(Fixup {
-            strength: Strength::Must,
+            strength: Strength::Satisfy,
             versions: part.versions,
             symbols: part.symbols,
         })

@@ -24,6 +24,7 @@ use crate::origins::error::file as at;
 use crate::origins::family::is_stored;
 use crate::spec::FetchFile;
 use crate::text::counted;
+use crate::text::did_you_mean;
 use crate::text::size;
 
 const MIRROR: &str = "http://deb.debian.org/debian";
@@ -62,9 +63,31 @@ impl<'a> Apt<'a> {
             "apt-get",
             &["-qq".to_owned(), "update".to_owned()],
         )?;
+        self.packages(request, &root, arch)
+            .map_err(|error| match error {
+                OriginError::Failed { message, .. } if no_package(&message).is_some() => {
+                    let package = no_package(&message).unwrap_or_default().to_owned();
+                    let names = self.output(&root, arch, "apt-cache", &["pkgnames".to_owned()]);
+                    let names = names.unwrap_or_default();
+                    OriginError::NoPackage {
+                        similar: did_you_mean(&package, names.lines()).map(str::to_owned),
+                        package,
+                        of: format!("Debian {}", request.suite),
+                    }
+                }
+                error => error,
+            })
+    }
+
+    fn packages(
+        &self,
+        request: &DebianRequest,
+        root: &Path,
+        arch: &str,
+    ) -> Result<Vec<PinnedFile>, OriginError> {
         if !request.closure {
             return Ok(self
-                .describe(&root, arch, &request.packages)?
+                .describe(root, arch, &request.packages)?
                 .into_values()
                 .collect());
         }
@@ -72,10 +95,10 @@ impl<'a> Apt<'a> {
         let mut below = BTreeMap::new();
         if let Some(beyond) = &request.beyond {
             names.extend(beyond.iter().cloned());
-            below = self.closure(&root, arch, &names)?;
+            below = self.closure(root, arch, &names)?;
         }
         names.extend(request.packages.iter().cloned());
-        let mut files = self.closure(&root, arch, &names)?;
+        let mut files = self.closure(root, arch, &names)?;
         files.retain(|package, _| !below.contains_key(package));
         Ok(files.into_values().collect())
     }
@@ -278,6 +301,20 @@ fn printed_uri(line: &str) -> Option<PinnedFile> {
     })
 }
 
+/// The package that apt says it does not know.
+fn no_package(message: &str) -> Option<&str> {
+    let rest = message.split("Unable to locate package ").nth(1);
+    let rest = rest.or_else(|| {
+        let quoted = message.split("Package '").nth(1)?;
+        quoted
+            .split_once("' has no installation candidate")
+            .map(|(name, _)| name)
+    })?;
+    rest.split([';', ' ', '\n'])
+        .next()
+        .filter(|name| !name.is_empty())
+}
+
 /// Why apt-helper left out a file.
 fn missing(file: &FetchFile, text: &str) -> OriginError {
     let about = text.lines().filter(|line| line.contains("404"));
@@ -339,6 +376,21 @@ mod tests {
         insta::assert_snapshot!(gone, @"the mirror no longer carries `a_1_all.deb`; `engine update` pins what it carries now");
         let fault = missing(&file, "E: Could not resolve 'm'\nE: Download Failed");
         insta::assert_snapshot!(fault, @"`apt-helper` failed: Could not resolve 'm'; Download Failed");
+    }
+
+    #[test]
+    fn apts_words_for_what_it_does_not_know() {
+        for said in [
+            "Unable to locate package libelf-dve",
+            "Package 'libelf-dve' has no installation candidate",
+            "Unable to locate package libelf-dve; Unable to locate package b",
+        ] {
+            assert_eq!(no_package(said), Some("libelf-dve"));
+        }
+        assert_eq!(
+            no_package("Temporary failure resolving 'deb.debian.org'"),
+            None
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Debian as a family.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::apt::Apt;
@@ -219,7 +220,7 @@ impl Family for Debian {
         &NEEDS
     }
 
-    fn adding(&self, _: &[String]) -> Adding {
+    fn adding(&self, _: &[String], _: &BTreeMap<String, String>) -> Adding {
         Adding {
             script: INSTALL.to_owned(),
             facts: PACKAGES.to_owned(),

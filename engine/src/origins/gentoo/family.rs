@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::path::PathBuf;
 
 use super::base::base;
 use super::image;
+use super::image::BINHOST;
 use super::image::MIRRORS;
-use super::mirror::urls;
+use super::mirror::places;
 use super::names::all;
 use super::names::known;
 use super::request::GentooRequest;
@@ -66,7 +68,10 @@ impl Family for Gentoo {
         let wanted = if image.packages.is_empty() {
             Wanted::Nothing
         } else {
-            Wanted::Snapshot
+            let binhost = stage3.make_conf.get(BINHOST).cloned();
+            Wanted::Snapshot {
+                binhost: binhost.unwrap_or_default(),
+            }
         };
         Some(GentooRequest::new(stage3, wanted).into())
     }
@@ -94,17 +99,7 @@ impl Family for Gentoo {
     fn places(&self, request: &Request, url: &str) -> Vec<String> {
         let asked = GentooRequest::read(request);
         let mirrors = asked.map(|asked| asked.mirrors).unwrap_or_default();
-        let below = |mirror: &String| {
-            Some(
-                url.strip_prefix(mirror.as_str())?
-                    .strip_prefix('/')?
-                    .to_owned(),
-            )
-        };
-        match mirrors.iter().find_map(below) {
-            Some(path) => urls(&mirrors, &path),
-            None => vec![url.to_owned()],
-        }
+        places(&mirrors, url)
     }
 
     fn obtain(&self, files: &[FetchFile], means: &Means<'_>) -> Result<(), OriginError> {
@@ -127,8 +122,8 @@ impl Family for Gentoo {
         }
     }
 
-    fn adding(&self, packages: &[String]) -> Adding {
-        image::adding(packages)
+    fn adding(&self, packages: &[String], settings: &BTreeMap<String, String>) -> Adding {
+        image::adding(packages, settings)
     }
 
     fn settings_text(&self, settings: &BTreeMap<String, String>) -> String {
@@ -143,15 +138,11 @@ impl Family for Gentoo {
         &self,
         asked: &str,
         settings: &BTreeMap<String, String>,
-        volume: &Path,
+        keys: Option<&str>,
+        volumes: &[PathBuf],
         means: &Means<'_>,
     ) -> Result<(), OriginError> {
-        let mirrors = settings
-            .get(MIRRORS)
-            .map(String::as_str)
-            .unwrap_or_default();
-        let mirrors: Vec<String> = mirrors.split_whitespace().map(str::to_owned).collect();
-        image::supply(asked, &mirrors, volume, means)
+        image::supply(asked, settings, keys, volumes, means)
     }
 
     fn telling(&self, log: &str) -> Option<String> {

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::path::PathBuf;
 
 use store::Algorithm;
 use store::Checksum;
 use store::Digest;
 
+use super::gpkg;
+use super::mirror::places;
 use crate::origins::Means;
 use crate::origins::OriginError;
 use crate::origins::error::file as at;
@@ -19,20 +22,32 @@ use crate::origins::http::name_of;
 
 /// Where Portage looks for files first, and the engine for it.
 pub(super) const MIRRORS: &str = "GENTOO_MIRRORS";
+/// Where Portage looks for binary packages. The engine does it in its place: it takes the packages that are signed into those that are kept.
+pub(super) const BINHOST: &str = "PORTAGE_BINHOST";
 /// Where Portage finds the ebuild repository.
 const REPOSITORY: &str = "/var/db/repos/gentoo";
+/// How an address of a package of the pinned index begins.
+const FILES: &str = "file:///files/";
 /// What every run of emerge is told. What a package needs and the stage3 has stays as it is.
 const COMMON: &str = r#"
 umask 022
+# The engine has checked what it downloaded; Portage would ask for a keyring that is not there.
+export FEATURES=binpkg-ignore-signature
 printf '%s' "$SETTINGS" >> /etc/portage/make.conf
 run() {
     emerge --color=n --nospinner --oneshot --noreplace --usepkg --buildpkg --quiet-build=n "$@" $PACKAGES
 }
 "#;
+/// Before that, for a binhost whose pinned index is at hand.
+const ASKS_BINHOST: &str = r#"
+rm -rf /etc/portage/binrepos.conf
+export PORTAGE_BINHOST=file:///files
+from="--getbinpkg"
+"#;
 /// Lists what is to be downloaded, at `/build/asked`.
 const ASKS: &str = r"
-run --pretend --fetchonly > /build/asked.txt 2> /build/asked.err || { cat /build/asked.txt /build/asked.err; exit 1; }
-grep -E '^(https?|ftp)://' /build/asked.txt > /build/asked || true
+run ${from:-} --pretend --fetchonly > /build/asked.txt 2> /build/asked.err || { cat /build/asked.txt /build/asked.err; exit 1; }
+grep -E '^(https?|ftp|file)://' /build/asked.txt > /build/asked || true
 ";
 /// Installs them.
 const INSTALL: &str = r"
@@ -69,7 +84,7 @@ echo "profile ${profile##*/profiles/}" >> /build/facts
 "#;
 
 /// How emerge is run, and what it sees.
-pub(super) fn adding(packages: &[String]) -> Adding {
+pub(super) fn adding(packages: &[String], settings: &BTreeMap<String, String>) -> Adding {
     let mut adding = Adding {
         script: LINKS.to_owned(),
         facts: PACKAGES.to_owned(),
@@ -77,7 +92,12 @@ pub(super) fn adding(packages: &[String]) -> Adding {
     };
     if !packages.is_empty() {
         adding.tree = Some(REPOSITORY);
-        adding.asks = Some([COMMON, ASKS].concat());
+        let binhost = if settings.contains_key(BINHOST) {
+            ASKS_BINHOST
+        } else {
+            ""
+        };
+        adding.asks = Some([COMMON, binhost, ASKS].concat());
         adding.script = [COMMON, INSTALL, LINKS].concat();
     }
     adding
@@ -108,17 +128,41 @@ pub(super) fn volumes(base: &Path, settings: &BTreeMap<String, String>) -> Vec<V
     ]
 }
 
-/// Downloads what Portage asked for: a line per file, of the places that have it.
+/// Downloads what Portage asked for: a line per file, of the places that have it, or of its path below the binhost.
 ///
-/// Portage checks it against the Manifest of the repository before it uses it.
+/// Portage checks a source against the Manifest of the repository before it uses it; a binary package is checked here, by its signature.
 pub(super) fn supply(
     asked: &str,
-    mirrors: &[String],
-    distfiles: &Path,
+    settings: &BTreeMap<String, String>,
+    keys: Option<&str>,
+    volumes: &[PathBuf],
     means: &Means<'_>,
 ) -> Result<(), OriginError> {
+    let [distfiles, binpkgs] = volumes else {
+        return Ok(());
+    };
     let http = Http::new(means)?;
+    let setting = |name| settings.get(name).map(String::as_str).unwrap_or_default();
+    let mirrors: Vec<String> = setting(MIRRORS)
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
     for line in asked.lines() {
+        if let Some(path) = line.trim().strip_prefix(FILES) {
+            if !path.split('/').all(is_plain) {
+                return Err(OriginError::Fetch {
+                    url: setting(BINHOST).to_owned(),
+                    why: format!("its index has a package at `{path}`"),
+                });
+            }
+            let url = format!("{}/{path}", setting(BINHOST));
+            let dest = binpkgs.join(path);
+            if !dest.exists() {
+                (means.note)(&format!("takes `{path}` from the binhost"));
+                binary(&http, &places(&mirrors, &url), keys, &dest)?;
+            }
+            continue;
+        }
         let places: Vec<&str> = line
             .split_whitespace()
             .filter(|word| word.starts_with("http"))
@@ -149,6 +193,29 @@ pub(super) fn supply(
         fs::rename(&part, &path).map_err(at("move", &part))?;
     }
     Ok(())
+}
+
+/// Downloads one binary package, and puts it where Portage finds it once its signature was checked.
+fn binary(
+    http: &Http<'_>,
+    urls: &[String],
+    keys: Option<&str>,
+    dest: &Path,
+) -> Result<(), OriginError> {
+    let dir = dest.parent().unwrap_or(dest);
+    fs::create_dir_all(dir).map_err(at("make", dir))?;
+    // Portage takes no name that begins with a dot.
+    let part = dir.join(format!(".{}.part", name_of(&dest.to_string_lossy())));
+    let _ = fs::remove_file(&part);
+    let url = http.large(urls, &part)?;
+    if let Some(keys) = keys
+        && let Err(error) = gpkg::check(&part, keys)
+    {
+        let _ = fs::remove_file(&part);
+        let why = error.to_string();
+        return Err(OriginError::Fetch { url, why });
+    }
+    fs::rename(&part, dest).map_err(at("move", &part))
 }
 
 /// Whether a word names a file of the directory it stands in.

@@ -91,6 +91,15 @@ pub(super) fn urls(mirrors: &[String], path: &str) -> Vec<String> {
         .collect()
 }
 
+/// Where else a file of one of the mirrors is.
+pub(super) fn places(mirrors: &[String], url: &str) -> Vec<String> {
+    let below = |mirror: &String| url.strip_prefix(mirror.as_str())?.strip_prefix('/');
+    match mirrors.iter().find_map(below) {
+        Some(path) => urls(mirrors, path),
+        None => vec![url.to_owned()],
+    }
+}
+
 /// What a signature's error says of what was downloaded.
 pub(super) fn content(url: &str) -> impl FnOnce(SignatureError) -> OriginError {
     let url = url.to_owned();

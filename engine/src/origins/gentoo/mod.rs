@@ -2,6 +2,7 @@
 
 mod base;
 mod family;
+mod gpkg;
 mod image;
 mod lists;
 mod mirror;

@@ -24,8 +24,8 @@ pub(super) struct GentooRequest {
 pub(super) enum Wanted {
     /// A stage3, by its name.
     Stage3(String),
-    /// A snapshot of the ebuild repository.
-    Snapshot,
+    /// A snapshot of the ebuild repository; and the index of a binhost, unless that is empty.
+    Snapshot { binhost: String },
     /// Nothing: no package is added.
     Nothing,
 }
@@ -51,7 +51,9 @@ impl GentooRequest {
         };
         let wanted = match request.word("stage3") {
             Some(name) => Wanted::Stage3(name),
-            None if request.flag("snapshot") => Wanted::Snapshot,
+            None if request.flag("snapshot") => Wanted::Snapshot {
+                binhost: request.word("binhost").unwrap_or_default(),
+            },
             None => Wanted::Nothing,
         };
         Some(Self {
@@ -78,9 +80,14 @@ impl From<GentooRequest> for Request {
             Wanted::Stage3(name) => {
                 asked.insert("stage3".to_owned(), Asked::Word(name));
             }
-            wanted => {
-                let snapshot = Asked::Flag(wanted == Wanted::Snapshot);
-                asked.insert("snapshot".to_owned(), snapshot);
+            Wanted::Snapshot { binhost } => {
+                asked.insert("snapshot".to_owned(), Asked::Flag(true));
+                if !binhost.is_empty() {
+                    asked.insert("binhost".to_owned(), Asked::Word(binhost));
+                }
+            }
+            Wanted::Nothing => {
+                asked.insert("snapshot".to_owned(), Asked::Flag(false));
             }
         }
         Self {
@@ -105,7 +112,15 @@ mod tests {
         };
         let stage3 = Wanted::Stage3("amd64-openrc".to_owned());
         for trust in [signed, unsigned] {
-            for wanted in [stage3.clone(), Wanted::Snapshot, Wanted::Nothing] {
+            let snapshot = |binhost: &str| Wanted::Snapshot {
+                binhost: binhost.to_owned(),
+            };
+            for wanted in [
+                stage3.clone(),
+                snapshot(""),
+                snapshot("https://m/b"),
+                Wanted::Nothing,
+            ] {
                 let request = GentooRequest {
                     mirrors: vec!["https://m".to_owned()],
                     trust: trust.clone(),

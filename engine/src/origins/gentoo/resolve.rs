@@ -14,6 +14,7 @@ use super::lists::latest;
 use super::mirror::Mirror;
 use super::mirror::Small;
 use super::mirror::content;
+use super::mirror::places;
 use super::mirror::urls;
 use super::names::known;
 use super::request::GentooRequest;
@@ -29,6 +30,8 @@ use crate::origins::http::name_of;
 const SIGNATURE: &str = ".asc";
 /// The snapshot that moves.
 const SNAPSHOT: &str = "gentoo-latest.tar.xz";
+/// What a binhost lists its packages in.
+pub(super) const INDEX: &str = "Packages";
 /// Where a snapshot begins with the directory that names its day: far less than that of compressed tar.
 const HEAD: u64 = 1 << 16;
 
@@ -37,7 +40,19 @@ pub(super) fn resolve(request: &GentooRequest, means: &Means<'_>) -> Result<Answ
     match &request.wanted {
         Wanted::Nothing => Ok(Answer::default()),
         Wanted::Stage3(name) => stage3(name, &Mirror::new(request, means)?, means),
-        Wanted::Snapshot => snapshot(&Mirror::new(request, means)?, means),
+        Wanted::Snapshot { binhost } => {
+            let mirror = Mirror::new(request, means)?;
+            let mut answer = snapshot(&mirror, means)?;
+            if !binhost.is_empty() {
+                answer.files.insert(0, index(binhost, &mirror, means)?);
+                // Its packages are signed one by one.
+                let keys = mirror
+                    .keys()
+                    .map(|keys| keys.armoured().map_err(content(binhost)));
+                answer.keys = keys.transpose()?;
+            }
+            Ok(answer)
+        }
     }
 }
 
@@ -103,6 +118,37 @@ fn snapshot(mirror: &Mirror<'_>, means: &Means<'_>) -> Result<Answer, OriginErro
         files,
         signer,
         keys: None,
+    })
+}
+
+/// Today's index of a binhost: it names the packages there are, each of which is signed.
+fn index(binhost: &str, mirror: &Mirror<'_>, means: &Means<'_>) -> Result<PinnedFile, OriginError> {
+    let work = means.store.work_dir("index")?;
+    let path = work.path().join(INDEX);
+    let url = format!("{binhost}/{INDEX}");
+    mirror.http.large(&places(mirror.mirrors, &url), &path)?;
+    let mut head = String::new();
+    File::open(&path)
+        .and_then(|file| file.take(HEAD).read_to_string(&mut head))
+        .map_err(at("read", &path))?;
+    // Its first paragraph is about the whole (portage, `pym/portage/getbinpkg.py`).
+    let mut whole = head.lines().take_while(|line| !line.is_empty());
+    let stamp = whole.find_map(|line| line.strip_prefix("TIMESTAMP: "));
+    let stamp = stamp
+        .map(str::trim)
+        .filter(|stamp| !stamp.is_empty() && stamp.bytes().all(|byte| byte.is_ascii_digit()));
+    let stamp = stamp.ok_or_else(|| {
+        OriginError::Content(format!(
+            "`{url}`: it is no index of a binhost: it has no TIMESTAMP"
+        ))
+    })?;
+    let hashes = means.store.put_file_named(&path, &[Algorithm::Sha256])?;
+    Ok(PinnedFile {
+        package: "binhost".to_owned(),
+        version: stamp.to_owned(),
+        size: hashes.size,
+        checksums: hashes.checksums,
+        url,
     })
 }
 
