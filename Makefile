@@ -52,7 +52,7 @@ test-graph: ## Only the tests of specs, the growing graph, placement, QEMU in it
 
 test-everyday: ## Only the tests of addresses, reports, logs, messages and the terminal
 	@tools/setup.sh test
-	cargo nextest run --locked --workspace -E 'binary(cli) + binary(docs) + test(/^(report|terminal|text|cli|kconfig)::/) + test(everyday)'
+	cargo nextest run --locked --workspace -E 'binary(cli) + binary(docs) + test(/^(report|terminal|text|cli|kconfig)::/) + test(everyday) + test(from_definitions_to)'
 
 bench: ## Measure beside ninja, nix-build and bare make; one line each
 	@tools/setup.sh bench

@@ -6,6 +6,7 @@
 mod real;
 
 use std::fs;
+use std::process::Command;
 
 use real::Real;
 use serde_json::Value;
@@ -50,6 +51,7 @@ fn from_definitions_to_a_booted_kernel() {
     assert!(again.nodes.iter().all(|node| node["cached"] == true));
 
     results_are_found_by_address(&demo);
+    a_boot_is_repeated_by_hand(&demo);
     edits_run_only_what_follows(&demo);
     boards_say_what_they_lack(&demo);
     a_panic_is_a_failed_boot();
@@ -99,6 +101,24 @@ fn results_are_found_by_address(demo: &Real) {
         lines
             .iter()
             .any(|line| line["kind"] == "boot" && line["key"].as_str().unwrap().len() == 64)
+    );
+}
+
+/// What a boot leaves is enough for QEMU to do the same without the engine.
+fn a_boot_is_repeated_by_hand(demo: &Real) {
+    let boot = demo
+        .path()
+        .join("results")
+        .join(GCC)
+        .join("boots/qemu-pc/general");
+    let mut command = Command::new("timeout");
+    command.args(["120", "sh"]).arg(boot.join("boot.sh"));
+    let output = command.current_dir("/").output().unwrap();
+    let console = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && console.contains("engine: suite exited 0"),
+        "{console}\n{}",
+        String::from_utf8_lossy(&output.stderr)
     );
 }
 
@@ -187,6 +207,89 @@ fn a_panic_is_a_failed_boot() {
             .stdout(&["log", &panic])
             .contains("Kernel panic - not syncing: sysrq triggered crash")
     );
+}
+
+/// Kconfig's own files say why a value did not stick, what must be set first, and which names there are.
+#[test]
+fn messages_of_everyday_name_the_cause() {
+    const MORE: &str = r#"
+const PIIX = board("piix", #{ requires: cfg("ATA_PIIX") & cfg("PRINTK_TIME"), rootfs: boards::INITRAMFS, suites: [], qemu: #{ binary: "qemu-system-x86_64" } });
+defconfig(X86_64, "followed", #{ recipe: tiny(), toolchains: [toolchains::gcc], fixups: [satisfy(PIIX)] });
+defconfig(X86_64, "lost", #{ recipe: tiny(), toolchains: [toolchains::gcc], fixups: [
+    want(#{ ATA_PIIX: "y", HZ_1000: "y", PCI_MSYSTERY: "y", KALLSYMZ: "y", HAVE_PCI: "n", PREEMPT_COUNT: "y" }),
+] });
+defconfig(X86_64, "typo", #{ recipe: target("x86_64_defcnfig"), toolchains: [toolchains::gcc] });
+defconfig(X86_64, "other", #{ recipe: target("sunxi_defconfig"), toolchains: [toolchains::gcc] });
+"#;
+    let demo = Real::demo();
+    demo.edit("boards.rhai", "const INITRAMFS", "export const INITRAMFS");
+    let main = demo.path().join("main.rhai");
+    let text = fs::read_to_string(&main).unwrap();
+    fs::write(&main, text + MORE).unwrap();
+    let config = |name: &str| {
+        let address = format!("config:linux-6.1/x86_64/{name}/gcc");
+        let run = demo.realize(&["--retry-failed", "--until", "config", &address]);
+        (
+            run,
+            demo.path()
+                .join("results")
+                .join(&address["config:".len()..]),
+        )
+    };
+
+    let (run, results) = config("lost");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let reports: Value =
+        serde_json::from_slice(&fs::read(results.join("fixups.json")).unwrap()).unwrap();
+    let lines: Vec<&str> = reports
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|report| report["outcome"].as_str().unwrap())
+        .collect();
+    insta::with_settings!({filters => vec![(r"Kconfig([.\w]*):\d+", "Kconfig$1:[LINE]")]}, {
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        `ATA_PIIX`: asked `y`, got nothing: depends on `ATA`, which is not set and `ATA_SFF`, which is not set and `ATA_BMDMA`, which is not set and `PCI`, which is not set (drivers/ata/Kconfig:[LINE])
+        `HAVE_PCI`: asked `n`, got `y`: selected by `X86`
+        `HZ_1000`: asked `y`, got `y`
+        `KALLSYMZ`: asked `y`, got nothing: no Kconfig file of this arch has it; did you mean `KALLSYMS`?
+        `PCI_MSYSTERY`: asked `y`, got nothing: no Kconfig file of this arch has it
+        `PREEMPT_COUNT`: asked `y`, got nothing: it cannot be set, only selected by `PREEMPTION`, `DRM_I915_DEBUG`, `PROVE_LOCKING`, `DEBUG_ATOMIC_SLEEP`, 1 more (kernel/Kconfig.preempt:[LINE])
+        ");
+    });
+
+    let (run, results) = config("followed");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let text = fs::read_to_string(results.join("config")).unwrap();
+    for symbol in ["ATA_PIIX", "ATA", "PCI", "BLOCK", "PRINTK_TIME"] {
+        assert!(text.contains(&format!("CONFIG_{symbol}=y\n")), "{symbol}");
+    }
+    let reports = fs::read_to_string(results.join("fixups.json")).unwrap();
+    assert!(reports.contains("as `ATA_PIIX` depends on it"), "{reports}");
+
+    let failed = |name: &str| {
+        let (run, _) = config(name);
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        let node = run.nodes.iter().find(|node| node["verdict"] == "failed");
+        node.unwrap()["reason"].as_str().unwrap().to_owned()
+    };
+    insta::assert_snapshot!(failed("typo"), @"this source has no `x86_64_defcnfig` for the arch; did you mean `x86_64_defconfig`?");
+    insta::assert_snapshot!(failed("other"), @"this source has no `sunxi_defconfig` for the arch; did you mean `i386_defconfig`?");
+
+    // A package that there is not is the definition's fault, at its place.
+    demo.edit("toolchains.rhai", "\"libelf-dev\"", "\"libelf-dve\"");
+    let output = demo.engine(&["update", "image/kbuild"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.split_once("error:").unwrap().1;
+    insta::assert_snapshot!(said, @r#"
+     `image/kbuild`: there is no package `libelf-dve` in Debian bookworm
+      --> toolchains.rhai:10:35
+       |
+    10 |     packages: ["bc", "e2fsprogs", "libelf-dve", "libssl-dev"],
+       |                                   ^^^^^^^^^^^^
+       = help: did you mean `libelf-dev`?
+    "#);
 }
 
 /// QEMU out of an image, and the host's processor where a probe says that it works: on a machine without a usable KVM the probe ends by

@@ -75,6 +75,23 @@ fn a_mistyped_board_or_suite_is_never_green() {
     }
 }
 
+/// What stands behind `**` may be a part of a build, or of a boot: it leads only where there is one.
+#[test]
+fn a_pattern_leads_through_no_other_builds() {
+    let world = pinned();
+    world.make_up("");
+    insta::assert_snapshot!(world.engine("realize --until config **/tiny/gcc"), @r"
+    exit code: 0
+    --- stderr
+    nothing to do: 7 nodes fresh
+    ");
+    insta::assert_snapshot!(world.engine("realize --until config **/pc/general"), @r"
+    exit code: 0
+    --- stderr
+    nothing to do: 8 nodes fresh
+    ");
+}
+
 #[test]
 fn a_board_that_does_not_fit_is_told_with_its_reasons() {
     let world = pinned();

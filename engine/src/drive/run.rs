@@ -88,7 +88,8 @@ impl Session {
         options: &RunOptions,
         observer: &dyn Observer,
     ) -> Result<Realised, DriveError> {
-        let selection = Selection::of(&options.patterns, options.until)?;
+        let selection = Selection::of(&options.patterns, options.until)?
+            .knowing(self.boots().endings().collect());
         // Outlives the progress that reads it.
         let records;
         let mut progress = self.progress(selection.clone(), options.retry_failed)?;

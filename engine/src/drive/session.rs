@@ -154,6 +154,7 @@ impl Session {
             return Err(DriveError::NothingNamed { pattern, similar });
         }
         self.check_below(&selection)?;
+        let selection = selection.knowing(self.boots().endings().collect());
         let wanted = selection.clone();
         let grow = Matching {
             boots: &self.declared.boots,

@@ -189,17 +189,25 @@ fn unmet_of(parts: &[Expression], least: Tristate, config: &Config) -> Vec<Expre
     unmet
 }
 
-/// ``depends on `A` (not set), `B || C` (drivers/x/Kconfig:3)``.
+/// ``depends on `A` and `B`, which are not set (drivers/x/Kconfig:3)``.
 fn dependencies(unmet: &[Expression], config: &Config, place: &str) -> String {
-    let told = unmet.iter().map(|part| match part {
-        Expression::Symbol(symbol) => match config.get(symbol) {
-            None | Some(Value::No) => format!("`{symbol}`, which is not set"),
-            Some(value) => format!("`{symbol}`, which is `{value}`"),
-        },
-        part => format!("`{part}`"),
+    let (mut unset, mut others) = (Vec::new(), Vec::new());
+    for part in unmet {
+        match part {
+            Expression::Symbol(symbol) => match config.get(symbol) {
+                None | Some(Value::No) => unset.push(format!("`{symbol}`")),
+                Some(value) => others.push(format!("`{symbol}`, which is `{value}`")),
+            },
+            part => others.push(format!("`{part}`")),
+        }
+    }
+    let last = unset.pop();
+    let told = last.map(|last| match &unset[..] {
+        [] => format!("{last}, which is not set"),
+        first => format!("{} and {last}, which are not set", first.join(", ")),
     });
-    let told: Vec<String> = told.collect();
-    format!("depends on {} ({place})", told.join(" and "))
+    let told: Vec<String> = told.into_iter().chain(others).collect();
+    format!("depends on {} ({place})", told.join("; "))
 }
 
 fn listed(names: &[&str]) -> String {
@@ -241,7 +249,7 @@ mod tests {
             format!("{symbol}={wanted}: {why} {missing:?}")
         });
         insta::assert_snapshot!(told.join("\n"), @r#"
-        ATA_PIIX=y: depends on `BLOCK`, which is not set and `ATA`, which is not set (Kconfig:22) {"ATA": Yes, "BLOCK": Yes, "PCI": Yes}
+        ATA_PIIX=y: depends on `BLOCK` and `ATA`, which are not set (Kconfig:22) {"ATA": Yes, "BLOCK": Yes, "PCI": Yes}
         ATA=m: depends on `BLOCK`, which is not set (Kconfig:17) {"BLOCK": Yes}
         DEBUG_KERNEL=n: selected by `EXPERT` {}
         HZ_100=y: the choice it is one of takes `HZ_250` (Kconfig:31) {}

@@ -1,5 +1,7 @@
 //! What a command wants, from the patterns on its line.
 
+use std::sync::Arc;
+
 use crate::graph::Node;
 use crate::model::Catalog;
 use crate::model::Pattern;
@@ -11,6 +13,8 @@ pub struct Selection {
     patterns: Vec<(Option<Kind>, Pattern)>,
     /// The deepest kind wanted; `None` means all the way to boots.
     until: Option<Kind>,
+    /// What there may be below builds, where it is known.
+    endings: Option<Arc<[String]>>,
 }
 
 /// A pattern that names boots or probes, or would.
@@ -28,6 +32,7 @@ impl Selection {
         Self {
             patterns: Vec::new(),
             until,
+            endings: None,
         }
     }
 
@@ -50,7 +55,27 @@ impl Selection {
         Ok(Self {
             patterns: parsed,
             until,
+            endings: None,
         })
+    }
+
+    /// The same once it is known what there may be below builds: `**/a` then leads through a build only if a boot of it has the name.
+    #[must_use]
+    pub fn knowing(mut self, endings: Arc<[String]>) -> Self {
+        self.endings = Some(endings);
+        self
+    }
+
+    /// Whether a pattern names a build, or something that there may be below it.
+    fn covers_or_leads_to(&self, pattern: &Pattern, build: &str) -> bool {
+        if pattern.covers(build) {
+            return true;
+        }
+        let below = |endings: &Arc<[String]>| {
+            let mut endings = endings.iter();
+            endings.any(|ending| pattern.covers(&format!("{build}/{ending}")))
+        };
+        pattern.leads_below(build) && self.endings.as_ref().is_none_or(below)
     }
 
     /// Whether nothing was named, so that everything is meant.
@@ -108,7 +133,7 @@ impl Selection {
                     node.kind() == Kind::Match && pattern.leads_below(&node.name)
                 }
                 Some(kind) => *kind == node.kind() && pattern.covers(&node.name),
-                None => leaf && pattern.covers_or_leads_to(&node.name),
+                None => leaf && self.covers_or_leads_to(pattern, &node.name),
             };
             covers && pattern.names(&node.name, manual)
         })

@@ -18,6 +18,7 @@ use super::step::SRC;
 use super::step::Step;
 use super::step::bind;
 use super::step::left;
+use super::step::read_log;
 use crate::graph::Slot;
 use crate::kconfig::Config;
 use crate::kconfig::Value;
@@ -138,7 +139,10 @@ impl Tools {
             let fixups = fragment(pairs(&spec.fixups).chain(values));
             self.write(&build.join("fixups.config"), fixups)?;
             if let End::Failure(message) = self.step(job, image, build, step)? {
-                return Ok(Err(kconfig.no_target(&spec.recipe).unwrap_or(message)));
+                let log = read_log(&job.log);
+                return Ok(Err(kconfig
+                    .no_target(&spec.recipe, &log)
+                    .unwrap_or(message)));
             }
             let text = left(build, ".config").and_then(|path| fs::read(path).ok());
             let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();

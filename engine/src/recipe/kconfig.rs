@@ -90,22 +90,27 @@ impl Kconfig<'_> {
         })
     }
 
-    /// Why a configuration cannot be begun, if the source has no target of its name.
-    pub(super) fn no_target(&self, recipe: &ConfigRecipe) -> Option<String> {
+    /// Why a configuration cannot be begun, if the log of the kernel's make says that there is none of its name.
+    pub(super) fn no_target(&self, recipe: &ConfigRecipe, log: &str) -> Option<String> {
         let ConfigRecipe::Defconfig { target } = recipe else {
             return None;
         };
+        // `conf` and make, in their own words.
+        let says = |line: &str| {
+            line.contains(&format!("/{target}\"")) && line.contains("default configuration")
+                || line.contains(&format!("No rule to make target '{target}'"))
+                // What does not end in `config` is none of kconfig's.
+                || line.contains("Configuration file \".config\" not found")
+        };
+        if !log.lines().any(says) {
+            return None;
+        }
         let configs = format!("arch/{}/configs", self.srcarch);
         let names = fs::read_dir(self.source.join(&configs)).ok()?.flatten();
         let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
         let mut names: Vec<String> = names.filter(|name| name.ends_with("config")).collect();
         names.sort();
-        let all = names.iter().map(String::as_str).chain(TARGETS);
-        // Some arches make targets up in their Makefiles: their failure is told as make tells it.
-        if all.clone().any(|name| name == target) || !target.ends_with("config") {
-            return None;
-        }
-        let similar = did_you_mean(target, all);
+        let similar = did_you_mean(target, names.iter().map(String::as_str).chain(TARGETS));
         let help = similar.map_or_else(
             || format!("`{configs}` has {}", names.join(", ")),
             |similar| format!("did you mean `{similar}`?"),
