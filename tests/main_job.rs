@@ -249,7 +249,7 @@ defconfig(X86_64, "other", #{ recipe: target("sunxi_defconfig"), toolchains: [to
         .collect();
     insta::with_settings!({filters => vec![(r"Kconfig([.\w]*):\d+", "Kconfig$1:[LINE]")]}, {
         insta::assert_snapshot!(lines.join("\n"), @r"
-        `ATA_PIIX`: asked `y`, got nothing: depends on `ATA`, which is not set and `ATA_SFF`, which is not set and `ATA_BMDMA`, which is not set and `PCI`, which is not set (drivers/ata/Kconfig:[LINE])
+        `ATA_PIIX`: asked `y`, got nothing: depends on `ATA`, `ATA_SFF`, `ATA_BMDMA` and `PCI`, which are not set (drivers/ata/Kconfig:[LINE])
         `HAVE_PCI`: asked `n`, got `y`: selected by `X86`
         `HZ_1000`: asked `y`, got `y`
         `KALLSYMZ`: asked `y`, got nothing: no Kconfig file of this arch has it; did you mean `KALLSYMS`?

@@ -191,18 +191,18 @@ fn unmet_of(parts: &[Expression], least: Tristate, config: &Config) -> Vec<Expre
 
 /// ``depends on `A` and `B`, which are not set (drivers/x/Kconfig:3)``.
 fn dependencies(unmet: &[Expression], config: &Config, place: &str) -> String {
-    let (mut unset, mut others) = (Vec::new(), Vec::new());
+    let (mut off, mut others) = (Vec::new(), Vec::new());
     for part in unmet {
         match part {
             Expression::Symbol(symbol) => match config.get(symbol) {
-                None | Some(Value::No) => unset.push(format!("`{symbol}`")),
+                None | Some(Value::No) => off.push(format!("`{symbol}`")),
                 Some(value) => others.push(format!("`{symbol}`, which is `{value}`")),
             },
             part => others.push(format!("`{part}`")),
         }
     }
-    let last = unset.pop();
-    let told = last.map(|last| match &unset[..] {
+    let last = off.pop();
+    let told = last.map(|last| match &off[..] {
         [] => format!("{last}, which is not set"),
         first => format!("{} and {last}, which are not set", first.join(", ")),
     });
