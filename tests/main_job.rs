@@ -216,7 +216,7 @@ fn messages_of_everyday_name_the_cause() {
 const PIIX = board("piix", #{ requires: cfg("ATA_PIIX") & cfg("PRINTK_TIME"), rootfs: boards::INITRAMFS, suites: [], qemu: #{ binary: "qemu-system-x86_64" } });
 defconfig(X86_64, "followed", #{ recipe: tiny(), toolchains: [toolchains::gcc], fixups: [satisfy(PIIX)] });
 defconfig(X86_64, "lost", #{ recipe: tiny(), toolchains: [toolchains::gcc], fixups: [
-    want(#{ ATA_PIIX: "y", HZ_1000: "y", PCI_MSYSTERY: "y", KALLSYMZ: "y", HAVE_PCI: "n", PREEMPT_COUNT: "y" }),
+    want(#{ ATA_PIIX: "y", HZ_1000: "y", PCI_MYSTERY: "y", KALLSYMZ: "y", HAVE_PCI: "n", PREEMPT_COUNT: "y" }),
 ] });
 defconfig(X86_64, "typo", #{ recipe: target("x86_64_defcnfig"), toolchains: [toolchains::gcc] });
 defconfig(X86_64, "other", #{ recipe: target("sunxi_defconfig"), toolchains: [toolchains::gcc] });
@@ -253,7 +253,7 @@ defconfig(X86_64, "other", #{ recipe: target("sunxi_defconfig"), toolchains: [to
         `HAVE_PCI`: asked `n`, got `y`: selected by `X86`
         `HZ_1000`: asked `y`, got `y`
         `KALLSYMZ`: asked `y`, got nothing: no Kconfig file of this arch has it; did you mean `KALLSYMS`?
-        `PCI_MSYSTERY`: asked `y`, got nothing: no Kconfig file of this arch has it
+        `PCI_MYSTERY`: asked `y`, got nothing: no Kconfig file of this arch has it
         `PREEMPT_COUNT`: asked `y`, got nothing: it cannot be set, only selected by `PREEMPTION`, `DRM_I915_DEBUG`, `PROVE_LOCKING`, `DEBUG_ATOMIC_SLEEP`, 1 more (kernel/Kconfig.preempt:[LINE])
         ");
     });

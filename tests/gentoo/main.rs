@@ -18,6 +18,8 @@ mod mirror;
 mod pins;
 mod portage;
 mod project;
+#[path = "../world/user.rs"]
+mod user;
 
 use std::path::Path;
 

@@ -306,7 +306,7 @@ fn a_signed_binhost_is_a_source(world: &World, mirror: &Mirror, key: &Key) {
         "main.rhai",
         "key_urls:",
         &format!(
-            "make_conf: #{{ FEATURES: gentoo::usual_features(), ACCEPT_LICENSE: \"*\", PORTAGE_BINHOST: \"{}/binhost\" }}, key_urls:",
+            "make_conf: #{{ PORTAGE_BINHOST: \"{}/binhost\" }}, key_urls:",
             mirror.url
         ),
     );
@@ -406,6 +406,64 @@ fn what_fails_is_told(world: &World, mirror: &Mirror) {
         "[\"app-misc/lost\"]",
         "gentoo::kbuild_packages()",
     );
+}
+
+/// The same without root: `emerge` sees the user's subordinate ids as its own.
+#[test]
+#[ignore = "three minutes: `make test-gentoo` runs it"]
+fn an_ordinary_user_makes_an_image_by_emerge() {
+    if let Err(lacks) = user::make() {
+        return user::skip(&lacks);
+    }
+    let key = Key::new();
+    let stage3 = Stage3::make("amd64", "amd64", "x86_64-pc-linux-gnu");
+    let mirror = published(&stage3, NAME, &key);
+    let world = world(&mirror, &key, NAME, "");
+    let owner = format!("{0}:{0}", user::USER);
+    done(
+        Command::new("chown")
+            .args(["--recursive", &owner])
+            .arg(world.path("")),
+    );
+    let as_user = |arguments: &[&str]| {
+        let engine = world.command(arguments);
+        let mut command = Command::new("setpriv");
+        command.arg(format!("--reuid={}", user::USER));
+        command.arg(format!("--regid={}", user::USER));
+        command
+            .args(["--clear-groups", "--"])
+            .arg(engine.get_program());
+        command
+            .args(arguments)
+            .current_dir(world.path("project"))
+            .env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap());
+        command
+            .env("HOME", world.path("home"))
+            .env("ENGINE_STORE", world.path("store"));
+        world.run(&mut command)
+    };
+    for arguments in [&["update"][..], &["realize", "image:kbuild"]] {
+        let ended = as_user(arguments);
+        assert_eq!(ended.code, Some(0), "{ended}");
+    }
+    let log = as_user(&["log", "image:kbuild"]).stdout;
+    assert!(
+        log.contains("Emerging (") && log.contains("sys-devel/bc-1.07.1"),
+        "{log}"
+    );
+    // What was built is taken by the next image.
+    world.edit(
+        "main.rhai",
+        "gentoo::kbuild_packages()",
+        "gentoo::kbuild_packages() + [\"virtual/second\"]",
+    );
+    let ended = as_user(&["update"]);
+    assert_eq!(ended.code, Some(0), "{ended}");
+    let ended = as_user(&["realize", "image:kbuild"]);
+    assert_eq!(ended.code, Some(0), "{ended}");
+    let log = as_user(&["log", "image:kbuild"]).stdout;
+    assert!(log.contains("Emerging binary"), "{log}");
 }
 
 /// Everything of the image's own architecture runs emulated: an hour's fraction, so only `make test-gentoo` takes it.

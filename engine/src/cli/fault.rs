@@ -19,6 +19,7 @@ use crate::report::JunitError;
 use crate::report::SvgError;
 use crate::terminal::OutputError;
 use crate::text::Diagnostic;
+use crate::text::with_causes;
 
 /// How a command ended that could be carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,20 +137,6 @@ impl Fault {
             fault
         }
     }
-}
-
-/// An error with its causes, one line; a cause that the error already tells is not repeated.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    text
 }
 
 impl From<DriveError> for Fault {

@@ -3,7 +3,6 @@
 //!
 //! Proxies are those of the environment (`http_proxy`, `https_proxy`, `no_proxy`).
 
-use std::error::Error;
 use std::fs;
 use std::fs::File;
 use std::fs::OpenOptions;
@@ -29,6 +28,7 @@ use super::OriginError;
 use super::error::file as at;
 use super::family::is_stored;
 use crate::spec::FetchFile;
+use crate::text::with_causes;
 
 /// How often a transfer is taken up again that broke or was refused for now, without a byte more having come.
 const ATTEMPTS: u32 = 5;
@@ -454,15 +454,5 @@ pub(super) fn name_of(url: &str) -> &str {
 
 /// A transfer's error with its causes, without the URL, which is told beside it.
 fn reason(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let told = inner.to_string();
-        if !text.contains(&told) {
-            text = format!("{text}: {told}");
-        }
-        cause = inner.source();
-    }
-    text
+    with_causes(&error.without_url())
 }

@@ -29,6 +29,7 @@ use crate::recipe::Job;
 use crate::recipe::Tell;
 use crate::sandbox::Cancel;
 use crate::spec::Closed;
+use crate::text::with_causes;
 
 /// What a worker tells the run loop.
 pub(super) enum Told {
@@ -275,7 +276,7 @@ enum StoreOr {
 impl StoreOr {
     fn message(self) -> String {
         match self {
-            Self::Store(error) => error.to_string(),
+            Self::Store(error) => with_causes(&error),
             Self::Message(message) => message,
         }
     }

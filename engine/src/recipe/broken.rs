@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::labs::LabError;
 use crate::origins::OriginError;
 use crate::sandbox::SandboxError;
+use crate::text::with_causes;
 
 /// A node that could not be run to a result.
 #[derive(Debug, Error)]
@@ -76,16 +77,7 @@ impl From<OriginError> for Broken {
 impl Broken {
     /// The error with its causes, one line.
     pub fn message(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            let cause_text = cause.to_string();
-            if !text.contains(&cause_text) {
-                text = format!("{text}: {cause_text}");
-            }
-            source = cause.source();
-        }
-        text
+        with_causes(self)
     }
 }
 

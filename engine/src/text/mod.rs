@@ -12,6 +12,7 @@
 //! ```
 
 mod amounts;
+mod causes;
 mod diagnostic;
 mod render;
 mod source;
@@ -22,6 +23,7 @@ pub use amounts::counted;
 pub use amounts::date;
 pub use amounts::duration;
 pub use amounts::size;
+pub use causes::with_causes;
 pub use diagnostic::Diagnostic;
 pub use diagnostic::Label;
 pub use source::SourceText;

@@ -31,8 +31,9 @@ const FILES: &str = "file:///files/";
 /// What every run of emerge is told. What a package needs and the stage3 has stays as it is.
 const COMMON: &str = r#"
 umask 022
-# The engine has checked what it downloaded; Portage would ask for a keyring that is not there.
-export FEATURES=binpkg-ignore-signature
+# The engine has checked what it downloaded, where Portage would ask for a keyring that is not there; and it put packages beside those
+# that Portage knows of.
+export FEATURES="binpkg-ignore-signature -pkgdir-index-trusted"
 printf '%s' "$SETTINGS" >> /etc/portage/make.conf
 run() {
     emerge --color=n --nospinner --oneshot --noreplace --usepkg --buildpkg --quiet-build=n "$@" $PACKAGES
@@ -48,6 +49,8 @@ from="--getbinpkg"
 const ASKS: &str = r"
 run ${from:-} --pretend --fetchonly > /build/asked.txt 2> /build/asked.err || { cat /build/asked.txt /build/asked.err; exit 1; }
 grep -E '^(https?|ftp|file)://' /build/asked.txt > /build/asked || true
+# What Portage reserves for packages that it would fetch is in the way of them.
+find /var/cache/binpkgs -name '*.gpkg.tar' -size 0 -delete
 ";
 /// Installs them.
 const INSTALL: &str = r"
