@@ -16,7 +16,7 @@ const TICK: Duration = Duration::from_millis(300);
 pub(super) struct Built {
     /// Objects compiled.
     pub objects: u64,
-    /// Warnings of the compiler, the linker and objtool.
+    /// Warnings of the compiler, the linker and objtool, not of make.
     pub warnings: u64,
 }
 
@@ -78,7 +78,7 @@ impl Objects {
         if let Some(object) = object(line) {
             self.built.objects += 1;
             object.clone_into(&mut self.at);
-        } else if line.contains(": warning: ") {
+        } else if line.contains(": warning: ") && !line.starts_with("make") {
             self.built.warnings += 1;
         }
     }
