@@ -12,6 +12,9 @@ use std::time::Instant;
 
 use engine::drive::Session;
 use engine::plan::Selection;
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use store::Store;
 
 use super::pinned;
@@ -202,14 +205,8 @@ fn ctrl_c_ends_the_wait_for_another_engine() {
         said += &String::from_utf8_lossy(&buffer[..count]);
     }
     let start = Instant::now();
-    let pid = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    let pid = Pid::from_raw(child.id().try_into().unwrap());
+    kill(pid, Signal::SIGINT).unwrap();
     let status = child.wait().unwrap();
     assert!(
         start.elapsed() < Duration::from_secs(2),
