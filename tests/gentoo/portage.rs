@@ -468,7 +468,7 @@ fn an_ordinary_user_makes_an_image_by_emerge() {
 
 /// Everything of the image's own architecture runs emulated: an hour's fraction, so only `make test-gentoo` takes it.
 #[test]
-#[ignore = "ten minutes of emulation: `make test-gentoo` runs it"]
+#[ignore = "a quarter of an hour of emulation: `make test-gentoo` runs it"]
 fn emulation_runs_emerge_and_takes_binary_packages_and_a_cross_compiler() {
     let key = Key::new();
     let name = "arm64-openrc";
