@@ -103,6 +103,6 @@ fn the_chain_from_stage3_to_boots_is_planned() {
     may run  match linux-6.12/x86_64/x86_64_defconfig/gcc-amd64-openrc
     5 to run, 11 may run, 0 fresh
     boots of 2 builds: unknown until their configs are resolved and matched
-    cost: unknown, as nothing like it ran before
+    cost: unknown for 16 nodes that never ran
     ");
 }
