@@ -9,7 +9,6 @@ use std::path::Path;
 
 use crate::digest::Digest;
 use crate::error::StoreError;
-use crate::fs::Fs;
 use crate::lock::Lock;
 use crate::store::Store;
 
@@ -19,14 +18,12 @@ use crate::store::Store;
 #[derive(Debug)]
 pub struct Claim {
     lock: Lock,
-    fs: Fs,
 }
 
 impl Claim {
     /// Leaves a line for others to read as long as the claim is held ([`Store::claimed`]).
     pub fn note(&self, text: &str) -> Result<(), StoreError> {
-        self.fs
-            .write(self.lock.file(), self.lock.path(), text.as_bytes())
+        self.lock.write(text.as_bytes())
     }
 }
 
@@ -48,20 +45,17 @@ impl Store {
     /// Claims a key, waiting for its owner.
     pub fn claim(&self, key: &Digest) -> Result<Claim, StoreError> {
         let lock = Lock::exclusive(&self.fs, &self.layout.claim(key))?;
-        Ok(self.claimed_by(lock))
+        Ok(Claim {
+            lock: lock.removed_after(),
+        })
     }
 
     /// Claims a key, unless someone owns it.
     pub fn try_claim(&self, key: &Digest) -> Result<Option<Claim>, StoreError> {
         let lock = Lock::try_exclusive(&self.fs, &self.layout.claim(key))?;
-        Ok(lock.map(|lock| self.claimed_by(lock)))
-    }
-
-    fn claimed_by(&self, lock: Lock) -> Claim {
-        Claim {
+        Ok(lock.map(|lock| Claim {
             lock: lock.removed_after(),
-            fs: self.fs.clone(),
-        }
+        }))
     }
 
     /// What the owner of a key left to be read, perhaps nothing yet; `None` where nobody owns it.
@@ -102,7 +96,7 @@ impl Store {
         let _adding = self.adding()?;
         let lock = Lock::exclusive(&self.fs, &path)?.removed_after();
         let bytes: Vec<u8> = keys.iter().flat_map(|key| key.0).collect();
-        self.fs.write(lock.file(), lock.path(), &bytes)?;
+        lock.write(&bytes)?;
         let records = self.load_records()?;
         let missing = keys
             .iter()

@@ -68,12 +68,9 @@ impl Lock {
         self
     }
 
-    pub(crate) fn file(&self) -> &File {
-        &self.file
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    /// Writes into the file, for whoever finds it held.
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.fs.write(&self.file, &self.path, bytes)
     }
 
     fn current(fs: &Fs, path: &Path, file: File) -> Option<Self> {

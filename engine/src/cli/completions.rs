@@ -2,6 +2,7 @@
 
 use clap::Args;
 use clap::CommandFactory as _;
+use clap::builder::PossibleValuesParser;
 use clap_complete::CompleteEnv;
 use clap_complete::env::Shells;
 
@@ -24,7 +25,7 @@ const ASKS: &str = "ENGINE_COMPLETE";
 #[command(after_help = AFTER)]
 pub(super) struct CompletionsArgs {
     /// Which shell
-    #[arg(value_name = "SHELL", value_parser = ["bash", "elvish", "fish", "powershell", "zsh"])]
+    #[arg(value_name = "SHELL", value_parser = PossibleValuesParser::new(Shells::builtins().names()))]
     shell: String,
 }
 

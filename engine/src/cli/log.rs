@@ -1,5 +1,6 @@
 //! `engine log`: what a node said.
 
+use std::fs;
 use std::fs::File;
 use std::io::Read as _;
 use std::thread;
@@ -60,10 +61,7 @@ pub(super) fn run(context: &Context, args: &LogArgs) -> Result<Ending, Fault> {
     if let Some(whose) = &log.whose {
         context.terminal.say(whose);
     }
-    let mut bytes = Vec::new();
-    File::open(&log.path)
-        .and_then(|mut file| file.read_to_end(&mut bytes))
-        .map_err(Fault::file("read", &log.path))?;
+    let bytes = fs::read(&log.path).map_err(Fault::file("read", &log.path))?;
     context.terminal.log(&bytes, args.raw)?;
     Ok(Ending::Good)
 }

@@ -156,8 +156,11 @@ pub(super) fn run(context: &Context, args: &RealizeArgs) -> Result<Ending, Fault
     told?;
     kept?;
     if ending == Ending::Good {
-        let idle = run.nodes.iter().all(|node| node.cached);
-        let session = if idle { session } else { context.session()? };
+        let session = if run.is_cached() {
+            session
+        } else {
+            context.session()?
+        };
         session.matched(&options.patterns, options.until)?;
     }
     Ok(ending)
@@ -200,9 +203,8 @@ fn conclude(
     ending: Ending,
 ) -> Result<(), Fault> {
     let terminal = &context.terminal;
-    let idle = run.nodes.iter().all(|node| node.cached);
     if ending == Ending::Good {
-        if idle {
+        if run.is_cached() {
             let nodes = counted(run.nodes.len(), "node", "nodes");
             terminal.say(&format!("nothing to do: {nodes} fresh"));
             return Ok(());

@@ -42,14 +42,18 @@ impl Session {
             .filter(|id| progress.graph().node(*id).kind() == Kind::Config);
         let mut found = Vec::new();
         for id in configs {
-            let build = progress.graph().node(id).name.to_string();
-            let boards = match self.config(&progress, &build)? {
-                Ok(config) => Ok(match_boards(&config, Needs::of(&self.catalog))),
-                Err(state) => Err(state),
-            };
-            found.push(BoardWhy { build, boards });
+            found.push(self.board_why(&progress, &progress.graph().node(id).name)?);
         }
         Ok(found)
+    }
+
+    /// Every board against one build.
+    fn board_why(&self, progress: &Progress<'_>, build: &str) -> Result<BoardWhy, DriveError> {
+        let config = self.config(progress, build)?;
+        Ok(BoardWhy {
+            build: build.to_owned(),
+            boards: config.map(|config| match_boards(&config, Needs::of(&self.catalog))),
+        })
     }
 
     /// The resolved .config of a build, or where its node stands.
@@ -210,11 +214,7 @@ impl Session {
             if boards.is_empty() {
                 continue;
             }
-            let why = BoardWhy {
-                boards: (self.config(progress, build)?)
-                    .map(|config| match_boards(&config, Needs::of(&self.catalog))),
-                build: (*build).to_owned(),
-            };
+            let why = self.board_why(progress, build)?;
             for board in boards {
                 let mut told = self.told(&why, &board);
                 if told.len() == 1 {

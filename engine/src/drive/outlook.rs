@@ -73,7 +73,7 @@ impl Session {
         patterns: &[String],
         until: Option<Kind>,
     ) -> Result<LeftOut, DriveError> {
-        let selection = Selection::of(patterns, until)?.knowing(self.boots().endings().collect());
+        let selection = self.selection(patterns, until)?;
         let mut left = LeftOut::default();
         let defconfigs = self.catalog.defconfigs.values();
         let toolchains = self.catalog.toolchains.values();

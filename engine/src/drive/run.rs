@@ -88,8 +88,7 @@ impl Session {
         options: &RunOptions,
         observer: &dyn Observer,
     ) -> Result<Realised, DriveError> {
-        let selection = Selection::of(&options.patterns, options.until)?
-            .knowing(self.boots().endings().collect());
+        let selection = self.selection(&options.patterns, options.until)?;
         // Outlives the progress that reads it.
         let records;
         let mut progress = self.progress(selection.clone(), options.retry_failed)?;
@@ -181,8 +180,8 @@ impl Session {
         options: &RunOptions,
     ) -> Result<(), DriveError> {
         let settled = self.settled(options);
-        let quiet = report.nodes.iter().all(|node| node.cached);
-        if quiet && options.results.is_dir() && self.store.settled()? == Some(settled) {
+        if report.is_cached() && options.results.is_dir() && self.store.settled()? == Some(settled)
+        {
             return Ok(());
         }
         let outcomes: Vec<Outcome> = report

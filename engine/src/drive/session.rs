@@ -154,7 +154,7 @@ impl Session {
             return Err(DriveError::NothingNamed { pattern, similar });
         }
         self.check_below(&selection)?;
-        let selection = selection.knowing(self.boots().endings().collect());
+        let selection = self.knowing(selection);
         let wanted = selection.clone();
         let grow = Matching {
             boots: &self.declared.boots,
@@ -173,6 +173,19 @@ impl Session {
     /// The graph known before any .config is resolved.
     pub fn graph(&self) -> &Graph {
         &self.declared.graph
+    }
+
+    /// What patterns select of this project.
+    pub(super) fn selection(
+        &self,
+        patterns: &[String],
+        until: Option<Kind>,
+    ) -> Result<Selection, DriveError> {
+        Ok(self.knowing(Selection::of(patterns, until)?))
+    }
+
+    fn knowing(&self, selection: Selection) -> Selection {
+        selection.knowing(self.boots().endings().collect())
     }
 
     /// What is known of boots before any .config is resolved.

@@ -23,7 +23,7 @@ impl Tree {
 
     /// The symbol that a name which is none was probably meant to be.
     pub fn similar(&self, symbol: &str) -> Option<&str> {
-        did_you_mean(symbol, self.symbols())
+        did_you_mean(symbol, self.definitions.keys().map(String::as_str))
     }
 
     /// What keeps a symbol from a value, where its Kconfig files say it.
@@ -35,32 +35,30 @@ impl Tree {
         let mut told: Vec<String> = Vec::new();
         for definition in definitions {
             let least = least(definition, wanted);
+            let place = &definition.place;
             let unmet = unmet(&definition.depends, least, config);
             if !unmet.is_empty() {
-                told.push(dependencies(&unmet, config, &definition.place));
-                continue;
+                told.push(dependencies("depends on", &unmet, config, place));
+            } else if let Some(chosen) = self.chosen_instead(definition, symbol, config) {
+                told.push(format!(
+                    "the choice it is one of takes `{chosen}` ({place})"
+                ));
+            } else if let Some(conditions) = &definition.prompt {
+                let conditions = unmet_of(conditions, least, config);
+                if conditions.is_empty() {
+                    // Kconfig must have had a reason that is not in the files.
+                    return None;
+                }
+                told.push(dependencies(
+                    "can be set only if",
+                    &conditions,
+                    config,
+                    place,
+                ));
+            } else {
+                let by = self.selected_by(symbol);
+                told.push(format!("it cannot be set, only selected{by} ({place})"));
             }
-            let place = &definition.place;
-            let reason = match &definition.prompt {
-                _ if self.chosen_instead(definition, symbol, config).is_some() => {
-                    let chosen = self.chosen_instead(definition, symbol, config)?;
-                    format!("the choice it is one of takes `{chosen}` ({place})")
-                }
-                None => format!(
-                    "it cannot be set, only selected{} ({place})",
-                    self.selected_by(symbol)
-                ),
-                Some(conditions) => {
-                    let conditions = unmet_of(conditions, least, config);
-                    if conditions.is_empty() {
-                        // Kconfig must have had a reason that is not in the files.
-                        return None;
-                    }
-                    dependencies(&conditions, config, place)
-                        .replace("depends on", "can be set only if")
-                }
-            };
-            told.push(reason);
         }
         // With several definitions any would do, so the one that lacks least is told.
         told.into_iter().min_by_key(String::len)
@@ -190,7 +188,7 @@ fn unmet_of(parts: &[Expression], least: Tristate, config: &Config) -> Vec<Expre
 }
 
 /// ``depends on `A` and `B`, which are not set (drivers/x/Kconfig:3)``.
-fn dependencies(unmet: &[Expression], config: &Config, place: &str) -> String {
+fn dependencies(how: &str, unmet: &[Expression], config: &Config, place: &str) -> String {
     let (mut off, mut others) = (Vec::new(), Vec::new());
     for part in unmet {
         match part {
@@ -207,7 +205,7 @@ fn dependencies(unmet: &[Expression], config: &Config, place: &str) -> String {
         first => format!("{} and {last}, which are not set", first.join(", ")),
     });
     let told: Vec<String> = told.into_iter().chain(others).collect();
-    format!("depends on {} ({place})", told.join("; "))
+    format!("{how} {} ({place})", told.join("; "))
 }
 
 fn listed(names: &[&str]) -> String {

@@ -64,15 +64,11 @@ impl Expression {
             }),
             Self::Text(text) => Some(tristate(text).unwrap_or(Tristate::No)),
             Self::Opaque(_) => None,
-            Self::Not(inner) => Some(match inner.value(config)? {
-                Tristate::No => Tristate::Yes,
-                Tristate::Module => Tristate::Module,
-                Tristate::Yes => Tristate::No,
-            }),
-            Self::And(parts) => least(parts.iter().map(|part| part.value(config)), Tristate::No),
+            Self::Not(inner) => inner.value(config).map(flipped),
+            Self::And(parts) => least(parts.iter().map(|part| part.value(config))),
             Self::Or(parts) => {
                 let negated = parts.iter().map(|part| part.value(config).map(flipped));
-                least(negated, Tristate::No).map(flipped)
+                least(negated).map(flipped)
             }
             Self::Compare(left, operator, right) => {
                 let (left, right) = (left.text(config)?, right.text(config)?);
@@ -135,11 +131,11 @@ fn flipped(value: Tristate) -> Tristate {
     }
 }
 
-/// The least of the values; what is not known matters unless one is `bottom`.
-fn least(values: impl Iterator<Item = Option<Tristate>>, bottom: Tristate) -> Option<Tristate> {
+/// The least of the values; what is not known matters unless one is `n`.
+fn least(values: impl Iterator<Item = Option<Tristate>>) -> Option<Tristate> {
     let mut least = Some(Tristate::Yes);
     for value in values {
-        if value == Some(bottom) {
+        if value == Some(Tristate::No) {
             return value;
         }
         least = least.and_then(|least| Some(least.min(value?)));

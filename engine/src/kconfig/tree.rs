@@ -61,11 +61,6 @@ impl Tree {
         tree
     }
 
-    /// Names of all symbols.
-    pub fn symbols(&self) -> impl Iterator<Item = &str> {
-        self.definitions.keys().map(String::as_str)
-    }
-
     fn file(&mut self, path: &str, reader: &Reader<'_>, frames: &mut Vec<Frame>) {
         self.files += 1;
         if reader.depth > DEEPEST || self.files > MOST_FILES {

@@ -90,6 +90,13 @@ pub struct RunReport {
     pub interrupted: bool,
 }
 
+impl RunReport {
+    /// Whether every result stood in the store before.
+    pub fn is_cached(&self) -> bool {
+        self.nodes.iter().all(|node| node.cached)
+    }
+}
+
 /// Watches a run.
 pub trait Observer: Send + Sync {
     /// Is told each event as it happens, from the scheduler's thread only.

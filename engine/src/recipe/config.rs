@@ -89,12 +89,9 @@ impl Tools {
             binds,
             parallel: true,
         };
-        let kconfig = Kconfig {
-            source: source.path(),
-            srcarch: srcarch(&spec.kernel_arch),
-        };
-        let (_, reports) = match tools.resolved(spec, job, &kconfig, image.path(), build, &step)? {
-            Ok(resolved) => resolved,
+        let kconfig = Kconfig::new(source.path(), &spec.kernel_arch);
+        let reports = match tools.resolved(spec, job, &kconfig, image.path(), build, &step)? {
+            Ok(reports) => reports,
             Err(message) => {
                 return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
             }
@@ -122,7 +119,7 @@ impl Tools {
         })
     }
 
-    /// Runs the script until nothing more follows; gives the .config and what became of every fixup, or the message of a failure.
+    /// Runs the script until nothing more follows; gives what became of every fixup, or the message of a failure.
     fn resolved(
         &self,
         spec: &ConfigSpec,
@@ -131,7 +128,7 @@ impl Tools {
         image: &Path,
         build: &Path,
         step: &Step<'_>,
-    ) -> Result<Result<(Config, Vec<FixupReport>), String>, Broken> {
+    ) -> Result<Result<Vec<FixupReport>, String>, Broken> {
         let mut followed = Followed::new();
         loop {
             let values = followed.iter();
@@ -166,7 +163,7 @@ impl Tools {
                             symbol,
                         }),
                 );
-                return Ok(Ok((config, reports)));
+                return Ok(Ok(reports));
             }
             for (symbol, (value, by)) in &more {
                 job.note(&format!(

@@ -1,5 +1,6 @@
 //! What became of fixups, by the Kconfig files of the source.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -29,13 +30,21 @@ pub(super) type Followed = BTreeMap<String, (Value, String)>;
 
 /// The Kconfig files of a source, read where something did not stick.
 pub(super) struct Kconfig<'s> {
-    /// The source's tree.
-    pub source: &'s Path,
-    /// The directory below `arch`.
-    pub srcarch: &'s str,
+    source: &'s Path,
+    srcarch: &'s str,
+    tree: OnceCell<Tree>,
 }
 
-impl Kconfig<'_> {
+impl<'s> Kconfig<'s> {
+    /// Those of a source's tree, for an `ARCH=`.
+    pub(super) fn new(source: &'s Path, kernel_arch: &'s str) -> Self {
+        Self {
+            source,
+            srcarch: srcarch(kernel_arch),
+            tree: OnceCell::new(),
+        }
+    }
+
     /// What became of each fixup; and what must be set on top for those that follow their dependencies.
     pub(super) fn outcomes(
         &self,
@@ -43,21 +52,20 @@ impl Kconfig<'_> {
         config: &Config,
         followed: &Followed,
     ) -> (Vec<FixupReport>, Followed) {
-        let clean = check(pairs(wanted), config, None)
-            .iter()
-            .all(|outcome| outcome.kept);
+        let mut outcomes = check(pairs(wanted), config, None);
         // Reading hundreds of files is worth it only where something did not stick.
-        let tree = (!clean).then(|| self.tree());
+        let clean = outcomes.iter().all(|outcome| outcome.kept);
+        let tree = (!clean).then(|| self.tree.get_or_init(|| self.read()));
+        if tree.is_some() {
+            outcomes = check(pairs(wanted), config, tree);
+        }
         let mut more = Followed::new();
         let mut reports = Vec::new();
-        for outcome in check(pairs(wanted), config, tree.as_ref()) {
+        for outcome in outcomes {
             let strength = wanted
                 .get(&outcome.symbol)
                 .map_or(Strength::Must, |(strength, _)| *strength);
-            if let Some(tree) = tree
-                .as_ref()
-                .filter(|_| strength == Strength::Satisfy && !outcome.kept)
-            {
+            if let Some(tree) = tree.filter(|_| strength == Strength::Satisfy && !outcome.kept) {
                 let missing = tree.missing(&outcome.symbol, &outcome.wanted, config);
                 // What the definitions set otherwise, or was tried, is not set again.
                 let free = |symbol: &String| {
@@ -83,7 +91,7 @@ impl Kconfig<'_> {
         (reports, more)
     }
 
-    fn tree(&self) -> Tree {
+    fn read(&self) -> Tree {
         Tree::read(self.srcarch, &|path| {
             let bytes = fs::read(left(self.source, path)?).ok()?;
             Some(String::from_utf8_lossy(&bytes).into_owned())

@@ -63,20 +63,23 @@ impl<'a> Apt<'a> {
             "apt-get",
             &["-qq".to_owned(), "update".to_owned()],
         )?;
-        self.packages(request, &root, arch)
-            .map_err(|error| match error {
-                OriginError::Failed { message, .. } if no_package(&message).is_some() => {
-                    let package = no_package(&message).unwrap_or_default().to_owned();
-                    let names = self.output(&root, arch, "apt-cache", &["pkgnames".to_owned()]);
-                    let names = names.unwrap_or_default();
-                    OriginError::NoPackage {
-                        similar: did_you_mean(&package, names.lines()).map(str::to_owned),
-                        package,
-                        of: format!("Debian {}", request.suite),
-                    }
-                }
-                error => error,
-            })
+        let error = match self.packages(request, &root, arch) {
+            Ok(files) => return Ok(files),
+            Err(error) => error,
+        };
+        let OriginError::Failed { message, .. } = &error else {
+            return Err(error);
+        };
+        let Some(package) = no_package(message) else {
+            return Err(error);
+        };
+        let names = self.output(&root, arch, "apt-cache", &["pkgnames".to_owned()]);
+        let names = names.unwrap_or_default();
+        Err(OriginError::NoPackage {
+            similar: did_you_mean(package, names.lines()).map(str::to_owned),
+            package: package.to_owned(),
+            of: format!("Debian {}", request.suite),
+        })
     }
 
     fn packages(
