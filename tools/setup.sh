@@ -17,6 +17,29 @@ as_root() {
     fi
 }
 
+# The package with a program, by column: Gentoo, Fedora, Arch.
+package() {
+    case $1 in
+    curl) set -- "$2" net-misc/curl curl curl ;;
+    gcc) set -- "$2" sys-devel/gcc gcc gcc ;;
+    make) set -- "$2" dev-build/make make make ;;
+    patch) set -- "$2" sys-devel/patch patch patch ;;
+    newuidmap) set -- "$2" sys-apps/shadow shadow-utils shadow ;;
+    qemu-system-x86_64) set -- "$2" app-emulation/qemu qemu-system-x86-core qemu-system-x86 ;;
+    qemu-system-*) set -- "$2" app-emulation/qemu qemu qemu-full ;;
+    qemu-aarch64-static) set -- "$2" app-emulation/qemu qemu-user-static qemu-user-static ;;
+    busybox) set -- "$2" sys-apps/busybox busybox busybox ;;
+    kill) set -- "$2" sys-process/procps procps-ng procps-ng ;;
+    script | setpriv) set -- "$2" sys-apps/util-linux util-linux util-linux ;;
+    gpg | gpg-agent) set -- "$2" app-crypt/gnupg gnupg2 gnupg ;;
+    pip3) set -- "$2" dev-python/pip python3-pip python-pip ;;
+    xz) set -- "$2" app-arch/xz-utils xz xz ;;
+    *) set -- "$2" "$1" "$1" "$1" ;;
+    esac
+    shift "$1"
+    echo "$1"
+}
+
 # Host programs by Debian package; README.md has other distributions' names.
 packages='ca-certificates curl gcc libc6-dev make patch mmdebstrap apt-utils debian-archive-keyring qemu-system-x86 uidmap'
 programs='curl gcc make patch mmdebstrap apt-ftparchive qemu-system-x86_64 newuidmap'
@@ -45,9 +68,30 @@ if command -v apt-get >/dev/null; then
         as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing
     fi
 else
+    # Debian's own programs are not looked for: without apt, `make demo` builds inside Gentoo's stage3.
+    missing=
     for program in $programs; do
-        command -v "$program" >/dev/null || say "\`$program\` is missing: see the table in README.md"
+        case $program in mmdebstrap | apt-ftparchive) continue ;; esac
+        command -v "$program" >/dev/null || missing="$missing $program"
     done
+    if [ -n "$missing" ]; then
+        # shellcheck source=/dev/null
+        system=$(. "${OS_RELEASE:-/etc/os-release}" 2>/dev/null && echo "${ID:-} ${ID_LIKE:-}")
+        case " $system " in
+        *' gentoo '*) column=1 install='emerge --ask --noreplace' ;;
+        *' fedora '* | *' rhel '*) column=2 install='dnf install' ;;
+        *' arch '*) column=3 install='pacman -S --needed' ;;
+        *) column='' ;;
+        esac
+        say "missing:$missing"
+        if [ -n "$column" ]; then
+            names=$(for program in $missing; do package "$program" "$column"; done | sort -u | tr '\n' ' ')
+            say "as root, run: $install ${names% }"
+        else
+            say 'README.md has a table of packages'
+        fi
+        exit 1
+    fi
 fi
 
 # The oldest Rust that compiles the engine.

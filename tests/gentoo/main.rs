@@ -12,6 +12,7 @@
 mod world;
 
 mod archive;
+mod demo;
 mod download;
 mod key;
 mod mirror;
