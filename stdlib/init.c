@@ -1,10 +1,12 @@
 /*
- * The first process of an initramfs: mounts what the kernel has, runs /suite, powers off.
+ * The first process of an initramfs: mounts what the kernel has, runs /suite, powers off. Without a /suite it starts a
+ * shell on the console, for whoever drives the machine from outside.
  * Built -static -Os for any arch. What it prints is read by the engine's console reader.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -81,6 +83,31 @@ static void run_suite(void)
 		say("engine: suite exited %d\n", WEXITSTATUS(status));
 }
 
+/* Busybox has its commands as links to itself. A shell that ends is started again. */
+static void run_shell(void)
+{
+	char *install[] = { "/bin/busybox", "--install", "-s", "/bin", NULL };
+	char *shell[] = { "/bin/busybox", "setsid", "/bin/busybox", "cttyhack", "/bin/sh", NULL };
+	char *envp[] = { "PATH=/bin:/sbin", "HOME=/root", "TERM=dumb", "PS1=root@engine:# ", NULL };
+	char **commands[] = { install, shell };
+
+	for (int command = 0;; command = 1) {
+		pid_t child = fork();
+
+		if (child == 0) {
+			execve(commands[command][0], commands[command], envp);
+			say("engine: cannot run a shell: %s\n", strerror(errno));
+			_exit(127);
+		}
+		if (child < 0)
+			return;
+		while (wait(NULL) != child)
+			;
+		if (command == 1)
+			poll(NULL, 0, 1000);
+	}
+}
+
 int main(void)
 {
 	struct utsname name;
@@ -95,7 +122,10 @@ int main(void)
 	if (uname(&name) == 0)
 		say("engine: kernel %s %s %s %s\n", name.sysname, name.release, name.version,
 		    name.machine);
-	run_suite();
+	if (access("/suite", X_OK) == 0)
+		run_suite();
+	else
+		run_shell();
 	sync();
 	/* The kernel does not wait for the console before it reboots. */
 	tcdrain(STDOUT_FILENO);

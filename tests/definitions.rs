@@ -69,7 +69,10 @@ fn is_update() -> bool {
 fn catalog_text(catalog: &Catalog) -> String {
     let mut catalog = catalog.clone();
     let inits = catalog.rootfses.values_mut().map(|rootfs| &mut rootfs.init);
-    let programs = catalog.suites.values_mut().map(|suite| &mut suite.program);
+    let programs = catalog
+        .suites
+        .values_mut()
+        .filter_map(|suite| suite.program.as_mut());
     for file in inits
         .chain(programs)
         .filter(|file| file.path.starts_with("std/"))

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use regex::Regex;
 
 /// Modules of `engine/src` with their rank. A module uses itself and lower ranks, nothing else.
-const RANKS: [(&str, u32); 24] = [
+const RANKS: [(&str, u32); 25] = [
     ("text", 0),
     ("elf", 0),
     ("machine", 0),
@@ -28,6 +28,7 @@ const RANKS: [(&str, u32); 24] = [
     ("recipe", 8),
     ("realise", 9),
     ("results", 10),
+    ("serve", 10),
     ("report", 11),
     ("drive", 12),
     ("terminal", 13),
@@ -38,16 +39,26 @@ const RANKS: [(&str, u32); 24] = [
 
 /// Crates that only the named places may use: modules, files below `engine/src`, or the crate
 /// `store`.
-const CRATES: [(&str, &[&str]); 14] = [
+const CRATES: [(&str, &[&str]); 17] = [
     ("rhai", &["eval"]),
     ("petgraph", &["graph"]),
     ("jobserver", &["realise", "recipe", "sandbox", "drive"]),
     ("pgp", &["origins/openpgp.rs"]),
     ("reqwest", &["origins/http.rs", "labs"]),
+    ("axum", &["serve"]),
+    ("http_body", &["serve"]),
+    ("serde_saphyr", &["jobs", "labs"]),
     ("nix", &["sandbox", "labs", "realise", "store"]),
     (
         "tokio",
-        &["realise", "origins/http.rs", "labs", "drive", "cli"],
+        &[
+            "realise",
+            "origins/http.rs",
+            "labs",
+            "serve",
+            "drive",
+            "cli",
+        ],
     ),
     ("rusqlite", &["store"]),
     ("clap", &["cli"]),

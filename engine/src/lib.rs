@@ -33,6 +33,7 @@ pub mod recipe;
 pub mod report;
 pub mod results;
 pub mod sandbox;
+pub mod serve;
 pub mod spec;
 pub mod terminal;
 pub mod text;

@@ -90,10 +90,9 @@ pub fn without_apt(world: &World, mirror: &Mirror, key: &Key) {
         "",
     );
     let main = std::fs::read_to_string(demo.path("project/main.rhai")).unwrap();
-    let main = Regex::new(r#""https://[^"]*""#).unwrap().replace_all(
-        &main,
-        format!("\"{}{SOURCE}\"", mirror.url).as_str(),
-    );
+    let main = Regex::new(r#""https://[^"]*""#)
+        .unwrap()
+        .replace_all(&main, format!("\"{}{SOURCE}\"", mirror.url).as_str());
     let sha256 = Checksum::of(Algorithm::Sha256, &source);
     let main = Regex::new("[0-9a-f]{64}")
         .unwrap()
@@ -114,7 +113,8 @@ pub fn without_apt(world: &World, mirror: &Mirror, key: &Key) {
         .env("DEMO_PROJECT", demo.path("project"));
     let ended = demo.run(&mut command);
     assert_eq!(ended.code, Some(0), "{ended}");
-    let console = "results/linux-6.12/x86_64/boot/gcc-amd64-openrc/boots/qemu-x86_64-pc/general/console.log";
+    let console =
+        "results/linux-6.12/x86_64/boot/gcc-amd64-openrc/boots/qemu-x86_64-pc/general/console.log";
     assert!(ended.stdout.contains(console), "{ended}");
     let console = std::fs::read_to_string(demo.path("project").join(console)).unwrap();
     assert!(console.contains("Linux version 6.1."), "{console}");

@@ -4,6 +4,7 @@ use clap::Parser;
 use clap::Subcommand;
 
 use super::boards;
+use super::boot;
 use super::check;
 use super::completions;
 use super::context::Context;
@@ -14,12 +15,15 @@ use super::fault::Fault;
 use super::gc;
 use super::graph;
 use super::init;
+use super::jobs;
+use super::labs;
 use super::log;
 use super::man;
 use super::matrix;
 use super::plan;
 use super::realize;
 use super::results;
+use super::serve;
 use super::shell;
 use super::show;
 use super::update;
@@ -64,6 +68,10 @@ pub(super) enum Command {
     Matrix(matrix::MatrixArgs),
     Log(log::LogArgs),
     Boards(boards::BoardsArgs),
+    Boot(boot::BootArgs),
+    Labs(labs::LabsArgs),
+    Jobs(jobs::JobsArgs),
+    Serve(serve::ServeArgs),
     Why(why::WhyArgs),
     Show(show::ShowArgs),
     Graph(graph::GraphArgs),
@@ -88,6 +96,10 @@ impl Command {
             Self::Matrix(args) => matrix::run(context, args),
             Self::Log(args) => log::run(context, args),
             Self::Boards(args) => boards::run(context, args),
+            Self::Boot(args) => boot::run(context, args),
+            Self::Labs(args) => labs::run(context, args),
+            Self::Jobs(args) => jobs::run(context, args),
+            Self::Serve(args) => serve::run(context, args),
             Self::Why(args) => why::run(context, args),
             Self::Show(args) => show::run(context, args),
             Self::Graph(args) => graph::run(context, args),

@@ -78,6 +78,25 @@ impl Default for Patience {
     }
 }
 
+/// Which lab boots are looked for in.
+#[derive(Debug, Args)]
+pub(super) struct AtLab {
+    /// Boots in this lab, by its name [default: QEMU on this machine where a board can be, else LAVA labs]
+    #[arg(long, value_name = "LAB")]
+    lab: Option<String>,
+}
+
+impl AtLab {
+    /// Opens the project, narrowed to the lab that was named.
+    pub(super) fn session(&self, context: &Context) -> Result<Session, Fault> {
+        let mut session = context.session()?;
+        if let Some(lab) = &self.lab {
+            session.at_lab(lab)?;
+        }
+        Ok(session)
+    }
+}
+
 /// The words of `--color`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum When {
@@ -214,6 +233,6 @@ fn store_dir() -> Option<PathBuf> {
     clippy::disallowed_methods,
     reason = "the one place that may read the environment"
 )]
-fn variable(name: &str) -> Option<OsString> {
+pub(super) fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }

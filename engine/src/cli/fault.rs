@@ -158,6 +158,20 @@ impl From<DriveError> for Fault {
                 );
                 Self::of(Blame::User, &error).help(help)
             }
+            DriveError::NoLab {
+                ref similar,
+                ref known,
+                ..
+            } => {
+                let help = match similar {
+                    Some(similar) => format!("did you mean `{similar}`?"),
+                    None if known.is_empty() => {
+                        "none is declared: boards boot in QEMU on this machine".to_owned()
+                    }
+                    None => format!("declared are {known}"),
+                };
+                Self::of(Blame::User, &error).help(help)
+            }
             DriveError::NotMatched(_) => Self::of(Blame::Outcome, &error),
             DriveError::NotYet { ref node, .. } => {
                 let help = format!("`engine realize {node}` makes one");
@@ -258,6 +272,8 @@ impl From<Broken> for Fault {
             | Broken::File { .. }
             | Broken::Missing { .. }
             | Broken::Infrastructure(_)
+            | Broken::Lava(_)
+            | Broken::Submitted { .. }
             | Broken::Cancelled => Self::of(Blame::Environment, &error),
             Broken::Lab(LabError::NotQemu(_)) => Self::of(Blame::User, &error),
             Broken::Unresolved(_) => Self::of(Blame::Engine, &error),

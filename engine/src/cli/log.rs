@@ -10,6 +10,7 @@ use clap::Args;
 use store::RunId;
 
 use super::complete::addresses;
+use super::context::AtLab;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
@@ -40,13 +41,15 @@ pub(super) struct LogArgs {
     /// Every byte as it was written
     #[arg(long)]
     raw: bool,
+    #[command(flatten)]
+    lab: AtLab,
 }
 
 /// How often a log that grows is looked at.
 const TICK: Duration = Duration::from_millis(200);
 
 pub(super) fn run(context: &Context, args: &LogArgs) -> Result<Ending, Fault> {
-    let session = context.session()?;
+    let session = args.lab.session(context)?;
     if args.follow {
         if let Some(log) = session.running_log(&args.node)? {
             follow(context, args, &session, &log)?;

@@ -1,6 +1,7 @@
 //! The command line: one file per command, thin; [`main`] is all the binary calls.
 
 mod boards;
+mod boot;
 mod check;
 mod command;
 mod complete;
@@ -11,12 +12,15 @@ mod fault;
 mod gc;
 mod graph;
 mod init;
+mod jobs;
+mod labs;
 mod log;
 mod man;
 mod matrix;
 mod plan;
 mod realize;
 mod results;
+mod serve;
 mod shell;
 mod show;
 mod start;

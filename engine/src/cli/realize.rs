@@ -13,11 +13,14 @@ use clap::builder::TypedValueParser as _;
 use store::OutcomeVerdict;
 
 use super::complete::addresses;
+use super::context::AtLab;
 use super::context::Context;
 use super::context::Patience;
 use super::context::load_dir;
+use super::context::variable;
 use super::fault::Ending;
 use super::fault::Fault;
+use crate::drive::LabOptions;
 use crate::drive::Realised;
 use crate::drive::RunOptions;
 use crate::drive::Session;
@@ -65,6 +68,8 @@ pub(super) struct Wanted {
     /// Ask nothing of any server: what the store lacks is broken
     #[arg(long)]
     offline: bool,
+    #[command(flatten)]
+    pub lab: AtLab,
 }
 
 /// Build, boot and test what is wanted and not there yet
@@ -73,10 +78,13 @@ pub(super) struct Wanted {
 #[expect(clippy::struct_excessive_bools, reason = "options of a command line")]
 pub(super) struct RealizeArgs {
     #[command(flatten)]
-    wanted: Wanted,
+    pub wanted: Wanted,
     /// Go on with what does not depend on a failed node
     #[arg(short, long)]
     keep_going: bool,
+    /// Submit jobs to LAVA labs and leave their results to `engine labs gather`
+    #[arg(long, conflicts_with = "rebuild")]
+    submit_only: bool,
     /// Run the named nodes again and compare the bytes with the recorded ones
     #[arg(long, requires = "addresses")]
     rebuild: bool,
@@ -120,6 +128,10 @@ impl Wanted {
             keep_going: false,
             retry_failed: self.retry_failed,
             rebuild: false,
+            labs: LabOptions {
+                submit_only: false,
+                environment: variable,
+            },
             results: results.map_or_else(|| session.project.join("results"), Path::to_owned),
             command: arguments.join(" "),
         }
@@ -130,8 +142,19 @@ pub(super) fn run(context: &Context, args: &RealizeArgs) -> Result<Ending, Fault
     if args.dry_run {
         return super::plan::show(context, &args.wanted, false, false);
     }
-    let session = context.session()?;
+    realise(context, args, args.wanted.addresses.clone())
+}
+
+/// Realises addresses as the options say.
+pub(super) fn realise(
+    context: &Context,
+    args: &RealizeArgs,
+    addresses: Vec<String>,
+) -> Result<Ending, Fault> {
+    let session = args.wanted.lab.session(context)?;
     let mut options = args.wanted.options(&session, args.results.as_deref());
+    options.patterns = addresses;
+    options.labs.submit_only = args.submit_only;
     options.keep_going = args.keep_going;
     options.rebuild = args.rebuild;
     let format = if args.json {
@@ -144,7 +167,7 @@ pub(super) fn run(context: &Context, args: &RealizeArgs) -> Result<Ending, Fault
     let junit = args.junit.as_deref().map(Output::open).transpose()?;
     let Realised { report: run, kept } =
         session.realise(&options, &*context.terminal.observer(format))?;
-    let ending = ending(&run);
+    let ending = ending(&run, args.submit_only);
     let told = if args.json {
         Ok(())
     } else {
@@ -159,7 +182,7 @@ pub(super) fn run(context: &Context, args: &RealizeArgs) -> Result<Ending, Fault
         let session = if run.is_cached() {
             session
         } else {
-            context.session()?
+            args.wanted.lab.session(context)?
         };
         session.matched(&options.patterns, options.until)?;
     }
@@ -234,14 +257,14 @@ fn conclude(
     Ok(())
 }
 
-/// How a run ended: a failure outweighs what could not be done.
-pub(super) fn ending(run: &RunReport) -> Ending {
+/// How a run ended: a failure outweighs what could not be done. With `submit_only` what was left is as it should be.
+pub(super) fn ending(run: &RunReport, submit_only: bool) -> Ending {
     let any = |verdict| run.nodes.iter().any(|node| node.verdict == verdict);
     if any(OutcomeVerdict::Failed) {
         Ending::Failed
     } else if run.interrupted || any(OutcomeVerdict::Broken) {
         Ending::Undone
-    } else if any(OutcomeVerdict::Skipped) {
+    } else if any(OutcomeVerdict::Skipped) && !submit_only {
         Ending::Failed
     } else {
         Ending::Good

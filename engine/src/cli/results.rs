@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::complete::addresses;
+use super::context::AtLab;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
@@ -27,10 +28,12 @@ pub(super) struct ResultsArgs {
     /// One JSON object per line
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    lab: AtLab,
 }
 
 pub(super) fn run(context: &Context, args: &ResultsArgs) -> Result<Ending, Fault> {
-    let session = context.session()?;
+    let session = args.lab.session(context)?;
     let lines = session.results(&args.addresses)?;
     let text = if args.json {
         let lines: Result<Vec<String>, _> = lines.iter().map(serde_json::to_string).collect();

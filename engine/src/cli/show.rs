@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::complete::addresses;
+use super::context::AtLab;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
@@ -28,10 +29,12 @@ pub(super) struct ShowArgs {
     /// Write one JSON object, with every text in full
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    lab: AtLab,
 }
 
 pub(super) fn run(context: &Context, args: &ShowArgs) -> Result<Ending, Fault> {
-    let view = context.session()?.show(&args.node)?;
+    let view = args.lab.session(context)?.show(&args.node)?;
     if args.json {
         let mut object = json!(view);
         object["v"] = json!(1);

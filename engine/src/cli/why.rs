@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::complete::addresses;
+use super::context::AtLab;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
@@ -19,10 +20,12 @@ pub(super) struct WhyArgs {
     /// An address, or `KIND:NAME`
     #[arg(value_name = "NODE", add = addresses())]
     node: String,
+    #[command(flatten)]
+    lab: AtLab,
 }
 
 pub(super) fn run(context: &Context, args: &WhyArgs) -> Result<Ending, Fault> {
-    let explanation = context.session()?.why(&args.node)?;
+    let explanation = args.lab.session(context)?.why(&args.node)?;
     let mut lines = vec![format!("{}: {}", explanation.node, explanation.state)];
     if let Some(run) = explanation.since {
         lines.push(format!("compared with run {run}:"));

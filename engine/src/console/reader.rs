@@ -59,6 +59,32 @@ impl Console {
         self.log.suite_end.is_some() || self.log.panic.is_some()
     }
 
+    /// Whether the kernel said that it failed.
+    pub fn has_failed(&self) -> bool {
+        !self.log.failures.is_empty()
+    }
+
+    /// Whether the kernel, or what it started, printed anything.
+    pub fn has_kernel(&self) -> bool {
+        !self.log.kernel_version.is_empty() || self.log.init_reached
+    }
+
+    /// Judges a boot whose tests were driven from outside: by the kernel's own words, the tests, and `error`, which says why whoever drove
+    /// them did not get to their end, if they did not.
+    pub fn driven(self, tests: Vec<TestResult>, error: String) -> BootResults {
+        let Self { lines, mut log } = self;
+        lines.finish(|line| log.line(line));
+        log.tests = tests;
+        let reason = log.kernel_failure().or_else(|| log.test_failure());
+        let reason = reason.or_else(|| (!error.is_empty()).then_some(error));
+        let none = || log.tests.is_empty().then(|| "no test ran".to_owned());
+        let (verdict, reason) = match reason.or_else(none) {
+            Some(reason) => (BootVerdict::Failed, reason),
+            None => (BootVerdict::Succeeded, String::new()),
+        };
+        log.results(verdict, reason)
+    }
+
     /// Judges the boot. `remark` is what the machine's program said beside the console, used to
     /// explain a machine that did not run.
     pub fn finish(self, end: End, remark: &str) -> BootResults {
@@ -150,6 +176,10 @@ impl Log {
 
     fn judge(mut self, end: End, remark: &str) -> BootResults {
         let (verdict, reason) = self.verdict(end, remark);
+        self.results(verdict, reason)
+    }
+
+    fn results(self, verdict: BootVerdict, reason: String) -> BootResults {
         let signature = match (verdict, self.failures.first()) {
             (BootVerdict::Succeeded, _) => String::new(),
             (_, Some(first)) => failure::signature(first, &self.trace),

@@ -43,6 +43,16 @@ pub enum DriveError {
     /// No .config meets what the boards need that an address names: a line for each, with the reasons below.
     #[error("{}", .0.join("\n"))]
     NotMatched(Vec<String>),
+    /// A lab that is not declared.
+    #[error("`{name}` is no lab")]
+    NoLab {
+        /// What was asked for.
+        name: String,
+        /// The most similar name there is.
+        similar: Option<String>,
+        /// All there are.
+        known: String,
+    },
     /// A run left no log of a node.
     #[error("there is no log of `{node}`: {why}")]
     NoLog {

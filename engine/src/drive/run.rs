@@ -14,6 +14,7 @@ use store::Outcome;
 use store::OutcomeVerdict;
 
 use super::DriveError;
+use super::LabOptions;
 use super::Session;
 use super::costs::Costs;
 use super::session::history_project;
@@ -68,6 +69,8 @@ pub struct RunOptions {
     pub rebuild: bool,
     /// Where the tree of result links goes.
     pub results: PathBuf,
+    /// How LAVA labs are used.
+    pub labs: LabOptions,
     /// The command line, for the history.
     pub command: String,
 }
@@ -120,7 +123,8 @@ impl Session {
         }
         let mut jobserver = None;
         let recipes: Arc<dyn Execute> = if progress.has_ready() {
-            let tools = self.tools(options.jobs, options.network)?;
+            let mut tools = self.tools(options.jobs, options.network)?;
+            tools.lava = self.lava_tools(&options.labs, options.results.clone());
             jobserver.clone_from(&tools.jobserver);
             Arc::new(tools)
         } else {
@@ -166,6 +170,7 @@ impl Session {
             store: Arc::clone(&self.store),
             network,
             lab: Box::new(QemuLab::new(sandbox.clone())),
+            lava: None,
             sandbox,
             jobserver: Some(Client::new(jobs.max(1)).map_err(RealiseError::Runtime)?),
             make_jobs: jobs.max(1),
@@ -272,7 +277,8 @@ impl Session {
         let mut hasher = KeyHasher::new("engine 2026-11 settled v1")
             .digest(&self.digest())
             .str(&options.results.display().to_string())
-            .str(options.until.map_or("", Kind::word));
+            .str(options.until.map_or("", Kind::word))
+            .str(&format!("{:?}", self.place()));
         for pattern in &options.patterns {
             hasher = hasher.str(pattern);
         }

@@ -21,6 +21,7 @@ use crate::graph::Declared;
 use crate::graph::Graph;
 use crate::graph::Node;
 use crate::graph::NodeId;
+use crate::graph::Place;
 use crate::graph::Worker;
 use crate::graph::World;
 use crate::lock::LOCK_FILE;
@@ -42,6 +43,9 @@ pub struct Session {
     pub store: Arc<Store>,
     /// The declarations.
     pub catalog: Arc<Catalog>,
+    /// The one lab that boots boards, if it was named.
+    pub(super) lab: Option<(String, Place)>,
+    pub(super) lava_only: bool,
     declared: Declared,
     records: Records,
     digest: Digest,
@@ -123,6 +127,8 @@ impl Session {
             project,
             store,
             catalog: Arc::new(entry.catalog),
+            lab: None,
+            lava_only: false,
             declared: entry.declared,
             records,
         })
@@ -160,6 +166,7 @@ impl Session {
             boots: &self.declared.boots,
             selection,
             catalog: &self.catalog,
+            place: self.place(),
         };
         Ok(Progress::new(
             self.declared.graph.clone(),

@@ -60,6 +60,7 @@ const STANDARD: &[(&str, &str)] = &[
         "std/kconfig.rhai",
         include_str!("../../../stdlib/kconfig.rhai"),
     ),
+    ("std/lava.rhai", include_str!("../../../stdlib/lava.rhai")),
     (
         "std/libc/alpha.c",
         include_str!("../../../stdlib/libc/alpha.c"),

@@ -40,6 +40,7 @@ mod reference;
 mod schema;
 mod spans;
 mod state;
+mod texts;
 mod vocabulary;
 mod words;
 

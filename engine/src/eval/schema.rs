@@ -3,12 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use rhai::Array;
-use rhai::Dynamic;
-use rhai::ImmutableString;
-use rhai::Map;
-use url::Url;
-
 use crate::kconfig;
 use crate::kconfig::Predicate;
 use crate::kconfig::Version;
@@ -19,6 +13,10 @@ use crate::model::Fixup;
 use crate::model::ProjectFile;
 use crate::text::Spelling;
 use crate::text::did_you_mean;
+use rhai::Array;
+use rhai::Dynamic;
+use rhai::ImmutableString;
+use rhai::Map;
 
 use super::handle::Cases;
 use super::handle::Handle;
@@ -26,6 +24,12 @@ use super::handle::Kind;
 use super::handle::describe;
 use super::mistake::Mistake;
 use super::mistake::ValuePath;
+use super::texts::check_key;
+use super::texts::check_make_value;
+use super::texts::check_setting;
+use super::texts::check_setting_value;
+use super::texts::check_url;
+use super::texts::check_variable;
 
 /// What a value must be.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +74,8 @@ pub(super) enum Shape {
     Variables,
     /// A map from names of make.conf(5) to strings.
     Settings,
+    /// A map from names to strings of one line.
+    Strings,
     /// A kernel version.
     Version,
     /// A value, or what `by_version(…)` gives of such values.
@@ -326,6 +332,7 @@ impl fmt::Display for Shape {
             Self::Symbol => "a Kconfig symbol without `CONFIG_`",
             Self::Symbols => "a map from Kconfig symbols to values",
             Self::Variables => "a map from variable names to strings",
+            Self::Strings => "a map from names to strings",
             Self::Settings => "a map from settings to strings",
             Self::List(inner) => return write!(f, "a list, each element {inner}"),
             Self::Spelt(spelling) => spelling.noun,
@@ -407,12 +414,15 @@ impl Shape {
                     (None, None) => None,
                 }
             }
-            Self::Symbols | Self::Variables | Self::Settings | Self::Record(_) | Self::Map => {
-                match cast::<Map>(value) {
-                    Some(map) => return self.check_map(map, path),
-                    None => None,
-                }
-            }
+            Self::Symbols
+            | Self::Variables
+            | Self::Settings
+            | Self::Strings
+            | Self::Record(_)
+            | Self::Map => match cast::<Map>(value) {
+                Some(map) => return self.check_map(map, path),
+                None => None,
+            },
             Self::List(inner) => match cast::<Array>(value) {
                 Some(items) => Some(Checked::List(each_of(inner, &items, path)?)),
                 None => None,
@@ -454,6 +464,7 @@ impl Shape {
             }
             Self::Variables => check_texts(&map, path, check_variable, check_make_value),
             Self::Settings => check_texts(&map, path, check_setting, check_setting_value),
+            Self::Strings => check_texts(&map, path, check_key, |_, _| Ok(())),
             Self::Record(record) => record.check(&map, path).map(Checked::Record),
             _ => Ok(Checked::Raw(Dynamic::from_map(map))),
         }
@@ -567,7 +578,7 @@ fn cast<T: Clone + Send + Sync + 'static>(value: &Dynamic) -> Option<T> {
 }
 
 /// How a message names the value at `path`.
-fn place(path: &[String]) -> String {
+pub(super) fn place(path: &[String]) -> String {
     let mut name = String::new();
     for step in path.iter().skip(1) {
         if step.bytes().all(|b| b.is_ascii_digit()) {
@@ -608,113 +619,6 @@ pub(super) fn check_spelling(
         return Ok(());
     }
     Err(Mistake::at(path, format!("`{word}` is not {}", spelling.noun)).help(spelling.to_string()))
-}
-
-/// Refuses what is no address of a server; else it tells the next step.
-fn check_url(text: &str) -> Result<(), &'static str> {
-    let url = match Url::parse(text) {
-        Ok(url) if text.bytes().all(|b| b.is_ascii_graphic()) => url,
-        _ => return Err("such as `https://example.org/linux-6.1.tar.xz`"),
-    };
-    if !matches!(url.scheme(), "https" | "http") {
-        return Err("only `https://` and `http://` are fetched");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("user and password are no part of a definition");
-    }
-    Ok(())
-}
-
-/// Variables that say to make what the engine says, or that make itself is led by.
-const RESERVED: &[&str] = &[
-    "ARCH",
-    "INSTALL_DTBS_PATH",
-    "INSTALL_MOD_PATH",
-    "KBUILD_OUTPUT",
-    "KBUILD_SRC",
-    "KCONFIG_ALLCONFIG",
-    "KCONFIG_CONFIG",
-    "MAKE",
-    "MAKECMDGOALS",
-    "MAKEFILES",
-    "MAKEFLAGS",
-    "MAKELEVEL",
-    "MAKEOVERRIDES",
-    "MFLAGS",
-    "O",
-    "SHELL",
-    "VPATH",
-];
-
-fn check_variable(name: &str, path: &[String]) -> Result<(), Mistake> {
-    let spelt = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    let mistake = Mistake::at(path, format!("`{name}` cannot be a make variable"));
-    if !spelt {
-        return Err(mistake.help("a variable has letters, digits and `_`"));
-    }
-    if RESERVED.contains(&name) {
-        return Err(mistake.help("the engine sets it itself, or make is led by it"));
-    }
-    Ok(())
-}
-
-/// Settings of Portage that say where things lie in the sandbox.
-const PORTAGE_RESERVED: &[&str] = &[
-    "DISTDIR",
-    "EPREFIX",
-    "PKGDIR",
-    "PORTAGE_TMPDIR",
-    "PORTDIR",
-    "ROOT",
-    "SYSROOT",
-];
-
-fn check_setting(name: &str, path: &[String]) -> Result<(), Mistake> {
-    let spelt = name.starts_with(|c: char| c.is_ascii_uppercase())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-    let mistake = Mistake::at(path, format!("`{name}` cannot be a setting of make.conf"));
-    if !spelt {
-        return Err(mistake.help("a setting has upper-case letters, digits and `_`"));
-    }
-    if PORTAGE_RESERVED.contains(&name) {
-        return Err(mistake.help("the engine says where things lie"));
-    }
-    Ok(())
-}
-
-/// Refuses what make.conf(5) would expand or end a value at.
-fn check_setting_value(text: &str, path: &[String]) -> Result<(), Mistake> {
-    match text.chars().find(|c| "\"'$`\\#".contains(*c)) {
-        Some(wrong) => Err(Mistake::at(
-            path,
-            format!(
-                "{} has {wrong:?}, which make.conf gives a meaning to",
-                place(path)
-            ),
-        )
-        .help("write the words alone")),
-        None => Ok(()),
-    }
-}
-
-/// Refuses what make would expand, and what the shells that it starts would not take as a word.
-fn check_make_value(text: &str, path: &[String]) -> Result<(), Mistake> {
-    const MARKS: &str = "_.,:=/+-@%";
-    if let Some(wrong) = text
-        .chars()
-        .find(|c| !c.is_ascii_alphanumeric() && !MARKS.contains(*c))
-    {
-        let message = format!(
-            "{} has {wrong:?}, which a make variable cannot have here",
-            place(path)
-        );
-        return Err(Mistake::at(path, message)
-            .help("a value has letters, digits and `_ . , : = / + - @ %`"));
-    }
-    Ok(())
 }
 
 fn check_symbol(name: &str, path: &[String]) -> Result<(), Mistake> {

@@ -112,13 +112,53 @@ pub(super) const LAVA_NAME: Spelling = Spelling {
     ends: "",
 };
 
+/// A commit of git.
+pub(super) const COMMIT: Spelling = Spelling {
+    noun: "a commit",
+    example: "0123456789abcdef0123456789abcdef01234567",
+    begins: "",
+    upper: false,
+    marks: "",
+    ends: "",
+};
+
+/// A file of a git repository.
+pub(super) const REPOSITORY_FILE: Spelling = Spelling {
+    noun: "a file of the repository",
+    example: "automated/linux/smoke/smoke.yaml",
+    begins: "",
+    upper: true,
+    marks: "_.+-/",
+    ends: "",
+};
+
+/// A program in an image.
+pub(super) const IMAGE_FILE: Spelling = Spelling {
+    noun: "a file of the image",
+    example: "/bin/busybox",
+    begins: "/",
+    upper: true,
+    marks: "_.+-/",
+    ends: "",
+};
+
+/// A variable of the environment.
+pub(super) const ENVIRONMENT: Spelling = Spelling {
+    noun: "a variable of the environment",
+    example: "LAVA_TOKEN",
+    begins: "",
+    upper: true,
+    marks: "_",
+    ends: "",
+};
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    const ALL: [&Spelling; 11] = [
+    const ALL: [&Spelling; 15] = [
         &KERNEL_ARCH,
         &MAKE_TARGET,
         &BUILD_FILE,
@@ -130,6 +170,10 @@ mod tests {
         &CONSOLE,
         &ROOT_DEVICE,
         &LAVA_NAME,
+        &COMMIT,
+        &REPOSITORY_FILE,
+        &IMAGE_FILE,
+        &ENVIRONMENT,
     ];
 
     #[test]

@@ -15,6 +15,8 @@ use super::NodeId;
 use super::Output;
 use super::Slot;
 use super::boots::Boot;
+use super::boots::LavaBoot;
+use super::boots::QemuBoot;
 use crate::lock::Lock;
 use crate::lock::LockError;
 use crate::matching::MATCHER_REVISION;
@@ -23,7 +25,11 @@ use crate::model::Board;
 use crate::model::Build;
 use crate::model::BuildAddress;
 use crate::model::Catalog;
+use crate::model::LabKind;
+use crate::model::LavaDevice;
+use crate::model::LavaMethod;
 use crate::model::QemuMachine;
+use crate::model::RootfsFormat;
 use crate::model::Suite;
 use crate::model::Toolchain;
 use crate::origins::abi_of;
@@ -42,6 +48,7 @@ use crate::spec::FetchSpec;
 use crate::spec::ImageSpec;
 use crate::spec::KernelSpec;
 use crate::spec::Kind;
+use crate::spec::LavaSpec;
 use crate::spec::MatchSpec;
 use crate::spec::ProbeSpec;
 use crate::spec::RootfsSpec;
@@ -291,7 +298,12 @@ impl Declare<'_> {
                 cc: toolchain.c_compiler(),
                 abi: rootfs.abi,
                 init: rootfs.init.text.clone(),
-                suite: suite.program.text.clone(),
+                suite: suite.program.as_ref().map(|program| program.text.clone()),
+                shell: suite
+                    .program
+                    .is_none()
+                    .then(|| rootfs.shell.clone())
+                    .flatten(),
                 libc: rootfs.libc.as_ref().map(|libc| libc.text.clone()),
                 format: rootfs.format,
             };
@@ -307,12 +319,40 @@ impl Declare<'_> {
         let suite =
             declared.ok_or_else(|| dangling(Kind::Boot, &format!("{}/{suite}", board.name)))?;
         let rootfs = self.rootfs(&board.rootfs, suite)?;
-        let Some(machine) = &board.qemu else {
+        let format = self.world.catalog.rootfses.get(&board.rootfs);
+        let format = format.map(|rootfs| rootfs.format).unwrap_or_default();
+        let qemu = self.qemu_boot(board, suite)?;
+        let lava = self.lava_boot(board, suite)?;
+        if qemu.is_none() && lava.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Boot {
+            suite: suite.name.clone(),
+            rootfs,
+            root: match format {
+                RootfsFormat::Initramfs => (Slot::Initrd, Output::Initrd),
+                RootfsFormat::Ext2 => (Slot::Disk, Output::Disk),
+                RootfsFormat::Tar => (Slot::Nfsroot, Output::Nfsroot),
+            },
+            qemu,
+            lava,
+        }))
+    }
+
+    /// A boot in QEMU on this machine, which is a lab unless others alone are declared.
+    fn qemu_boot(&mut self, board: &Board, suite: &Suite) -> Result<Option<QemuBoot>, GraphError> {
+        let mut labs = self.world.catalog.labs.values();
+        let here = labs.len() == 0 || labs.any(|lab| lab.kind == LabKind::Qemu);
+        let machine = board
+            .qemu
+            .as_ref()
+            .filter(|_| here && suite.program.is_some());
+        let Some(machine) = machine else {
             return Ok(None);
         };
-        let qemu = board.qemu_image.as_ref();
-        let qemu = qemu.map(|image| self.image(image)).transpose()?;
-        let version = match qemu {
+        let image = board.qemu_image.as_ref();
+        let image = image.map(|image| self.image(image)).transpose()?;
+        let version = match image {
             Some(_) => None,
             None => self.world.worker.qemus.get(&machine.binary).cloned(),
         };
@@ -324,17 +364,42 @@ impl Declare<'_> {
             total_secs: suite.total_secs,
         };
         let probe = (board.accel == Accel::Kvm).then(|| self.probe(machine, version));
-        Ok(Some(Boot {
-            suite: suite.name.clone(),
+        Ok(Some(QemuBoot {
             spec: self.closed(Spec::Boot(boot)),
-            rootfs,
-            root: match machine.disk {
-                None => (Slot::Initrd, Output::Initrd),
-                Some(_) => (Slot::Disk, Output::Disk),
-            },
             dtbs: !machine.dtb.is_empty(),
-            qemu,
+            image,
             probe,
+        }))
+    }
+
+    /// A boot in a LAVA lab, where one that may boot the board is declared.
+    fn lava_boot(&mut self, board: &Board, suite: &Suite) -> Result<Option<LavaBoot>, GraphError> {
+        let mut labs = self.world.catalog.labs.values();
+        let may = |device: &LavaDevice| {
+            labs.any(|lab| {
+                let named = device.labs.is_empty() || device.labs.contains(&lab.name);
+                named && matches!(lab.kind, LabKind::Lava(_))
+            })
+        };
+        let Some(device) = board.lava.clone().filter(may) else {
+            return Ok(None);
+        };
+        let initrd = device.initrd.clone();
+        let nbd = initrd
+            .map(|rootfs| self.rootfs(&rootfs, suite))
+            .transpose()?;
+        let by_qemu = device.method == LavaMethod::Qemu;
+        Ok(Some(LavaBoot {
+            dtbs: !device.dtb.is_empty(),
+            modules: device.modules,
+            nbd,
+            spec: self.closed(Spec::Lava(LavaSpec {
+                device,
+                machine: board.qemu.clone().filter(|_| by_qemu),
+                tests: suite.definitions.clone(),
+                silence_secs: suite.silence_secs,
+                total_secs: suite.total_secs,
+            })),
         }))
     }
 

@@ -13,8 +13,10 @@ mod key;
 mod node;
 mod stored;
 
+pub use boots::Asked;
 pub use boots::Boots;
 pub use boots::Matched;
+pub use boots::Place;
 pub use declare::Declared;
 pub use declare::GraphError;
 pub use declare::Worker;

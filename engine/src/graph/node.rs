@@ -36,6 +36,12 @@ pub enum Slot {
     Initrd,
     /// The image of the disk that is booted.
     Disk,
+    /// The tarball of the root filesystem that is mounted over NFS.
+    Nfsroot,
+    /// The initramfs that mounts a root over NBD.
+    Nbd,
+    /// The tarball of the build's modules.
+    Modules,
     /// The tar of the image whose compiler and tools are put into another.
     Native,
     /// The tar of the image that QEMU's program is in.
@@ -57,6 +63,9 @@ impl Slot {
             Self::Dtbs => "dtbs",
             Self::Initrd => "initrd",
             Self::Disk => "disk",
+            Self::Nfsroot => "nfsroot",
+            Self::Nbd => "nbd",
+            Self::Modules => "modules",
             Self::Native => "native",
             Self::Qemu => "qemu",
             Self::Accel => "accel",
@@ -82,13 +91,17 @@ pub enum Output {
     Initrd,
     /// The image of a disk.
     Disk,
+    /// The tarball of a root filesystem.
+    Nfsroot,
+    /// A tarball of modules.
+    Modules,
     /// A probe's answer.
     Answer,
 }
 
 impl Output {
     /// Every output that some node takes.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Files,
         Self::Tar,
         Self::Config,
@@ -96,6 +109,8 @@ impl Output {
         Self::Dtbs,
         Self::Initrd,
         Self::Disk,
+        Self::Nfsroot,
+        Self::Modules,
         Self::Answer,
     ];
 
@@ -109,6 +124,8 @@ impl Output {
             Self::Dtbs => "dtbs.tar",
             Self::Initrd => "initrd",
             Self::Disk => "disk",
+            Self::Nfsroot => "nfsroot",
+            Self::Modules => "modules.tar",
             Self::Answer => "answer",
         }
     }

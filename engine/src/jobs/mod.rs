@@ -1,10 +1,16 @@
 //! Job documents: what a lab is asked to boot. Pure.
 
 mod job;
+mod lava;
 mod qemu;
 
 pub use job::BootJob;
 pub use job::Programs;
+pub use lava::Artifact;
+pub use lava::Artifacts;
+pub use lava::LavaJob;
+pub use lava::PROMPT;
+pub use lava::device_type;
 pub use qemu::DISK;
 pub use qemu::DTB;
 pub use qemu::FILES;

@@ -2,6 +2,7 @@
 
 use crate::model::Accel;
 use crate::model::DiskBus;
+use crate::model::QemuDisk;
 use crate::model::QemuMachine;
 
 /// Where the sandbox of a machine shows its files.
@@ -96,23 +97,29 @@ pub fn qemu_arguments(machine: &QemuMachine, accel: Accel, name: &str, files: &s
     option("-kernel", &format!("{files}{KERNEL}"));
     match &machine.disk {
         None => option("-initrd", &format!("{files}{INITRD}")),
-        Some(disk) => {
-            let (bus, device) = match &disk.bus {
-                DiskBus::Interface(interface) => (interface.as_str(), None),
-                DiskBus::Device(device) => ("none", Some(device)),
-            };
-            // With `snapshot` what the machine writes is thrown away at its end.
-            let drive = format!("if={bus},id=root,format=raw,snapshot=on,file={files}{DISK}");
-            option("-drive", &drive);
-            if let Some(device) = device {
-                option("-device", &format!("{device},drive=root"));
-            }
-        }
+        Some(disk) => arguments.extend(drive(disk, &format!("{files}{DISK}"))),
     }
+    let mut option = |name: &str, value: &str| {
+        arguments.extend([name.to_owned(), value.to_owned()]);
+    };
     if !machine.dtb.is_empty() {
         option("-dtb", &format!("{files}{DTB}"));
     }
     arguments.extend(machine.args.iter().cloned());
+    arguments
+}
+
+/// The arguments of a disk with its file. With `snapshot` what the machine writes is thrown away at its end.
+pub(super) fn drive(disk: &QemuDisk, file: &str) -> Vec<String> {
+    let (bus, device) = match &disk.bus {
+        DiskBus::Interface(interface) => (interface.as_str(), None),
+        DiskBus::Device(device) => ("none", Some(device)),
+    };
+    let drive = format!("if={bus},id=root,format=raw,snapshot=on,file={file}");
+    let mut arguments = vec!["-drive".to_owned(), drive];
+    if let Some(device) = device {
+        arguments.extend(["-device".to_owned(), format!("{device},drive=root")]);
+    }
     arguments
 }
 
@@ -147,7 +154,7 @@ pub fn debian_package(binary: &str) -> Option<&'static str> {
 
 /// `panic=-1` reboots at once, which `-no-reboot` turns into the end of QEMU. The board's own
 /// words come last, so that they win.
-fn kernel_command_line(machine: &QemuMachine) -> String {
+pub(super) fn kernel_command_line(machine: &QemuMachine) -> String {
     let mut words = Vec::new();
     if !machine.console.is_empty() {
         words.push(format!("console={}", machine.console));
@@ -170,7 +177,6 @@ fn asks_for_network(argument: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::QemuDisk;
 
     fn machine() -> QemuMachine {
         QemuMachine {

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::LavaDevice;
+use super::LavaLab;
 use crate::kconfig::Predicate;
 
 /// A machine that boots every kernel whose .config meets `requires`; never chosen by arch.
@@ -82,15 +84,6 @@ pub enum DiskBus {
     Device(String),
 }
 
-/// What a LAVA job needs to name the device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LavaDevice {
-    /// LAVA device type.
-    pub device_type: String,
-    /// Device tags.
-    pub tags: Vec<String>,
-}
-
 /// A place where boards are booted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lab {
@@ -105,11 +98,6 @@ pub struct Lab {
 pub enum LabKind {
     /// QEMU on this machine.
     Qemu,
-    /// A LAVA server. The token is never part of a definition.
-    Lava {
-        /// Base URL of the server.
-        url: String,
-        /// LAVA user the token must belong to.
-        user: String,
-    },
+    /// A LAVA server.
+    Lava(LavaLab),
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::Abi;
+use super::LavaTest;
 use super::ProjectFile;
 
 /// A static C `init` that runs one suite, compiled by the toolchain for the board's arch and packed.
@@ -21,6 +22,8 @@ pub struct Rootfs {
     pub libc: Option<ProjectFile>,
     /// What it is packed as.
     pub format: RootfsFormat,
+    /// A static shell of the toolchain's image, such as `/bin/busybox`, for suites that LAVA's test shell runs.
+    pub shell: Option<String>,
 }
 
 /// What a kernel gets as its first root filesystem.
@@ -32,15 +35,19 @@ pub enum RootfsFormat {
     Initramfs,
     /// An image of an ext2 file system, on a disk of the board.
     Ext2,
+    /// A tarball that a server offers by NFS.
+    Tar,
 }
 
-/// A test suite: one static C program that prints KTAP on the console.
+/// A test suite: one static C program that prints KTAP on the console, or definitions of LAVA's that its test shell runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suite {
     /// Unique among suites; last component of a boot address.
     pub name: String,
     /// C source of `/suite`.
-    pub program: ProjectFile,
+    pub program: Option<ProjectFile>,
+    /// What LAVA's test shell runs instead.
+    pub definitions: Vec<LavaTest>,
     /// Runs only when an address names it, never by default.
     pub manual: bool,
     /// Seconds without console output after which a boot counts as hung.

@@ -1,6 +1,7 @@
 //! Matching as an adder: the boots a selection wants follow from what fits.
 
 use super::Selection;
+use crate::graph::Asked;
 use crate::graph::Boots;
 use crate::graph::Graph;
 use crate::graph::Grow;
@@ -8,6 +9,7 @@ use crate::graph::GrowError;
 use crate::graph::Grown;
 use crate::graph::Matched;
 use crate::graph::NodeId;
+use crate::graph::Place;
 use crate::model::Catalog;
 use crate::spec::Kind;
 
@@ -19,6 +21,8 @@ pub struct Matching<'a> {
     pub selection: Selection,
     /// What is manual.
     pub catalog: &'a Catalog,
+    /// Where boards are booted.
+    pub place: Place,
 }
 
 impl Grow for Matching<'_> {
@@ -35,7 +39,11 @@ impl Grow for Matching<'_> {
                 _ => self.selection.wants_boot(address, &manual),
             }
         };
-        Ok(self.boots.add(graph, id, &matched, &wants))
+        let asked = Asked {
+            wants: &wants,
+            place: self.place,
+        };
+        Ok(self.boots.add(graph, id, &matched, &asked))
     }
 }
 

@@ -294,6 +294,13 @@ impl<'a> Progress<'a> {
         self.visit_below(id)
     }
 
+    /// Leaves a node to a later run.
+    pub fn leave(&mut self, id: NodeId, reason: &str) -> Result<(), GrowError> {
+        let reason = reason.into();
+        self.move_to(id, State::Skipped { reason });
+        self.visit_below(id)
+    }
+
     /// Turns a node that ran again and gave other bytes into a failed one.
     pub fn differs(&mut self, id: NodeId, message: &str) {
         if let State::Done {

@@ -40,7 +40,8 @@ fn spec(text: &str) -> Closed {
         cc: String::new(),
         abi: Abi::X86_64,
         init: text.to_owned(),
-        suite: String::new(),
+        suite: None,
+        shell: None,
         libc: None,
         format: RootfsFormat::Initramfs,
     };

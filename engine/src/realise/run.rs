@@ -451,6 +451,13 @@ impl Run<'_, '_> {
                     self.progress.differs(id, &text);
                 }
             }
+            Told::Left { key, reason } => {
+                if let Some((id, sharers)) = self.ended(&key, tokens) {
+                    for id in std::iter::once(id).chain(sharers) {
+                        self.progress.leave(id, &reason)?;
+                    }
+                }
+            }
             Told::Broken { key, message, log } => {
                 let Some((id, sharers)) = self.ended(&key, tokens) else {
                     return Ok(());

@@ -13,6 +13,7 @@ use store::Verdict;
 use super::*;
 use crate::graph::Declared;
 use crate::graph::Matched;
+use crate::graph::Place;
 use crate::graph::Slot;
 use crate::graph::Worker;
 use crate::graph::World;
@@ -215,13 +216,15 @@ fn catalog() -> Catalog {
         init: text("init"),
         libc: None,
         format: RootfsFormat::Initramfs,
+        shell: None,
     };
     catalog.rootfses.insert(name("rootfs"), rootfs);
     for (suite, manual) in [("general", false), ("panic", true)] {
         let program = text(suite);
         let suite = Suite {
             name: name(suite),
-            program,
+            program: Some(program),
+            definitions: Vec::new(),
             manual,
             silence_secs: 60,
             total_secs: 150,
@@ -288,6 +291,7 @@ fn run(dir: &Path, catalog: &Catalog, rules: &[(&str, Rule)], change: &dyn Fn(&m
         boots: &declared.boots,
         selection: selection.clone(),
         catalog,
+        place: Place::Usual,
     };
     let mut progress = Progress::new(
         declared.graph.clone(),

@@ -52,6 +52,11 @@ pub(super) enum Told {
         message: String,
         log: Option<PathBuf>,
     },
+    /// It is left to a later run.
+    Left {
+        key: Digest,
+        reason: String,
+    },
 }
 
 pub(super) struct Work {
@@ -109,10 +114,14 @@ impl Work {
     }
 
     fn end(&self, told: Result<Told, Failed>, sender: &UnboundedSender<Told>) {
-        let told = told.unwrap_or_else(|(error, log)| Told::Broken {
-            key: self.key,
-            message: error.message(),
-            log,
+        let key = self.key;
+        let told = told.unwrap_or_else(|(error, log)| match error {
+            StoreOr::Left(reason) => Told::Left { key, reason },
+            error => Told::Broken {
+                key,
+                message: error.message(),
+                log,
+            },
         });
         // A closed channel means the loop is gone, and with it anyone who could care.
         let _ = sender.send(told);
@@ -205,6 +214,7 @@ impl Work {
     fn job(&self, begun: &Begun, sender: &UnboundedSender<Told>) -> Job {
         let (id, sender) = (self.id, sender.clone());
         Job {
+            name: self.name.clone(),
             spec: self.spec.clone(),
             inputs: self.inputs.iter().copied().collect::<BTreeMap<_, _>>(),
             log: Arc::clone(&begun.log),
@@ -222,7 +232,10 @@ impl Work {
             .take_file(begun.work.path().join("log"))
             .map_err(fail)?;
         let finished = result.map_err(|broken| {
-            let message = StoreOr::Message(broken.message());
+            let message = match &broken {
+                Broken::Submitted { .. } => StoreOr::Left(broken.message()),
+                _ => StoreOr::Message(broken.message()),
+            };
             (message, Some(store.blob_path(&log)))
         })?;
         let manifest = manifest(&self.spec, &self.inputs).to_string();
@@ -271,13 +284,15 @@ fn bug() -> Failed {
 enum StoreOr {
     Store(StoreError),
     Message(String),
+    /// Nothing is wrong: a later run takes what comes of it.
+    Left(String),
 }
 
 impl StoreOr {
     fn message(self) -> String {
         match self {
             Self::Store(error) => with_causes(&error),
-            Self::Message(message) => message,
+            Self::Message(message) | Self::Left(message) => message,
         }
     }
 }

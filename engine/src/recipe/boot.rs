@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
+use store::Store;
 use store::Unpacked;
 
 use super::Broken;
@@ -108,7 +109,7 @@ impl Tools {
         job: &Job,
         work: &Path,
     ) -> Result<Result<Guest, String>, Broken> {
-        let dtb = match self.dtb(job, machine, work)? {
+        let dtb = match dtb(&self.store, job, &machine.dtb, work)? {
             Dtb::NotNeeded => None,
             Dtb::Found(path) => Some(path),
             Dtb::Missing(message) => return Ok(Err(message)),
@@ -171,32 +172,31 @@ impl Tools {
             other => Ok(other?),
         }
     }
+}
 
-    /// The device tree a machine asks for, out of the build's dtbs.
-    fn dtb(&self, job: &Job, machine: &QemuMachine, work: &Path) -> Result<Dtb, Broken> {
-        let wanted = machine.dtb.as_str();
-        if wanted.is_empty() {
-            return Ok(Dtb::NotNeeded);
-        }
-        // A build without any device tree has no such output.
-        let names = match job.inputs.get(&Slot::Dtbs) {
-            None => Vec::new(),
-            Some(dtbs) => {
-                let dtbs = self.store.blob_path(dtbs);
-                let path = work.join("dtb");
-                let taken = take_file(&dtbs, wanted, &path).map_err(file("read", &dtbs))?;
-                match taken {
-                    Taken::File => return Ok(Dtb::Found(path)),
-                    Taken::Not(names) => names,
-                }
-            }
-        };
-        Ok(Dtb::Missing(no_dtb(wanted, &names)))
+/// The device tree a board asks for, out of the build's dtbs.
+pub(super) fn dtb(store: &Store, job: &Job, wanted: &str, work: &Path) -> Result<Dtb, Broken> {
+    if wanted.is_empty() {
+        return Ok(Dtb::NotNeeded);
     }
+    // A build without any device tree has no such output.
+    let names = match job.inputs.get(&Slot::Dtbs) {
+        None => Vec::new(),
+        Some(dtbs) => {
+            let dtbs = store.blob_path(dtbs);
+            let path = work.join("dtb");
+            let taken = take_file(&dtbs, wanted, &path).map_err(file("read", &dtbs))?;
+            match taken {
+                Taken::File => return Ok(Dtb::Found(path)),
+                Taken::Not(names) => names,
+            }
+        }
+    };
+    Ok(Dtb::Missing(no_dtb(wanted, &names)))
 }
 
 /// The device tree of a boot.
-enum Dtb {
+pub(super) enum Dtb {
     NotNeeded,
     Found(PathBuf),
     /// Why the boot fails.
@@ -252,6 +252,7 @@ fn no_dtb(wanted: &str, names: &[String]) -> String {
     )
 }
 
+/// Writes to a file of the node's own and to its log.
 struct Both<'a>(&'a File, &'a File);
 
 impl Write for Both<'_> {

@@ -6,6 +6,7 @@ use store::StoreError;
 use thiserror::Error;
 
 use crate::labs::LabError;
+use crate::labs::LavaError;
 use crate::origins::OriginError;
 use crate::sandbox::SandboxError;
 use crate::text::with_causes;
@@ -25,6 +26,17 @@ pub enum Broken {
     /// The lab could not boot.
     #[error(transparent)]
     Lab(#[from] LabError),
+    /// A LAVA lab could not boot.
+    #[error(transparent)]
+    Lava(#[from] LavaError),
+    /// It is in a lab, and a later run takes what comes of it.
+    #[error("submitted to lab `{lab}` as job {job}; `engine labs gather` takes what comes of it")]
+    Submitted {
+        /// The lab.
+        lab: String,
+        /// The job.
+        job: u64,
+    },
     /// A file of the node's own could not be read or written.
     #[error("cannot {action} `{path}`: {source}")]
     File {

@@ -16,9 +16,11 @@ use crate::sandbox::Cancel;
 use crate::spec::Closed;
 use crate::spec::Spec;
 
-/// One node to run, with everything its recipe may look at: it does not even know its name.
+/// One node to run, with everything its recipe may look at.
 #[derive(Clone)]
 pub struct Job {
+    /// What the node is called: a label for others, such as the name of a lab's job, and for nothing that is recorded.
+    pub name: String,
     /// What is said about the node.
     pub spec: Closed,
     /// The content of each slot.

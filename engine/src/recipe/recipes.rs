@@ -13,9 +13,11 @@ use super::Broken;
 use super::Execute;
 use super::Finished;
 use super::Job;
+use super::LavaTools;
 use super::Step;
 use super::Takes;
 use super::Tell;
+use super::Waiting;
 use super::step::file;
 use super::step::left;
 use crate::labs::Lab;
@@ -33,6 +35,8 @@ pub struct Tools {
     pub sandbox: Sandbox,
     /// Where kernels boot.
     pub lab: Box<dyn Lab>,
+    /// Where else they do, if labs are declared.
+    pub lava: Option<Arc<LavaTools>>,
     /// CPU tokens, which everything that runs shares; without it each `make` has jobs of its own.
     pub jobserver: Option<Client>,
     /// How it is reached what is not in the store.
@@ -43,7 +47,8 @@ pub struct Tools {
 
 impl Execute for Tools {
     fn takes(&self, spec: &Spec) -> Takes {
-        Takes::of(spec)
+        let slots = self.lava.as_ref().map_or(1, |lava| lava.labs.slots());
+        Takes::of(spec, slots)
     }
 
     fn execute(&self, job: &Job) -> Result<Finished, Broken> {
@@ -58,7 +63,16 @@ impl Execute for Tools {
             Spec::Rootfs(spec) => self.rootfs(spec, job),
             Spec::Probe(spec) => self.probe(spec, job),
             Spec::Boot(spec) => self.boot(spec, job),
+            Spec::Lava(_) => Err(Broken::Unresolved("thread: it waits")),
         }
+    }
+
+    fn wait(&self, job: Job) -> Waiting {
+        let (store, lava) = (Arc::clone(&self.store), self.lava.clone());
+        Box::pin(async move {
+            let lava = lava.ok_or(Broken::Unresolved("lab"))?;
+            super::lava::boot(store, lava, job).await
+        })
     }
 }
 

@@ -27,8 +27,17 @@ for source in *.c; do
     $CC $options -Os -Wall -Wextra -c -o ${source%.c}.o $source
 done
 for program in init suite; do
-    $CC $options -static -o root/$program $program.o $libraries
+    [ ! -f $program.o ] || $CC $options -static -o root/$program $program.o $libraries
 done
+if [ -n "$BUSYBOX" ]; then
+    if [ ! -f "$BUSYBOX" ]; then
+        echo "rootfs: error: the toolchain's image has no \`$BUSYBOX\`: add the package with a static busybox to it"
+        exit 1
+    fi
+    mkdir -p root/bin root/sbin root/etc root/root
+    cp "$BUSYBOX" root/bin/busybox
+    ln -s busybox root/bin/sh
+fi
 find root -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 "#;
 
@@ -54,24 +63,34 @@ done > owners
 debugfs -w -f owners disk > /dev/null
 "#;
 
+const PACK_TAR: &str = r#"
+tar --create --directory=root --sort=name --format=gnu --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" . | gzip -9 --no-name > nfsroot
+"#;
+
 impl Tools {
-    /// Output `initrd`, a gzip-compressed cpio archive (newc), or `disk`, an ext2 file system.
+    /// Output `initrd`, a gzip-compressed cpio archive (newc), `disk`, an ext2 file system, or `nfsroot`, a gzip-compressed tarball.
     pub(super) fn rootfs(&self, spec: &RootfsSpec, job: &Job) -> Result<Finished, Broken> {
         let tools = self;
         let image = tools.image_tree(job)?;
         let work = tools.build_dir("rootfs")?;
         tools.write(&work.path().join("init.c"), &spec.init)?;
-        tools.write(&work.path().join("suite.c"), &spec.suite)?;
+        if let Some(suite) = &spec.suite {
+            tools.write(&work.path().join("suite.c"), suite)?;
+        }
         if let Some(libc) = &spec.libc {
             tools.write(&work.path().join("libc.c"), libc)?;
         }
         let (pack, output) = match spec.format {
             RootfsFormat::Initramfs => (PACK_INITRAMFS, "initrd"),
             RootfsFormat::Ext2 => (PACK_EXT2, "disk"),
+            RootfsFormat::Tar => (PACK_TAR, "nfsroot"),
         };
         let step = Step {
             script: &format!("{COMPILE}{pack}"),
-            env: BTreeMap::from([("CC".to_owned(), spec.cc.clone())]),
+            env: BTreeMap::from([
+                ("CC".to_owned(), spec.cc.clone()),
+                ("BUSYBOX".to_owned(), spec.shell.clone().unwrap_or_default()),
+            ]),
             user: User::Worker,
             binds: Vec::new(),
             parallel: false,
@@ -80,7 +99,10 @@ impl Tools {
         if let End::Failure(message) = tools.step(job, image.path(), work.path(), &step)? {
             return Ok(failure(message));
         }
-        if let Some(message) = unfit(&work.path().join("root"), spec.abi) {
+        let suite = spec.suite.as_ref().map(|_| "suite");
+        let shell = spec.shell.as_ref().map(|_| "bin/busybox");
+        let programs = std::iter::once("init").chain(suite).chain(shell);
+        if let Some(message) = unfit(&work.path().join("root"), programs, spec.abi) {
             return Ok(failure(message));
         }
         let outputs = tools.take(work.path(), &[(output, output)])?;
@@ -88,12 +110,12 @@ impl Tools {
     }
 }
 
-/// Why `/init` and `/suite` cannot be booted where programs of an ABI run alone.
-fn unfit(root: &Path, abi: Abi) -> Option<String> {
-    for name in ["init", "suite"] {
+/// Why programs cannot be booted where those of an ABI run alone.
+fn unfit<'p>(root: &Path, programs: impl Iterator<Item = &'p str>, abi: Abi) -> Option<String> {
+    for name in programs {
         let bytes = left(root, name).and_then(|path| std::fs::read(path).ok());
         let Some(program) = bytes.and_then(|bytes| Program::read(&bytes)) else {
-            return Some(format!("the compiler made a `/{name}` that is no ELF file"));
+            return Some(format!("`/{name}` is no ELF file"));
         };
         if program.elf != abi.elf() {
             return Some(format!(
@@ -131,12 +153,13 @@ mod tests {
         let unfit = |init: &[u8], suite: &[u8]| {
             std::fs::write(root.path().join("init"), init).unwrap();
             std::fs::write(root.path().join("suite"), suite).unwrap();
-            unfit(root.path(), Abi::Aarch64).unwrap_or_default()
+            let programs = ["init", "suite"].into_iter();
+            unfit(root.path(), programs, Abi::Aarch64).unwrap_or_default()
         };
         let fit = elf(183, 1);
         assert_eq!(unfit(&fit, &fit), "");
         insta::assert_snapshot!(unfit(&fit, &elf(183, 3)), @"`/suite` is not static: it needs a loader for shared libraries");
         insta::assert_snapshot!(unfit(&fit, &elf(62, 1)), @"`/suite` is ELF of 64 bits, little-endian, machine 62, not ELF of 64 bits, little-endian, machine 183 as programs of the ABI `aarch64`");
-        insta::assert_snapshot!(unfit(b"#!/bin/sh", &fit), @"the compiler made a `/init` that is no ELF file");
+        insta::assert_snapshot!(unfit(b"#!/bin/sh", &fit), @"`/init` is no ELF file");
     }
 }

@@ -17,6 +17,8 @@ pub struct Takes {
 
 /// A compiler, a linker at the end of a kernel, an archive in memory: seen at most 900 MiB on `x86_64`'s defconfig.
 const BUILD_MIB: u64 = 1024;
+/// The slot of all LAVA labs together.
+const LAVA: &str = "lava";
 /// `make`, `conf` and a shell.
 const SMALL_MIB: u64 = 256;
 /// Packages are unpacked into a layer in memory.
@@ -25,12 +27,22 @@ const IMAGE_MIB: u64 = 2048;
 const QEMU_MIB: u64 = 256;
 
 impl Takes {
-    /// What the recipes of this module take.
-    pub(super) fn of(spec: &Spec) -> Self {
+    /// What the recipes of this module take; so many jobs may be in LAVA labs.
+    pub(super) fn of(spec: &Spec, lava_slots: usize) -> Self {
+        if let Spec::Lava(_) = spec {
+            // Which lab it is to be is decided by what they offer then: each has slots of its own.
+            let slot = Some((LAVA.to_owned(), lava_slots));
+            return Self {
+                slot,
+                waits: true,
+                ..Self::default()
+            };
+        }
         let (cpus, memory_mib) = match spec {
             // Downloads wait for the network.
             Spec::Fetch(_) => (0, SMALL_MIB),
             Spec::Match(_) => (1, 0),
+            Spec::Lava(_) => (0, 0),
             Spec::Source(_) | Spec::Config(_) | Spec::Rootfs(_) => (1, SMALL_MIB),
             Spec::Base(_) | Spec::Image(_) => (1, IMAGE_MIB),
             Spec::Kernel(_) => (1, BUILD_MIB),

@@ -17,6 +17,7 @@ use super::FetchSpec;
 use super::ImageSpec;
 use super::KernelSpec;
 use super::Kind;
+use super::LavaSpec;
 use super::MatchSpec;
 use super::ProbeSpec;
 use super::RootfsSpec;
@@ -39,6 +40,7 @@ pub enum Spec {
     Rootfs(RootfsSpec),
     Probe(ProbeSpec),
     Boot(BootSpec),
+    Lava(LavaSpec),
 }
 
 impl Spec {
@@ -54,7 +56,7 @@ impl Spec {
             Self::Match(_) => Kind::Match,
             Self::Rootfs(_) => Kind::Rootfs,
             Self::Probe(_) => Kind::Probe,
-            Self::Boot(_) => Kind::Boot,
+            Self::Boot(_) | Self::Lava(_) => Kind::Boot,
         }
     }
 
@@ -74,6 +76,7 @@ impl Spec {
             Self::Rootfs(spec) => serde_json::to_value(spec),
             Self::Probe(spec) => serde_json::to_value(spec),
             Self::Boot(spec) => serde_json::to_value(spec),
+            Self::Lava(spec) => serde_json::to_value(spec),
         };
         // Specs are structs, strings, numbers, lists and maps with strings as keys: JSON has them all.
         encoded.unwrap_or_default()

@@ -71,7 +71,8 @@ impl Kind {
     pub fn revision(self) -> u32 {
         match self {
             Self::Boot => 3,
-            Self::Image | Self::Config | Self::Rootfs => 2,
+            Self::Rootfs => 3,
+            Self::Image | Self::Config => 2,
             _ => 1,
         }
     }

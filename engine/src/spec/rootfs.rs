@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::model::Abi;
 use crate::model::RootfsFormat;
 
-/// Input `image`. Output `initrd` or `disk`, as the format says.
+/// Input `image`. Output `initrd`, `disk` or `nfsroot`, as the format says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RootfsSpec {
     /// The C compiler's command in the image.
@@ -15,8 +15,10 @@ pub struct RootfsSpec {
     pub abi: Abi,
     /// C source of `/init`.
     pub init: String,
-    /// C source of `/suite`.
-    pub suite: String,
+    /// C source of `/suite`; without one `/init` starts the shell.
+    pub suite: Option<String>,
+    /// A static busybox in the image.
+    pub shell: Option<String>,
     /// C source that takes the place of the toolchain's C library.
     pub libc: Option<String>,
     /// What it is packed as.

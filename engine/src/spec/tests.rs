@@ -24,6 +24,7 @@ trait Vary: Clone {
 impl Vary for String {}
 impl Vary for u32 {}
 impl Vary for u64 {}
+impl Vary for bool {}
 impl Vary for Abi {}
 impl Vary for Accel {}
 impl Vary for Checksum {}
@@ -32,6 +33,9 @@ impl Vary for ConfigRecipe {}
 impl Vary for DiskBus {}
 impl Vary for FamilyName {}
 impl Vary for FetchBy {}
+impl Vary for LavaCommands {}
+impl Vary for LavaMethod {}
+impl Vary for LavaTestFrom {}
 impl Vary for Predicate {}
 impl Vary for RootfsFormat {}
 impl Vary for SourceForm {}
@@ -260,7 +264,29 @@ fn family() -> impl Strategy<Value = FamilyName> + Clone {
 }
 
 fn format() -> impl Strategy<Value = RootfsFormat> + Clone {
-    prop_oneof![Just(RootfsFormat::Initramfs), Just(RootfsFormat::Ext2)]
+    prop_oneof![
+        Just(RootfsFormat::Initramfs),
+        Just(RootfsFormat::Ext2),
+        Just(RootfsFormat::Tar)
+    ]
+}
+
+fn method() -> impl Strategy<Value = LavaMethod> + Clone {
+    prop_oneof![Just(LavaMethod::Qemu), Just(LavaMethod::UBoot)]
+}
+
+fn commands() -> impl Strategy<Value = LavaCommands> + Clone {
+    prop_oneof![Just(LavaCommands::Ramdisk), Just(LavaCommands::Nfs)]
+}
+
+fn from() -> impl Strategy<Value = LavaTestFrom> + Clone {
+    let git = (word(), word(), word());
+    let git = git.prop_map(|(repository, revision, path)| LavaTestFrom::Git {
+        repository,
+        revision,
+        path,
+    });
+    prop_oneof![words().prop_map(LavaTestFrom::Steps), git]
 }
 
 arbitrary! {
@@ -293,9 +319,18 @@ arbitrary! {
     }
     matching -> MatchSpec { matcher: number(), boards: map(needs()) }
     rootfs -> RootfsSpec {
-        cc: word(), abi: abi(), init: word(), suite: word(), libc: maybe(word()), format: format(),
+        cc: word(), abi: abi(), init: word(), suite: maybe(word()), shell: maybe(word()), libc: maybe(word()), format: format(),
     }
     probe -> ProbeSpec { machine: machine(), version: maybe(word()), host: word(), limit_secs: number() }
+    device -> LavaDevice {
+        device_type: word(), tags: words(), labs: words(), method: method(), commands: commands(), kernel_type: word(), dtb: word(),
+        modules: prop::bool::ANY, initrd: maybe(word()), context: map(word()),
+    }
+    test -> LavaTest { name: word(), from: from(), parameters: map(word()) }
+    lava -> LavaSpec {
+        device: device(), machine: maybe(machine()), tests: proptest::collection::vec(test(), 0..3),
+        silence_secs: number(), total_secs: number(),
+    }
     boot -> BootSpec {
         machine: machine(), version: maybe(word()), accel: accel(), silence_secs: number(), total_secs: number(),
     }
@@ -350,4 +385,5 @@ laws! {
     any_field_of_a_rootfs_counts: rootfs as Rootfs,
     any_field_of_a_probe_counts: probe as Probe,
     any_field_of_a_boot_counts: boot as Boot,
+    any_field_of_a_lava_boot_counts: lava as Lava,
 }

@@ -1,14 +1,12 @@
-//! `board` and `lab`.
+//! `board`.
 
 use rhai::Dynamic;
 
 use crate::kconfig::Predicate;
 use crate::model::Accel;
 use crate::model::Board;
+use crate::model::Catalog;
 use crate::model::DiskBus;
-use crate::model::Lab;
-use crate::model::LabKind;
-use crate::model::LavaDevice;
 use crate::model::QemuDisk;
 use crate::model::QemuMachine;
 use crate::model::Rootfs;
@@ -24,7 +22,6 @@ use super::super::schema::Shape;
 use super::super::words::BUILD_FILE;
 use super::super::words::CONSOLE;
 use super::super::words::DRIVE_INTERFACE;
-use super::super::words::LAVA_NAME;
 use super::super::words::QEMU_BINARY;
 use super::super::words::QEMU_CPU;
 use super::super::words::QEMU_MODEL;
@@ -34,44 +31,27 @@ use super::function::Arguments;
 use super::function::Call;
 use super::function::Function;
 use super::function::Param;
+use super::labs;
+use super::labs::LAVA_DEVICE;
 
 /// The functions of this family.
-pub(super) const FUNCTIONS: &[Function] = &[
-    Function {
-        name: "board",
-        method: false,
-        params: &[
-            Param {
-                name: "name",
-                shape: Shape::Name,
-            },
-            Param {
-                name: "fields",
-                shape: Shape::Record(&BOARD),
-            },
-        ],
-        gives: "a board",
-        doc: "Declares a machine. It boots every kernel whose .config meets `requires`, whatever its arch.",
-        run: board,
-    },
-    Function {
-        name: "lab",
-        method: false,
-        params: &[
-            Param {
-                name: "name",
-                shape: Shape::Name,
-            },
-            Param {
-                name: "fields",
-                shape: Shape::Record(&LAB),
-            },
-        ],
-        gives: "a lab",
-        doc: "Declares a place where boards are booted.",
-        run: lab,
-    },
-];
+pub(super) const FUNCTIONS: &[Function] = &[Function {
+    name: "board",
+    method: false,
+    params: &[
+        Param {
+            name: "name",
+            shape: Shape::Name,
+        },
+        Param {
+            name: "fields",
+            shape: Shape::Record(&BOARD),
+        },
+    ],
+    gives: "a board",
+    doc: "Declares a machine. It boots every kernel whose .config meets `requires`, whatever its arch.",
+    run: board,
+}];
 
 const BOARD: Record = Record {
     noun: "a board",
@@ -223,80 +203,6 @@ const QEMU_DISK: Record = Record {
     refused: &[],
 };
 
-const LAVA_DEVICE: Record = Record {
-    noun: "a LAVA device",
-    fields: &[
-        Field {
-            name: "device_type",
-            shape: Shape::Spelt(&LAVA_NAME),
-            need: Need::Required,
-            doc: "LAVA's device type",
-        },
-        Field {
-            name: "tags",
-            shape: Shape::List(&Shape::Spelt(&LAVA_NAME)),
-            need: Need::Otherwise("none"),
-            doc: "tags the device must have",
-        },
-    ],
-    one_of: &[],
-    any_of: &[],
-    refused: &[],
-};
-
-const TOKENS: &str = "tokens are no part of a definition: they come from the environment or from a \
-                      file only you can read, when a lab is used";
-
-const LAB: Record = Record {
-    noun: "a lab",
-    fields: &[
-        Field {
-            name: "qemu",
-            shape: Shape::Record(&LAB_QEMU),
-            need: Need::Otherwise("not QEMU"),
-            doc: "QEMU on this machine: `#{}`",
-        },
-        Field {
-            name: "lava",
-            shape: Shape::Record(&LAB_LAVA),
-            need: Need::Otherwise("not LAVA"),
-            doc: "a LAVA server",
-        },
-    ],
-    one_of: &[&["qemu", "lava"]],
-    any_of: &[],
-    refused: &[("token", TOKENS)],
-};
-
-const LAB_QEMU: Record = Record {
-    noun: "a QEMU lab",
-    fields: &[],
-    one_of: &[],
-    any_of: &[],
-    refused: &[],
-};
-
-const LAB_LAVA: Record = Record {
-    noun: "a LAVA lab",
-    fields: &[
-        Field {
-            name: "url",
-            shape: Shape::Url,
-            need: Need::Required,
-            doc: "base URL of the server",
-        },
-        Field {
-            name: "user",
-            shape: Shape::Spelt(&LAVA_NAME),
-            need: Need::Required,
-            doc: "the LAVA user the token must belong to",
-        },
-    ],
-    one_of: &[],
-    any_of: &[],
-    refused: &[("token", TOKENS), ("password", TOKENS)],
-};
-
 fn board(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
     let name: String = arguments.next();
     let mut fields: Fields = arguments.next();
@@ -312,8 +218,18 @@ fn board(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mista
         _ => Accel::Tcg,
     };
     let qemu = qemu.map(qemu_machine);
-    if let (Some(qemu), Some(rootfs)) = (&qemu, call.state.catalog.rootfses.get(&rootfs)) {
-        boots_what_it_gets(qemu, rootfs)?;
+    let catalog = &call.state.catalog;
+    let declared = catalog.rootfses.get(&rootfs);
+    let lava = fields.take::<Fields>("lava").map(|lava| {
+        let qemu = qemu.as_ref();
+        labs::device(lava, qemu, declared, &catalog.labs)
+    });
+    let lava = lava.transpose()?;
+    if let Some(rootfs) = declared {
+        if let Some(qemu) = &qemu {
+            boots_what_it_gets(qemu, rootfs)?;
+        }
+        runs_its_suites(&suites, rootfs, lava.is_some(), catalog)?;
     }
     let board = Board {
         name: name.clone(),
@@ -325,13 +241,45 @@ fn board(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mista
         qemu,
         qemu_image,
         accel,
-        lava: fields.take("lava").map(|mut lava: Fields| LavaDevice {
-            device_type: lava.take_or_empty("device_type"),
-            tags: lava.take_or_empty("tags"),
-        }),
+        lava,
     };
     call.state.catalog.boards.insert(name, board);
     Ok(handle)
+}
+
+/// LAVA's test shell needs a lab of LAVA's, and a shell.
+fn runs_its_suites(
+    suites: &[String],
+    rootfs: &Rootfs,
+    lava: bool,
+    catalog: &Catalog,
+) -> Result<(), Mistake> {
+    let declared = suites.iter().map(|suite| catalog.suites.get(suite));
+    for (index, suite) in declared.enumerate() {
+        let Some(suite) = suite.filter(|suite| !suite.definitions.is_empty()) else {
+            continue;
+        };
+        let mistake = |message| {
+            let path = ["1", "suites", &index.to_string()].map(str::to_owned);
+            Err(Mistake::at(&path, message))
+        };
+        if !lava {
+            return mistake(format!(
+                "`{}` has definitions of LAVA's, and the board has no `lava`",
+                suite.name
+            ));
+        }
+        if rootfs.shell.is_none() {
+            return mistake(format!(
+                "LAVA runs `{}` by a shell, and the root filesystem `{}` has none",
+                suite.name, rootfs.name
+            ))
+            .map_err(|mistake| {
+                mistake.help("give it one of the toolchain's image: `shell: \"/bin/busybox\"`")
+            });
+        }
+    }
+    Ok(())
 }
 
 /// A disk image needs a disk, and a disk an image.
@@ -344,6 +292,10 @@ fn boots_what_it_gets(qemu: &QemuMachine, rootfs: &Rootfs) -> Result<(), Mistake
             format!("the root filesystem `{name}` is a disk image, and the machine has no `disk`"),
         )
         .help("say how it is attached: `disk: #{ interface: \"ide\", root: \"/dev/sda\" }`")),
+        (_, RootfsFormat::Tar) => Err(Mistake::at(
+            &at(&["1", "qemu"]),
+            format!("the root filesystem `{name}` is a tarball, which QEMU does not boot"),
+        )),
         (Some(_), RootfsFormat::Initramfs) => Err(Mistake::at(
             &at(&["1", "qemu", "disk"]),
             format!("the machine boots a disk, and the root filesystem `{name}` is an initramfs"),
@@ -375,22 +327,4 @@ fn qemu_machine(mut qemu: Fields) -> QemuMachine {
         args: qemu.take_or_empty("args"),
         cmdline: qemu.take_or_empty("cmdline"),
     }
-}
-
-fn lab(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
-    let name: String = arguments.next();
-    let mut fields: Fields = arguments.next();
-    let handle = call.declare(Kind::Lab, &name, &["0"])?;
-    let kind = match fields.take::<Fields>("lava") {
-        Some(mut lava) => LabKind::Lava {
-            url: lava.take_or_empty("url"),
-            user: lava.take_or_empty("user"),
-        },
-        None => LabKind::Qemu,
-    };
-    call.state
-        .catalog
-        .labs
-        .insert(name.clone(), Lab { name, kind });
-    Ok(handle)
 }

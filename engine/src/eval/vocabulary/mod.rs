@@ -7,6 +7,7 @@ mod arches;
 mod boards;
 mod function;
 mod general;
+mod labs;
 mod predicates;
 mod register;
 mod sources;

@@ -16,6 +16,7 @@ use super::function::Chapter;
 use super::function::Function;
 use super::function::Param;
 use super::general;
+use super::labs;
 use super::predicates;
 use super::sources;
 use super::suites;
@@ -58,8 +59,12 @@ pub(in crate::eval) const CHAPTERS: &[Chapter] = &[
         functions: suites::FUNCTIONS,
     },
     Chapter {
-        title: "Boards and labs",
+        title: "Boards",
         functions: boards::FUNCTIONS,
+    },
+    Chapter {
+        title: "Labs",
+        functions: labs::FUNCTIONS,
     },
     Chapter {
         title: "General",

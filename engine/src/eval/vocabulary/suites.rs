@@ -4,6 +4,8 @@ use rhai::Dynamic;
 
 use crate::model::Abi;
 use crate::model::Catalog;
+use crate::model::LavaTest;
+use crate::model::LavaTestFrom;
 use crate::model::Rootfs;
 use crate::model::RootfsFormat;
 use crate::model::Suite;
@@ -17,6 +19,9 @@ use super::super::schema::Fields;
 use super::super::schema::Need;
 use super::super::schema::Record;
 use super::super::schema::Shape;
+use super::super::words::COMMIT;
+use super::super::words::IMAGE_FILE;
+use super::super::words::REPOSITORY_FILE;
 use super::function::Arguments;
 use super::function::Call;
 use super::function::Function;
@@ -89,9 +94,15 @@ const ROOTFS: Record = Record {
         },
         Field {
             name: "format",
-            shape: Shape::OneOf(&["initramfs", "ext2"]),
+            shape: Shape::OneOf(&["initramfs", "ext2", "tar"]),
             need: Need::Otherwise("`\"initramfs\"`"),
-            doc: "what it is packed as: an initramfs, or the image of a disk for a board with `disk`, made with the image's `e2fsprogs`",
+            doc: "what it is packed as: an initramfs, the image of a disk for a board with `disk`, made with the image's `e2fsprogs`, or a tarball for one that mounts it by NFS",
+        },
+        Field {
+            name: "shell",
+            shape: Shape::Spelt(&IMAGE_FILE),
+            need: Need::Otherwise("none"),
+            doc: "a static busybox in the toolchain's image, such as `\"/bin/busybox\"`, for suites with `definitions`",
         },
     ],
     one_of: &[],
@@ -110,8 +121,14 @@ const SUITE: Record = Record {
         Field {
             name: "program",
             shape: Shape::File,
-            need: Need::Required,
+            need: Need::Otherwise("`definitions`"),
             doc: "C source of the program",
+        },
+        Field {
+            name: "definitions",
+            shape: Shape::List(&Shape::Record(&DEFINITION)),
+            need: Need::Otherwise("`program`"),
+            doc: "test definitions of LAVA's, which its test shell runs; such a suite runs in LAVA labs alone",
         },
         Field {
             name: "manual",
@@ -132,9 +149,54 @@ const SUITE: Record = Record {
             doc: "seconds after which a boot is ended whatever it prints",
         },
     ],
-    one_of: &[],
+    one_of: &[&["program", "definitions"]],
     any_of: &[],
     refused: &[],
+};
+
+const DEFINITION: Record = Record {
+    noun: "a test definition",
+    fields: &[
+        Field {
+            name: "name",
+            shape: Shape::Name,
+            need: Need::Required,
+            doc: "what LAVA calls the suite of its results",
+        },
+        Field {
+            name: "steps",
+            shape: Shape::List(&Shape::Text),
+            need: Need::Otherwise("`git`"),
+            doc: "lines of shell, such as `\"lava-test-case uname --shell uname -a\"`",
+        },
+        Field {
+            name: "git",
+            shape: Shape::Url,
+            need: Need::Otherwise("`steps`"),
+            doc: "the repository that has it; the lab clones it",
+        },
+        Field {
+            name: "revision",
+            shape: Shape::Spelt(&COMMIT),
+            need: Need::Otherwise("none, without `git`"),
+            doc: "the commit, 40 hex digits",
+        },
+        Field {
+            name: "path",
+            shape: Shape::Spelt(&REPOSITORY_FILE),
+            need: Need::Otherwise("none, without `git`"),
+            doc: "the definition's file in the repository",
+        },
+        Field {
+            name: "parameters",
+            shape: Shape::Strings,
+            need: Need::Otherwise("none"),
+            doc: "parameters of the definition",
+        },
+    ],
+    one_of: &[&["steps", "git"]],
+    any_of: &[],
+    refused: &[("branch", "give the commit as `revision`: a branch moves")],
 };
 
 fn rootfs(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
@@ -157,8 +219,10 @@ fn rootfs(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mist
         libc: fields.take("libc"),
         format: match fields.take_or_empty::<String>("format").as_str() {
             "ext2" => RootfsFormat::Ext2,
+            "tar" => RootfsFormat::Tar,
             _ => RootfsFormat::Initramfs,
         },
+        shell: fields.take("shell"),
     };
     call.state.catalog.rootfses.insert(name, rootfs);
     Ok(handle)
@@ -210,16 +274,50 @@ fn suite(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mista
     };
     let silence_secs = seconds(&mut fields, "silence_secs", SILENCE_SECS);
     let total_secs = seconds(&mut fields, "total_secs", TOTAL_SECS);
-    let program = fields
-        .take("program")
-        .ok_or_else(|| Mistake::at(&[], "a program is missing"))?;
+    let definitions: Vec<Fields> = fields.take_or_empty("definitions");
+    let definitions = definitions.into_iter().enumerate();
+    let definitions: Result<Vec<_>, _> = definitions
+        .map(|(index, fields)| definition(index, fields))
+        .collect();
     let suite = Suite {
         name: name.clone(),
-        program,
+        program: fields.take("program"),
+        definitions: definitions?,
         manual: fields.take_or_empty("manual"),
         silence_secs,
         total_secs,
     };
     call.state.catalog.suites.insert(name, suite);
     Ok(handle)
+}
+
+fn definition(index: usize, mut fields: Fields) -> Result<LavaTest, Mistake> {
+    let at = |field: &str| ["1", "definitions", &index.to_string(), field].map(str::to_owned);
+    let from = match fields.take::<String>("git") {
+        None => LavaTestFrom::Steps(fields.take_or_empty("steps")),
+        Some(repository) => {
+            let revision: String = fields.take_or_empty("revision");
+            let path: String = fields.take_or_empty("path");
+            let hex = revision.bytes().all(|b| b.is_ascii_hexdigit());
+            if revision.len() != 40 || !hex {
+                let message = "a definition from git needs its commit";
+                return Err(Mistake::at(&at("revision"), message)
+                    .help("40 hex digits, as `git rev-parse` prints them"));
+            }
+            if path.is_empty() {
+                let message = "a definition from git needs the `path` of its file";
+                return Err(Mistake::at(&at("path"), message));
+            }
+            LavaTestFrom::Git {
+                repository,
+                revision,
+                path,
+            }
+        }
+    };
+    Ok(LavaTest {
+        name: fields.take_or_empty("name"),
+        from,
+        parameters: fields.take_or_empty("parameters"),
+    })
 }

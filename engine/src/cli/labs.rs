@@ -1,0 +1,139 @@
+//! `engine labs`: who we are in each lab, and what it has; `engine labs gather` takes what became of jobs left there.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use clap::Subcommand;
+
+use super::context::Context;
+use super::context::variable;
+use super::fault::Ending;
+use super::fault::Fault;
+use super::realize;
+use crate::drive::LabView;
+use crate::labs::Outlook;
+use crate::terminal::table;
+use crate::text::counted;
+
+const AFTER: &str = "\
+Examples:
+  engine labs
+  engine realize --submit-only && engine labs gather     two machines may do one each, on one store";
+
+/// Show each lab: who we are there, its device types and devices, its queue, and which boards it boots
+#[derive(Debug, Args)]
+#[command(after_help = AFTER, args_conflicts_with_subcommands = true)]
+pub(super) struct LabsArgs {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(subcommand)]
+    command: Option<LabsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum LabsCommand {
+    /// Wait for jobs that were submitted by `--submit-only` or by a run that was ended, and take their results
+    Gather(realize::RealizeArgs),
+}
+
+pub(super) fn run(context: &Context, args: &LabsArgs) -> Result<Ending, Fault> {
+    if let Some(LabsCommand::Gather(args)) = &args.command {
+        return gather(context, args);
+    }
+    let session = context.session()?;
+    let labs = session.labs(variable)?;
+    if args.json {
+        let text = serde_json::to_string_pretty(&labs);
+        let text = text.map_err(|error| Fault::engine(error.to_string()))?;
+        context.terminal.data(text + "\n")?;
+    } else if labs.is_empty() {
+        context
+            .terminal
+            .say("no lab is declared: boards boot in QEMU on this machine");
+    } else {
+        let told: Vec<String> = labs.iter().map(told).collect();
+        context.terminal.data(told.join("\n"))?;
+    }
+    let down = labs.iter().any(|lab| matches!(lab.outlook, Some(Err(_))));
+    Ok(if down { Ending::Undone } else { Ending::Good })
+}
+
+fn gather(context: &Context, args: &realize::RealizeArgs) -> Result<Ending, Fault> {
+    let session = context.session()?;
+    let tickets = session.submitted();
+    if tickets.is_empty() {
+        context.terminal.say("no job of this project is in a lab");
+        return Ok(Ending::Good);
+    }
+    for ticket in &tickets {
+        let job = ticket
+            .job
+            .map_or_else(|| "job".to_owned(), |job| format!("job {job}"));
+        let (name, lab) = (&ticket.name, &ticket.lab);
+        context
+            .terminal
+            .say(&format!("{name}: {job} of lab `{lab}`"));
+    }
+    let names = tickets.into_iter().map(|ticket| ticket.name).collect();
+    realize::realise(context, args, names)
+}
+
+fn told(lab: &LabView) -> String {
+    let name = &lab.name;
+    let Some(outlook) = &lab.outlook else {
+        let boards: Vec<&str> = lab.boards.keys().map(String::as_str).collect();
+        return format!(
+            "{name}: QEMU on this machine\n  boards: {}\n",
+            boards.join(", ")
+        );
+    };
+    let url = lab.url.as_deref().unwrap_or_default();
+    let user = lab.user.as_deref().unwrap_or_default();
+    let Outlook { version, offer } = match outlook {
+        Ok(outlook) => outlook,
+        Err(why) => return format!("{name}: {url}\n  cannot be used: {why}\n"),
+    };
+    let head = ["TYPE", "DEVICES", "QUEUE"].map(str::to_owned).to_vec();
+    let mut rows = vec![head];
+    for device_type in &offer.types {
+        let of_type = offer
+            .devices
+            .iter()
+            .filter(|device| device.device_type == *device_type);
+        let mut words: BTreeMap<String, usize> = BTreeMap::new();
+        for device in of_type {
+            let offline = if device.online {
+                ""
+            } else {
+                " (worker offline)"
+            };
+            *words
+                .entry(format!("{}{offline}", device.health))
+                .or_default() += 1;
+        }
+        let words: Vec<String> = words
+            .iter()
+            .map(|(word, count)| format!("{count} {word}"))
+            .collect();
+        let queue = offer.queue.get(device_type).copied().unwrap_or(0);
+        rows.push(vec![
+            device_type.clone(),
+            words.join(", "),
+            queue.to_string(),
+        ]);
+    }
+    let devices: String = table(&rows)
+        .lines()
+        .map(|line| format!("  {line}\n"))
+        .collect();
+    let boards = lab.boards.iter().map(|(board, good)| match good {
+        Ok(count) => format!(
+            "  {board}: {}\n",
+            counted(*count, "good device", "good devices")
+        ),
+        Err(why) => format!("  {board}: {why}\n"),
+    });
+    let boards: String = boards.collect();
+    format!("{name}: {url} (LAVA {version}), ordinary user `{user}`\n{devices}{boards}")
+}
