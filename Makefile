@@ -2,7 +2,7 @@
 
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help setup demo matrix test test-crash test-arches test-gentoo test-graph test-everyday bench docs clean
+.PHONY: help setup demo matrix test test-crash test-arches test-gentoo test-lava test-graph test-everyday bench docs clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -41,6 +41,10 @@ test-arches: ## Only the tests of the twelve arches and of foreign toolchains
 test-gentoo: ## Only the tests of Gentoo's stage3s and of emerge, with those that take long
 	@tools/setup.sh test
 	cargo nextest run --locked --workspace --run-ignored all -E 'binary(gentoo)'
+
+test-lava: ## Only the tests of LAVA labs, with a real lab that is brought up and taken down
+	@tools/setup.sh test
+	cargo nextest run --locked --workspace -E 'binary(lava) + test(/^(labs|jobs|serve)::/) + test(labs)'
 
 GRAPH = test(/^(spec|graph|plan|realise|origins|labs|jobs|machine)::/) + test(words) + test(spelling) + test(progress) \
     + binary(labs) + binary(layers) + binary(source) + test(share_a_jobserver) + test(within_a_second) \

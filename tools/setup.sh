@@ -49,6 +49,8 @@ if [ "$1" = matrix ] || [ "$1" = test ]; then
 fi
 if [ "$1" = test ]; then
     packages="$packages busybox-static bsdutils procps util-linux qemu-user-static gpg gpg-agent python3 python3-pip xz-utils"
+    # A LAVA lab of the tests' own. Where these cannot be had its tests say so and skip.
+    packages="$packages lava-server lava-dispatcher postgresql tftpd-hpa cpio"
     programs="$programs busybox kill script setpriv qemu-aarch64-static gpg gpg-agent pip3 xz"
 fi
 if [ "$1" = bench ]; then

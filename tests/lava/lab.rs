@@ -13,8 +13,10 @@ pub const PORT: u16 = 18080;
 
 /// The lab; it is taken down when it is dropped.
 pub struct Lab {
-    state: tempfile::TempDir,
+    state: PathBuf,
     pub url: String,
+    /// Another for each run of the tests.
+    pub run: String,
 }
 
 pub fn url() -> String {
@@ -43,9 +45,13 @@ pub fn signal(child: &Child, signal: &str) {
 impl Lab {
     pub fn up() -> Self {
         let lab = Self {
-            state: tempfile::tempdir().unwrap(),
+            state: std::env::temp_dir().join("engine-lab"),
             url: url(),
+            run: format!("{:?}", std::time::SystemTime::now()).replace('"', ""),
         };
+        // One that was left by a test which was killed.
+        lab.script(&["down"]);
+        drop(fs::remove_dir_all(&lab.state));
         lab.script(&["up"]);
         lab
     }
@@ -53,14 +59,14 @@ impl Lab {
     fn script(&self, arguments: &[&str]) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/lab/lab.sh");
         let mut command = Command::new(script);
-        command.args(arguments).arg(self.state.path());
+        command.args(arguments).arg(&self.state);
         // What it starts stays: it must not hold on to a pipe of ours.
         let status = command.env("LAB_PORT", PORT.to_string()).status().unwrap();
         assert!(status.success(), "{arguments:?}: {status}");
     }
 
     pub fn token(&self, user: &str) -> String {
-        let tokens = fs::read_to_string(self.state.path().join("tokens")).unwrap();
+        let tokens = fs::read_to_string(self.state.join("tokens")).unwrap();
         let mut lines = tokens.lines().filter_map(|line| line.split_once(' '));
         let found = lines.find(|(name, _)| *name == user);
         found.unwrap().1.to_owned()

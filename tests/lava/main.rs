@@ -64,6 +64,13 @@ impl Project {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             world.write(&name, &fs::read_to_string(&path).unwrap());
         }
+        // What an earlier run of the tests booted is booted again: its root filesystem is another.
+        let init = Path::new(env!("CARGO_MANIFEST_DIR")).join("../stdlib/init.c");
+        let init = fs::read_to_string(init).unwrap();
+        world.write(
+            "init.c",
+            &format!("{init}\nconst char run[] = \"{}\";\n", lab.run),
+        );
         world.edit("main.rhai", "http://127.0.0.1:18080", &lab.url);
         world.edit("main.rhai", "\"alice\"", &format!("\"{user}\""));
         Self {
@@ -134,6 +141,7 @@ fn kernels_are_booted_in_a_real_lab() {
     all_kinds_of_labs_agree(&project);
     what_only_lava_runs(&project);
     a_board_without_a_device_is_told(&project);
+    a_lab_that_is_down_does_not_fail_the_others(&project);
     jobs_that_wait_are_gathered(&lab, &project);
     an_interrupt_cancels_and_a_kill_is_resumed(&lab, &project);
     a_server_that_goes_away_is_waited_for(&lab, &project);
@@ -172,7 +180,22 @@ fn whoever_has_rights_is_refused(lab: &Lab) {
 
 fn the_lab_is_told(project: &Project) {
     let told = project.good("labs").stdout.replace(&lab::url(), "URL");
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r"
+    here: QEMU on this machine
+      boards: broken, pc, pc-disk, pc-shell, unknown
+
+    lava: URL (LAVA 2023.01), ordinary user `alice`
+      TYPE    DEVICES               QUEUE
+      broken  1 Bad, 1 Maintenance  0
+      qemu    2 Good                0
+      x86     1 Good                0
+      broken: 2 devices of type `broken`: 1 Bad, 1 Maintenance
+      netboot: 1 good device
+      pc: 2 good devices
+      pc-disk: 2 good devices
+      pc-shell: 1 good device
+      unknown: it has no device type `qemuu`; did you mean `qemu`?
+    ");
 }
 
 /// The same kernel and suites in QEMU here and in LAVA: the same verdicts, for the same reasons.
@@ -203,7 +226,16 @@ fn all_kinds_of_labs_agree(project: &Project) {
     }
     let (here, lava) = told.split_at(told.len() / 2);
     assert_eq!(here, lava);
-    insta::assert_snapshot!(here.join("\n"), @"");
+    insta::assert_snapshot!(here.join("\n"), @r#"
+    failed /pc/fails
+    failed /pc/hangs
+    failed /pc/panic
+    succeeded /pc-disk/general
+    succeeded /pc/general
+    pc/panic: "Kernel panic - not syncing: sysrq triggered crash" "Kernel panic - not syncing: sysrq triggered crash"
+    pc/fails: "test `adds` failed: expected 3 got 4" "test `adds` failed: expected N got N"
+    pc/hangs: "hung after: 1..1" "hung after: N..N"
+    "#);
     // The second time nothing is submitted.
     let again = project.good(&format!("realize --lab lava {BUILD}/pc/general"));
     assert!(again.stderr.contains("nothing to do"), "{again}");
@@ -218,7 +250,11 @@ fn what_only_lava_runs(project: &Project) {
         .collect();
     let ended = project.run(&format!("realize -k {}", wanted.join(" ")));
     assert_eq!(ended.code, Some(1), "{ended}");
-    insta::assert_snapshot!(verdicts(&ended), @"");
+    insta::assert_snapshot!(verdicts(&ended), @r"
+    failed /pc-shell/red
+    succeeded /netboot/smoke
+    succeeded /pc-shell/smoke
+    ");
     let results = project.result("pc-shell/smoke/results.json");
     for part in ["smoke/uname", "42.5", "bogomips", "qemu-01"] {
         assert!(results.contains(part), "{part}: {results}");
@@ -229,7 +265,7 @@ fn what_only_lava_runs(project: &Project) {
     // Downloaded with its digest, which the worker checked.
     let job = project.result("netboot/smoke/job.yaml");
     assert!(
-        job.contains("sha256sum") && job.contains(&format!("job_name: \"{BUILD}/netboot/smoke\"")),
+        job.contains("sha256sum") && job.contains(&format!("job_name: '{BUILD}/netboot/smoke'")),
         "{job}"
     );
     let printed = project.good(&format!("jobs {BUILD}/netboot/smoke")).stdout;
@@ -246,7 +282,10 @@ fn a_board_without_a_device_is_told(project: &Project) {
         .lines()
         .filter(|line| line.contains("no lab boots it"));
     let reasons: Vec<&str> = reasons.map(str::trim).collect();
-    insta::assert_snapshot!(reasons.join("\n"), @"");
+    insta::assert_snapshot!(reasons.join("\n"), @r"
+    no lab boots it now: `lava`: 2 devices of type `broken`: 1 Bad, 1 Maintenance
+    no lab boots it now: `lava`: it has no device type `qemuu`; did you mean `qemu`?
+    ");
 }
 
 /// `--submit-only`, with what `engine serve` serves, and `engine labs gather`.
@@ -284,6 +323,29 @@ fn jobs_that_wait_are_gathered(lab: &Lab, project: &Project) {
     serving.wait().unwrap();
     let served = format!(", artifacts_url: \"http://127.0.0.1:{port}\"");
     project.world.edit("main.rhai", &served, "");
+}
+
+/// Labs that cannot be used keep nobody from those that can.
+fn a_lab_that_is_down_does_not_fail_the_others(project: &Project) {
+    let others = r#"
+lab("away", #{ lava: #{ url: "http://127.0.0.1:1", user: "alice", token: #{ env: "LAVA_TOKEN" } } });
+lab("closed", #{ lava: #{ url: "http://127.0.0.1:1", user: "alice", token: #{ env: "NO_TOKEN" } } });
+"#;
+    let main = fs::read_to_string(project.world.path("project/main.rhai")).unwrap();
+    project.world.write(
+        "main.rhai",
+        &(main.replace("uname -a", "uname -r") + others),
+    );
+    project.good(&format!("realize {BUILD}/pc-shell/smoke"));
+    let told = project.run("labs");
+    assert_eq!(told.code, Some(3), "{told}");
+    let lines = told
+        .stdout
+        .lines()
+        .filter(|line| line.contains("cannot be used"));
+    let lines: Vec<&str> = lines.map(str::trim).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"");
+    project.world.write("main.rhai", &main);
 }
 
 /// Starts a boot that takes forty seconds, and waits until it runs.
@@ -367,13 +429,17 @@ fn what_others_do_to_a_job_is_broken(lab: &Lab, project: &Project) {
     assert_eq!(ended.status.code(), Some(3), "{said}");
     assert!(said.contains("someone cancelled the job"), "{said}");
 
-    let tags = "lava: #{ device_type: \"qemu\" } }));\nconst ON_DISK";
-    project.world.edit(
-        "main.rhai",
-        tags,
-        &tags.replace("\"qemu\"", "\"qemu\", context: #{ boot_retry: \"x\" }"),
-    );
-    let ended = project.run(&format!("realize --lab lava {BUILD}/pc/general"));
-    // Whatever this release makes of it, it is told, and nothing of it is recorded as the kernel's fault.
-    assert!(matches!(ended.code, Some(0 | 3)), "{ended}");
+    // A device type that knows nothing of what the job asks for.
+    let alias = "retries: 0, aliases: #{ qemu: \"x86\" }";
+    project.world.edit("main.rhai", "retries: 0", alias);
+    project
+        .world
+        .edit("long.c", "and again", "for the last time");
+    let ended = project.run(&format!("realize --lab lava {BUILD}/pc/long"));
+    assert_eq!(ended.code, Some(3), "{ended}");
+    let reason = ended
+        .stdout
+        .lines()
+        .find(|line| line.contains("lab `lava`: "));
+    insta::assert_snapshot!(reason.unwrap_or_default().trim().split(" (http").next().unwrap(), @"");
 }

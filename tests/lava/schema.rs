@@ -210,6 +210,144 @@ fn every_form_of_job_is_good_by_lavas_own_schema() {
 #[test]
 fn jobs_as_people_read_them() {
     let jobs: BTreeMap<String, String> = jobs().into_iter().collect();
-    insta::assert_snapshot!(jobs["qemu-ramdisk-suite"], @"");
-    insta::assert_snapshot!(jobs["uboot-nfs-shell"], @"");
+    insta::assert_snapshot!(jobs["qemu-ramdisk-suite"], @r#"
+    job_name: 'linux-6.1/arm64/tiny/gcc/board/general'
+    device_type: 'their-board'
+    visibility: 'public'
+    priority: 50
+    tags:
+    - 'serial'
+    timeouts:
+      job:
+        seconds: 960
+      action:
+        seconds: 600
+      connection:
+        seconds: 60
+      queue:
+        seconds: 86400
+    context:
+      arch: 'aarch64'
+      cpu: 'cortex-a57'
+      extra_kernel_args: 'no'
+      machine: 'virt,highmem=off'
+      memory: 512
+    metadata:
+      engine: 'engine-0'
+    actions:
+    - deploy:
+        to: 'tmpfs'
+        os: 'oe'
+        timeout:
+          seconds: 600
+        images:
+          dtb:
+            url: 'http://ci.example.org:8000/blobs/abababababababababababababababababababababababababababababababab/board.dtb'
+            sha256sum: '0000000000000000000000000000000000000000000000000000000000000000'
+            image_arg: '-dtb {dtb}'
+          initrd:
+            url: 'http://ci.example.org:8000/blobs/abababababababababababababababababababababababababababababababab/root'
+            sha256sum: '0000000000000000000000000000000000000000000000000000000000000000'
+            image_arg: '-initrd {initrd}'
+          kernel:
+            url: 'http://ci.example.org:8000/blobs/abababababababababababababababababababababababababababababababab/kernel'
+            sha256sum: '0000000000000000000000000000000000000000000000000000000000000000'
+            image_arg: "-kernel {kernel} -no-reboot -append 'console=ttyAMA0 panic=-1 rdinit=/init loglevel=8' -M 'virt,highmem=off' -cpu cortex-a57 -semihosting-config \"a b,c='\"'$(id)'\"'\""
+    - boot:
+        method: 'qemu'
+        media: 'tmpfs'
+        timeout:
+          seconds: 150
+    - test:
+        timeout:
+          seconds: 150
+        monitors:
+        - name: 'suite'
+          start: 'Linux version'
+          end: "engine: suite (exited|killed by signal) \\d+|Kernel panic - not syncing"
+          pattern: "(?P<result>not ok|ok) \\d+ (- )?(?P<test_case_id>[-_a-zA-Z0-9.]+)"
+          fixupdict:
+            not ok: 'fail'
+            ok: 'pass'
+    "#);
+    insta::assert_snapshot!(jobs["uboot-nfs-shell"], @r#"
+    job_name: 'linux-6.1/arm64/tiny/gcc/board/general'
+    device_type: 'their-board'
+    visibility: 'public'
+    priority: 50
+    tags:
+    - 'serial'
+    timeouts:
+      job:
+        seconds: 960
+      action:
+        seconds: 600
+      connection:
+        seconds: 60
+      queue:
+        seconds: 86400
+    context:
+      extra_kernel_args: 'no'
+    metadata:
+      engine: 'engine-0'
+    actions:
+    - deploy:
+        to: 'tftp'
+        os: 'oe'
+        timeout:
+          seconds: 600
+        dtb:
+          url: 'http://ci.example.org:8000/blobs/abababababababababababababababababababababababababababababababab/board.dtb'
+          sha256sum: '0000000000000000000000000000000000000000000000000000000000000000'
+        kernel:
+          url: 'http://ci.example.org:8000/blobs/abababababababababababababababababababababababababababababababab/kernel'
+          sha256sum: '0000000000000000000000000000000000000000000000000000000000000000'
+          type: 'zimage'
+        modules:
+          url: 'http://ci.example.org:8000/blobs/abababababababababababababababababababababababababababababababab/modules.tar.gz'
+          sha256sum: '0000000000000000000000000000000000000000000000000000000000000000'
+          compression: 'gz'
+        nfsrootfs:
+          url: 'http://ci.example.org:8000/blobs/abababababababababababababababababababababababababababababababab/root'
+          sha256sum: '0000000000000000000000000000000000000000000000000000000000000000'
+          compression: 'gz'
+    - boot:
+        method: 'u-boot'
+        commands: 'nfs'
+        prompts:
+        - 'root@engine:# '
+        timeout:
+          seconds: 600
+    - test:
+        timeout:
+          seconds: 150
+        definitions:
+        - from: 'inline'
+          name: 'inline'
+          path: 'inline/inline.yaml'
+          repository:
+            metadata:
+              description: 'inline'
+              format: 'Lava-Test Test Definition 1.0'
+              name: 'inline'
+            params:
+              NUMBER: '012'
+              SKIP_INSTALL: 'true'
+              TIME: '1:30'
+              WORD: 'off'
+            run:
+              steps:
+              - "lava-test-case a --shell 'echo \"x: y\" # z'"
+              - '- no'
+        - from: 'git'
+          name: 'git'
+          path: 'automated/linux/smoke/smoke.yaml'
+          repository: 'https://git.example.org/test-definitions.git'
+          revision: '0123456789abcdef0123456789abcdef01234567'
+          parameters:
+            NUMBER: '012'
+            SKIP_INSTALL: 'true'
+            TIME: '1:30'
+            WORD: 'off'
+    "#);
 }

@@ -191,14 +191,6 @@ impl LavaJob<'_> {
         device_type(self.lab, &self.spec.device.device_type)
     }
 
-    /// Seconds that the lab may take, from the job's start on a device.
-    pub fn limit_secs(&self) -> u32 {
-        let total = self.spec.total_secs.saturating_mul(2);
-        total
-            .saturating_add(self.lab.deploy_secs)
-            .saturating_add(MARGIN_SECS)
-    }
-
     /// The job's YAML.
     pub fn yaml(&self) -> String {
         let definition = Definition {
@@ -212,7 +204,7 @@ impl LavaJob<'_> {
             priority: self.lab.priority,
             tags: &self.spec.device.tags,
             timeouts: Timeouts {
-                job: secs(self.limit_secs()),
+                job: secs(limit_secs(self.spec, self.lab)),
                 action: secs(self.lab.deploy_secs.max(self.spec.total_secs)),
                 connection: secs(self.spec.silence_secs.max(MARGIN_SECS)),
                 queue: secs(self.lab.queue_secs),
@@ -428,6 +420,14 @@ impl LavaJob<'_> {
         });
         made.collect()
     }
+}
+
+/// Seconds that a lab may take for a boot, from the job's start on a device.
+pub fn limit_secs(spec: &LavaSpec, lab: &LavaLab) -> u32 {
+    let total = spec.total_secs.saturating_mul(2);
+    total
+        .saturating_add(lab.deploy_secs)
+        .saturating_add(MARGIN_SECS)
 }
 
 /// What a lab calls a device type.

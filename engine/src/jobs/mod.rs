@@ -11,6 +11,7 @@ pub use lava::Artifacts;
 pub use lava::LavaJob;
 pub use lava::PROMPT;
 pub use lava::device_type;
+pub use lava::limit_secs;
 pub use qemu::DISK;
 pub use qemu::DTB;
 pub use qemu::FILES;

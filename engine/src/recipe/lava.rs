@@ -38,6 +38,7 @@ use crate::graph::Slot;
 use crate::jobs::Artifact;
 use crate::jobs::Artifacts;
 use crate::jobs::LavaJob;
+use crate::jobs::limit_secs;
 use crate::labs::Case;
 use crate::labs::Followed;
 use crate::labs::LavaError;
@@ -276,6 +277,8 @@ impl Boot<'_> {
         let mut watch = Watch {
             silence_secs: self.spec.silence_secs,
             total_secs: self.spec.total_secs,
+            queue_secs: server.lab.queue_secs,
+            limit_secs: limit_secs(self.spec, &server.lab),
             lost_secs: server.lab.deploy_secs.into(),
             cancel: &self.job.cancel,
             console: &mut logs.console,
@@ -287,6 +290,10 @@ impl Boot<'_> {
             Err(LavaError::Cancelled) => {
                 self.place.remove();
                 Err(Broken::Cancelled)
+            }
+            Err(error @ LavaError::Late { .. }) => {
+                self.place.remove();
+                Err(error.into())
             }
             other => Ok(other?),
         }

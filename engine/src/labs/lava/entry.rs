@@ -40,6 +40,16 @@ impl Entry {
         })
     }
 
+    /// Whether LAVA says that it ends the job: `start: 4 finalize (timeout …)`, or `Cleaning after the job` where it was cancelled or timed out.
+    pub(super) fn is_end(&self) -> bool {
+        let Self::Said(level, text) = self else {
+            return false;
+        };
+        let mut words = text.split(' ');
+        let finalize = words.next() == Some("start:") && words.nth(1) == Some("finalize");
+        level == "info" && (finalize || text == "Cleaning after the job")
+    }
+
     /// Whether whoever looks for a failure reads it.
     pub(super) fn is_brief(&self) -> bool {
         match self {
@@ -83,6 +93,8 @@ mod tests {
         };
         assert_eq!(level, "results");
         assert_eq!(Entry::parse("no entry"), None);
+        let end = r#"- {"dt": "2026", "lvl": "info", "msg": "start: 4 finalize (timeout 00:02:30) [common]"}"#;
+        assert!(Entry::parse(end).unwrap().is_end());
         let torn = Entry::parse("- {\"dt\": \"2026");
         assert!(matches!(torn, Some(Entry::Said(level, _)) if level == "unreadable"));
     }

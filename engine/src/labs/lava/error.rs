@@ -84,6 +84,18 @@ pub enum LavaError {
     /// No lab can boot the board.
     #[error("no lab boots it now: {0}")]
     NoDevice(String),
+    /// The job waited, or ran, for too long.
+    #[error("job {job} of lab `{lab}` was {state} for {secs} s and was cancelled")]
+    Late {
+        /// The lab.
+        lab: String,
+        /// The job.
+        job: u64,
+        /// LAVA's word.
+        state: String,
+        /// How long.
+        secs: u64,
+    },
     /// The lab could not be asked for too long.
     #[error(
         "job {job} of lab `{lab}` could not be asked after for {secs} s, and may still run there: {last}"

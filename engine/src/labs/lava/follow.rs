@@ -22,7 +22,7 @@ const FAREWELL: Duration = Duration::from_millis(600);
 /// How long a job may go on after the suite's end or a panic: LAVA ends it itself where its monitor saw that.
 const GRACE: Duration = Duration::from_secs(15);
 /// Workers send their logs some seconds late.
-const LATE: Duration = Duration::from_secs(30);
+const LATE: Duration = Duration::from_secs(15);
 /// The longest pause between two questions to a server that does not answer.
 const MOST_PAUSE: Duration = Duration::from_secs(15);
 
@@ -32,6 +32,10 @@ pub struct Watch<'a> {
     pub silence_secs: u32,
     /// Seconds after which it is ended, from the kernel's first line.
     pub total_secs: u32,
+    /// Seconds that it may wait for a device.
+    pub queue_secs: u32,
+    /// Seconds that it may take there; LAVA has the same limit, where its worker is alive.
+    pub limit_secs: u32,
     /// How long the server may give no answer.
     pub lost_secs: u64,
     /// Ends it early.
@@ -64,10 +68,14 @@ struct Progress {
     state: JobState,
     /// Lines of the log that were read.
     lines: usize,
+    /// When it was first seen in the state that it is in.
+    since: Instant,
     last_line: Instant,
     kernel: Option<Instant>,
     over: Option<Instant>,
     ended: Option<End>,
+    /// LAVA ends the job: what the console still echoes is what LAVA types.
+    finalises: bool,
 }
 
 impl LavaServer {
@@ -77,15 +85,26 @@ impl LavaServer {
             console: Console::new(),
             state: JobState::default(),
             lines: 0,
+            since: Instant::now(),
             last_line: Instant::now(),
             kernel: None,
             over: None,
             ended: None,
+            finalises: false,
         };
         let mut lost: Option<Instant> = None;
         let mut pause = TICK;
         loop {
             let cancel = watch.cancel.clone();
+            if let Some(secs) = progress.is_late(watch) {
+                self.farewell(job).await?;
+                return Err(LavaError::Late {
+                    lab: self.name.clone(),
+                    job,
+                    state: progress.state.state,
+                    secs,
+                });
+            }
             let step = tokio::select! {
                 () = cancelled(&cancel) => {
                     self.farewell(job).await?;
@@ -148,6 +167,7 @@ impl LavaServer {
                 ));
             }
             progress.state = state;
+            progress.since = Instant::now();
         }
         let finished = progress.state.state == "Finished";
         if !finished && progress.state.state != "Running" {
@@ -192,7 +212,10 @@ impl Progress {
         if entry.is_brief() {
             writeln!(watch.brief, "{line}")?;
         }
-        if let Entry::Console(text) = entry {
+        self.finalises |= entry.is_end();
+        if let Entry::Console(text) = entry
+            && !self.finalises
+        {
             self.last_line = Instant::now();
             if self.kernel.is_none() && text.contains("Linux version ") {
                 self.kernel = Some(Instant::now());
@@ -202,6 +225,16 @@ impl Progress {
             self.console.push(b"\n");
         }
         Ok(())
+    }
+
+    /// Whether it has been waiting or running for too long: a worker that is gone ends no job.
+    fn is_late(&self, watch: &Watch<'_>) -> Option<u64> {
+        let secs = match self.state.state.as_str() {
+            "Running" => watch.limit_secs,
+            _ => watch.queue_secs,
+        };
+        let late = self.since.elapsed() >= Duration::from_secs(secs.into()) + 2 * LATE;
+        late.then(|| self.since.elapsed().as_secs())
     }
 
     /// Why the job is ended here, if it is.
