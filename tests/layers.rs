@@ -476,7 +476,7 @@ fn a_breach_is_named_with_its_place() {
     engine/src/recipe/fetch.rs:2: crate `reqwest` is only for `origins/http.rs`, `labs`
     engine/src/recipe/fetch.rs:4: `recipe` must not use `crate::lock`
     engine/src/recipe/fetch.rs:5: `recipe` must not use `Catalog`
-    engine/src/recipe/source.rs:2: crate `tokio` is only for `realise`, `origins/http.rs`, `labs`, `drive`, `cli`
+    engine/src/recipe/source.rs:2: crate `tokio` is only for `realise`, `origins/http.rs`, `labs`, `serve`, `drive`, `cli`
     engine/src/recipe/source.rs:3: crate `reqwest` is only for `origins/http.rs`, `labs`
     store/src/gc.rs:2: crate `rhai` is only for `eval`
     store/src/gc.rs:3: crate `engine` is only for `main`

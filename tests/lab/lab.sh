@@ -195,7 +195,8 @@ up) up ;;
 down) down ;;
 server)
     settings
-    if [ "$2" = stop ]; then end KILL server; else server; fi
+    # Its children would go on serving for a while.
+    if [ "$2" = stop ]; then kill -s KILL -- "-$(cat "$state/run/server.pid")"; else server; fi
     ;;
 health)
     settings

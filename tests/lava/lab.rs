@@ -52,6 +52,7 @@ impl Lab {
         // One that was left by a test which was killed.
         lab.script(&["down"]);
         drop(fs::remove_dir_all(&lab.state));
+        drop(fs::remove_dir_all(shared_store().join("lava")));
         lab.script(&["up"]);
         lab
     }

@@ -305,20 +305,38 @@ fn jobs_that_wait_are_gathered(lab: &Lab, project: &Project) {
     );
     let boots = format!("--retry-failed {BUILD}/pc/fails {BUILD}/pc/panic");
     let left = project.good(&format!("realize -k --submit-only --lab lava {boots}"));
-    assert!(
-        left.stdout.contains("submitted to lab `lava` as job"),
-        "{left}"
-    );
+    assert!(left.stderr.contains("`engine labs gather`"), "{left}");
     let before = lab.jobs();
     let gathered = project.run("labs gather -k --lab lava --retry-failed");
     assert_eq!(gathered.code, Some(1), "{gathered}");
     assert_eq!(lab.jobs(), before, "{gathered}");
-    insta::assert_snapshot!(verdicts(&gathered), @"");
+    insta::assert_snapshot!(verdicts(&gathered), @r"
+    failed /pc/fails
+    failed /pc/panic
+    ");
     let none = project.good("labs gather");
     assert!(
         none.stderr.contains("no job of this project is in a lab"),
         "{none}"
     );
+
+    // What was left and is another boot now: told, and cancelled where that is wanted.
+    project.world.edit("hangs.c", "1..1", "1..2");
+    project.good(&format!(
+        "realize --submit-only --lab lava {BUILD}/pc/hangs"
+    ));
+    let job = *lab.jobs().last().unwrap();
+    project.world.edit("hangs.c", "1..2", "1..1");
+    let told = project.run("labs gather --lab lava");
+    assert!(
+        told.stderr.contains("1 job is of other definitions"),
+        "{told}"
+    );
+    let forgot = project.run("labs gather --forget --lab lava").stderr;
+    let line = format!("job {job} of lab `lava` is cancelled");
+    assert!(forgot.contains(&line), "{forgot}");
+    wait_for(|| (lab.state(job) == "Finished").then_some(()));
+    assert_eq!(lab.health(job), "Canceled");
     serving.kill().unwrap();
     serving.wait().unwrap();
     let served = format!(", artifacts_url: \"http://127.0.0.1:{port}\"");
@@ -344,11 +362,14 @@ lab("closed", #{ lava: #{ url: "http://127.0.0.1:1", user: "alice", token: #{ en
         .lines()
         .filter(|line| line.contains("cannot be used"));
     let lines: Vec<&str> = lines.map(str::trim).collect();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r"
+cannot be used: cannot ask who the token's user is at http://127.0.0.1:1/: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
+cannot be used: `$NO_TOKEN` is not set: it must hold the token of the lab's user
+");
     project.world.write("main.rhai", &main);
 }
 
-/// Starts a boot that takes forty seconds, and waits until it runs.
+/// Starts a boot that takes twenty seconds, and waits until it runs.
 fn under_way(lab: &Lab, project: &Project) -> (Child, u64) {
     let before = lab.jobs();
     let engine = project.start(&format!("realize --lab lava {BUILD}/pc/long"));
@@ -405,7 +426,7 @@ fn a_server_that_goes_away_is_waited_for(lab: &Lab, project: &Project) {
         .edit("long.c", "# second %d", "# second %d once more");
     let (engine, job) = under_way(lab, project);
     lab.server("stop");
-    thread::sleep(Duration::from_secs(5));
+    thread::sleep(Duration::from_secs(3));
     lab.server("start");
     let ended = engine.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&ended.stderr);

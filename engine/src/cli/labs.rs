@@ -34,7 +34,17 @@ pub(super) struct LabsArgs {
 #[derive(Debug, Subcommand)]
 enum LabsCommand {
     /// Wait for jobs that were submitted by `--submit-only` or by a run that was ended, and take their results
-    Gather(realize::RealizeArgs),
+    Gather(GatherArgs),
+}
+
+/// What is gathered, and how.
+#[derive(Debug, Args)]
+struct GatherArgs {
+    #[command(flatten)]
+    realize: realize::RealizeArgs,
+    /// Cancel and forget jobs whose boots are others now, as the definitions have changed
+    #[arg(long)]
+    forget: bool,
 }
 
 pub(super) fn run(context: &Context, args: &LabsArgs) -> Result<Ending, Fault> {
@@ -59,8 +69,8 @@ pub(super) fn run(context: &Context, args: &LabsArgs) -> Result<Ending, Fault> {
     Ok(if down { Ending::Undone } else { Ending::Good })
 }
 
-fn gather(context: &Context, args: &realize::RealizeArgs) -> Result<Ending, Fault> {
-    let session = context.session()?;
+fn gather(context: &Context, args: &GatherArgs) -> Result<Ending, Fault> {
+    let session = args.realize.wanted.lab.session(context)?;
     let tickets = session.submitted();
     if tickets.is_empty() {
         context.terminal.say("no job of this project is in a lab");
@@ -76,7 +86,19 @@ fn gather(context: &Context, args: &realize::RealizeArgs) -> Result<Ending, Faul
             .say(&format!("{name}: {job} of lab `{lab}`"));
     }
     let names = tickets.into_iter().map(|ticket| ticket.name).collect();
-    realize::realise(context, args, names)
+    let ending = realize::realise(context, &args.realize, names)?;
+    let left = session.submitted();
+    if args.forget {
+        for line in session.forget(&left, variable)? {
+            context.terminal.say(&line);
+        }
+    } else if !left.is_empty() {
+        let jobs = counted(left.len(), "job is", "jobs are");
+        context.terminal.say(&format!(
+            "{jobs} of other definitions than these, or of another lab: `engine labs gather --forget` cancels them"
+        ));
+    }
+    Ok(ending)
 }
 
 fn told(lab: &LabView) -> String {

@@ -178,6 +178,15 @@ pub(super) fn realise(
     }
     told?;
     kept?;
+    if args.submit_only
+        && run
+            .nodes
+            .iter()
+            .any(|node| node.verdict == OutcomeVerdict::Skipped)
+    {
+        let terminal = &context.terminal;
+        terminal.say("`engine labs gather` takes what comes of the jobs");
+    }
     if ending == Ending::Good {
         let session = if run.is_cached() {
             session

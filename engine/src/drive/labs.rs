@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::DriveError;
 use super::Session;
+use super::error::file;
 use crate::console::printable;
 use crate::graph::Place;
 use crate::labs;
@@ -21,6 +22,7 @@ use crate::labs::LavaServer;
 use crate::model::LabKind;
 use crate::model::LavaLab;
 use crate::plan::Progress;
+use crate::realise::RealiseError;
 use crate::recipe::LavaTools;
 use crate::recipe::Ticket;
 use crate::recipe::lava_job;
@@ -30,6 +32,7 @@ use crate::serve::Server;
 use crate::spec::Kind;
 use crate::spec::Spec;
 use crate::text::did_you_mean;
+use crate::text::with_causes;
 
 /// How a run uses LAVA labs.
 #[derive(Clone, Copy, Debug)]
@@ -159,10 +162,7 @@ impl Session {
         &self,
         environment: fn(&str) -> Option<OsString>,
     ) -> Result<Vec<LabView>, DriveError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(crate::realise::RealiseError::Runtime)?;
+        let runtime = runtime()?;
         let mut views: Vec<LabView> = Vec::new();
         for lab in self.catalog.labs.values() {
             if let LabKind::Qemu = lab.kind {
@@ -299,4 +299,47 @@ impl Session {
         });
         tickets
     }
+
+    /// Cancels jobs of tickets where that can be done, and forgets them; says what became of each.
+    pub fn forget(
+        &self,
+        tickets: &[Ticket],
+        environment: fn(&str) -> Option<OsString>,
+    ) -> Result<Vec<String>, DriveError> {
+        let runtime = runtime()?;
+        let servers = self.servers(environment);
+        let mut told = Vec::new();
+        for ticket in tickets {
+            let server = servers.iter().find(|server| server.name == ticket.lab);
+            let server = server.filter(|server| server.lab.url == ticket.url);
+            let became = match (server, ticket.job) {
+                (Some(server), Some(job)) => runtime.block_on(async {
+                    match server.cancel(job).await {
+                        Ok(()) => format!("job {job} of lab `{}` is cancelled", ticket.lab),
+                        Err(error) => format!(
+                            "job {job} of lab `{}` is forgotten, but was not cancelled: {}",
+                            ticket.lab,
+                            with_causes(&error)
+                        ),
+                    }
+                }),
+                (_, job) => format!(
+                    "job {} of lab `{}` is forgotten; the lab is not declared any more",
+                    job.map_or_else(|| "without a number".to_owned(), |job| job.to_string()),
+                    ticket.lab
+                ),
+            };
+            let path = self.store.root().join("lava");
+            ticket.forget().map_err(file("remove a ticket in", &path))?;
+            told.push(format!("{}: {became}", ticket.name));
+        }
+        Ok(told)
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, DriveError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    Ok(runtime.map_err(RealiseError::Runtime)?)
 }

@@ -433,7 +433,12 @@ impl Shape {
 
     /// The mistake of a value that is something else, with a hint where it is a common one.
     fn mismatch(&self, value: &Dynamic, path: &[String]) -> Mistake {
-        let message = format!("{} must be {self}, not {}", place(path), describe(value));
+        let secret = path.last().is_some_and(|field| field == "token");
+        let found = match secret {
+            true => "a value that is not shown".to_owned(),
+            false => describe(value),
+        };
+        let message = format!("{} must be {self}, not {found}", place(path));
         let mistake = Mistake::at(path, message);
         match self {
             Self::Handle(kind) if value.is_string() => {
@@ -441,6 +446,10 @@ impl Shape {
                 mistake.help(format!(
                     "give the value that `{word}(…)` returned, not its name"
                 ))
+            }
+            Self::Record(record) if secret => {
+                let said = record.refused.iter().find(|(key, _)| *key == "value");
+                said.map_or(mistake.clone(), |(_, hint)| mistake.help(*hint))
             }
             Self::File if value.is_string() => mistake.help("write `file(\"path\")`"),
             Self::Predicate if value.is_string() => mistake.help("write `cfg(\"SYMBOL\")`"),

@@ -25,21 +25,19 @@ use super::Job;
 use super::Ticket;
 use super::boot::Dtb;
 use super::boot::dtb;
+use super::judge::Ended;
+use super::judge::Judged;
+use super::judge::judge;
 use super::step::file;
 use super::step::input;
 use super::ticket::Place;
-use crate::console::BootResults;
 use crate::console::BootVerdict;
-use crate::console::End;
-use crate::console::TestOutcome;
-use crate::console::TestResult;
 use crate::graph::KeyInput;
 use crate::graph::Slot;
 use crate::jobs::Artifact;
 use crate::jobs::Artifacts;
 use crate::jobs::LavaJob;
 use crate::jobs::limit_secs;
-use crate::labs::Case;
 use crate::labs::Followed;
 use crate::labs::LavaError;
 use crate::labs::LavaLabs;
@@ -182,12 +180,7 @@ impl Boot<'_> {
             .await?;
         let server = &placed.server;
         let yaml = self.yaml(server, files).await?;
-        let mut ticket = Ticket {
-            name: self.job.name.clone(),
-            lab: server.name.clone(),
-            url: server.lab.url.clone(),
-            job: None,
-        };
+        let mut ticket = Ticket::new(&self.job.name, &server.name, &server.lab.url);
         // Before it is submitted: an engine that is killed in between finds the job by its ticket.
         self.place.write(&ticket)?;
         let job = match self.until_cancelled(server.submit(&yaml)).await {
@@ -360,125 +353,6 @@ impl Logs {
         let (console, all) = (create("console.log")?, create("lava.log")?);
         Ok(Self { work, console, all })
     }
-}
-
-/// A boot's verdict, with what goes beside it.
-struct Ended {
-    results: BootResults,
-    device: String,
-    health: String,
-    measurements: Vec<Case>,
-}
-
-enum Judged {
-    /// The lab's fault: it says nothing about the kernel.
-    Fault(String),
-    /// It printed no more: a slow lab looks the same.
-    Hang(Ended),
-    Ended(Ended),
-}
-
-/// Steps of LAVA's own before the kernel runs, by parts of their names.
-const BEFORE: [&str; 12] = [
-    "download",
-    "deploy",
-    "bootloader",
-    "interrupt",
-    "connect",
-    "power",
-    "tftp",
-    "overlay",
-    "validate",
-    "nfs",
-    "nbd",
-    "reset",
-];
-
-/// What a job means: the kernel's own words first, then the test cases, then what LAVA says of itself.
-fn judge(spec: &LavaSpec, followed: Followed) -> Judged {
-    let Followed {
-        console,
-        ended,
-        device,
-        job,
-    } = followed;
-    let tests: Vec<TestResult> = job.cases.iter().map(test).collect();
-    let shell = !spec.tests.is_empty();
-    let (health, error) = (job.health.clone(), job.error.clone());
-    let make = |results| Ended {
-        results,
-        device: device.clone(),
-        health,
-        measurements: measurements(&job.cases),
-    };
-    if console.has_failed() || (!shell && console.is_over()) {
-        // LAVA calls the end of a machine that panicked its own infrastructure's.
-        let results = if shell {
-            console.driven(tests, String::new())
-        } else {
-            console.finish(End::Killed, "")
-        };
-        return Judged::Ended(make(results));
-    }
-    if let Some(end) = ended {
-        return Judged::Hang(make(console.finish(end, "")));
-    }
-    match job.health.as_str() {
-        "Complete" if shell => Judged::Ended(make(console.driven(tests, String::new()))),
-        "Complete" => Judged::Ended(make(console.finish(End::Exited(0), ""))),
-        "Canceled" if device.is_empty() => {
-            Judged::Fault("no device took the job in time, or someone cancelled it".to_owned())
-        }
-        "Canceled" => Judged::Fault("someone cancelled the job".to_owned()),
-        _ => {
-            let lab = matches!(
-                job.error_type.as_str(),
-                "Infrastructure" | "Configuration" | "Bug"
-            );
-            let before = job
-                .failed_steps
-                .iter()
-                .find(|step| BEFORE.iter().any(|part| step.contains(part)));
-            let started = console.has_kernel();
-            if lab || (!started && (before.is_some() || job.failed_steps.is_empty())) {
-                let what = if job.error_type.is_empty() {
-                    "fault"
-                } else {
-                    &job.error_type
-                };
-                let step = before
-                    .map(|step| format!(", in `{step}`"))
-                    .unwrap_or_default();
-                return Judged::Fault(format!("{what}: {error}{step}"));
-            }
-            if shell && tests.is_empty() || !shell {
-                return Judged::Hang(make(console.finish(End::Total, "")));
-            }
-            Judged::Ended(make(console.driven(tests, error)))
-        }
-    }
-}
-
-/// A case as tests are told; what LAVA has no result for did not pass.
-fn test(case: &Case) -> TestResult {
-    let result = match case.result.as_str() {
-        "pass" => TestOutcome::Pass,
-        "skip" => TestOutcome::Skip,
-        _ => TestOutcome::Fail,
-    };
-    TestResult {
-        name: format!("{}/{}", case.suite, case.name),
-        result,
-        detail: match case.result.as_str() {
-            "pass" | "fail" | "skip" => String::new(),
-            other => format!("LAVA's result is `{other}`"),
-        },
-    }
-}
-
-fn measurements(cases: &[Case]) -> Vec<Case> {
-    let measured = cases.iter().filter(|case| case.measurement.is_some());
-    measured.cloned().collect()
 }
 
 impl Files {

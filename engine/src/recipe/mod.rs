@@ -7,6 +7,7 @@ mod config;
 mod execute;
 mod fetch;
 mod image;
+mod judge;
 mod kconfig;
 mod kernel;
 mod lava;

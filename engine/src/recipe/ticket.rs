@@ -30,6 +30,27 @@ pub struct Ticket {
     pub url: String,
     /// The job's number; none where it was not learnt.
     pub job: Option<u64>,
+    /// Where it was read from.
+    #[serde(skip)]
+    path: PathBuf,
+}
+
+impl Ticket {
+    /// A job that is about to be submitted.
+    pub(super) fn new(name: &str, lab: &str, url: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            lab: lab.to_owned(),
+            url: url.to_owned(),
+            job: None,
+            path: PathBuf::new(),
+        }
+    }
+
+    /// Forgets a ticket that was read from the store.
+    pub fn forget(&self) -> io::Result<()> {
+        fs::remove_file(&self.path)
+    }
 }
 
 /// The place of a node's ticket.
@@ -82,7 +103,10 @@ pub fn tickets(store: &Store) -> Vec<Ticket> {
     let entries = fs::read_dir(store.root().join(DIR)).into_iter().flatten();
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let paths = paths.filter(|path| path.extension().is_some_and(|end| end == SUFFIX));
-    let read = |path: PathBuf| serde_json::from_slice(&fs::read(path).ok()?).ok();
+    let read = |path: PathBuf| {
+        let ticket: Ticket = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+        Some(Ticket { path, ..ticket })
+    };
     let mut tickets: Vec<Ticket> = paths.filter_map(read).collect();
     tickets.sort_by(|a, b| a.name.cmp(&b.name));
     tickets

@@ -7,6 +7,8 @@ mod body;
 mod place;
 mod range;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use server::Roots;
 pub use server::Server;

@@ -22,7 +22,7 @@ const FAREWELL: Duration = Duration::from_millis(600);
 /// How long a job may go on after the suite's end or a panic: LAVA ends it itself where its monitor saw that.
 const GRACE: Duration = Duration::from_secs(15);
 /// Workers send their logs some seconds late.
-const LATE: Duration = Duration::from_secs(15);
+const LATE: Duration = Duration::from_secs(10);
 /// The longest pause between two questions to a server that does not answer.
 const MOST_PAUSE: Duration = Duration::from_secs(15);
 
@@ -233,7 +233,7 @@ impl Progress {
             "Running" => watch.limit_secs,
             _ => watch.queue_secs,
         };
-        let late = self.since.elapsed() >= Duration::from_secs(secs.into()) + 2 * LATE;
+        let late = self.since.elapsed() >= Duration::from_secs(secs.into()) + 6 * LATE;
         late.then(|| self.since.elapsed().as_secs())
     }
 

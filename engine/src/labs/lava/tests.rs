@@ -12,8 +12,12 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
+use crate::model::LavaCommands;
+use crate::model::LavaDevice;
 use crate::model::LavaLab;
+use crate::model::LavaMethod;
 use crate::model::TokenFrom;
+use crate::spec::LavaSpec;
 
 fn device(hostname: &str, device_type: &str, health: &str, online: bool, tags: &[&str]) -> Device {
     Device {
@@ -343,4 +347,86 @@ fn a_log_is_read_to_its_last_whole_line() {
         .1,
         1
     );
+}
+
+/// A lab with one good device, and some jobs that wait for it.
+fn busy(waiting: usize) -> Recorded {
+    let job = r#"{"state":"Submitted","requested_device_type":"qemu"}"#;
+    let jobs = format!(
+        r#"{{"next":null,"results":[{}]}}"#,
+        vec![job; waiting].join(",")
+    );
+    Recorded::new(&[
+        WHOAMI,
+        TYPES_DENIED,
+        ("/RPC2", 200, FORBIDDEN),
+        (
+            "/api/v0.2/devicetypes/",
+            200,
+            r#"{"next":null,"results":[{"name":"qemu"}]}"#,
+        ),
+        (
+            "/api/v0.2/workers/",
+            200,
+            r#"{"next":null,"results":[{"hostname":"w","state":"Online","health":"Active"}]}"#,
+        ),
+        ("/api/v0.2/tags/", 200, r#"{"next":null,"results":[]}"#),
+        (
+            "/api/v0.2/devices/",
+            200,
+            r#"{"next":null,"results":[{"hostname":"q","device_type":"qemu","health":"Good","state":"Idle","worker_host":"w","tags":[]}]}"#,
+        ),
+        ("/api/v0.2/jobs/", 200, Box::leak(jobs.into_boxed_str())),
+    ])
+}
+
+#[test]
+fn jobs_go_to_the_shortest_queue_of_labs_that_may_have_them() {
+    let (long, short, down) = (busy(5), busy(1), Recorded::new(&[]));
+    let named = |name: &str, recorded: &Recorded| {
+        let mut server = recorded.server();
+        name.clone_into(&mut server.name);
+        server.lab.max_jobs = 1;
+        server
+    };
+    let labs = LavaLabs::new(vec![
+        named("down", &down),
+        named("long", &long),
+        named("short", &short),
+    ]);
+    let mut spec = LavaSpec {
+        device: LavaDevice {
+            device_type: "qemu".to_owned(),
+            tags: Vec::new(),
+            labs: Vec::new(),
+            method: LavaMethod::Qemu,
+            commands: LavaCommands::Ramdisk,
+            kernel_type: String::new(),
+            dtb: String::new(),
+            modules: false,
+            initrd: None,
+            context: BTreeMap::new(),
+        },
+        machine: None,
+        tests: Vec::new(),
+        silence_secs: 1,
+        total_secs: 1,
+    };
+    let place = |spec: &LavaSpec| match wait(labs.place(spec)) {
+        Ok(placed) => placed.server.name.clone(),
+        Err(error) => error.to_string().replace(&down.url, "URL"),
+    };
+    assert_eq!(place(&spec), "short");
+    // What failed a short while ago comes last, and is good again once it booted something.
+    let short = labs.named("short").unwrap();
+    wait(labs.tell(short, false));
+    assert_eq!(place(&spec), "long");
+    wait(labs.tell(short, true));
+    assert_eq!(place(&spec), "short");
+    spec.device.labs = vec!["long".to_owned()];
+    assert_eq!(place(&spec), "long");
+    spec.device.labs = vec!["down".to_owned()];
+    insta::assert_snapshot!(place(&spec), @"");
+    spec.device.labs = vec!["other".to_owned()];
+    insta::assert_snapshot!(place(&spec), @"");
 }
