@@ -159,6 +159,10 @@ for name, token in tokens.items():
 }
 
 server() {
+    if ! alive server && curl --silent --output /dev/null "http://127.0.0.1:$port/"; then
+        echo "lab: something else listens on port $port" >&2
+        exit 1
+    fi
     DJANGO_SETTINGS_MODULE=lava_server.settings.prod start server lavaserver gunicorn3 lava_server.wsgi \
         --bind "127.0.0.1:$port" --worker-class eventlet --workers 1
     wait_for server curl --fail --silent "http://127.0.0.1:$port/api/v0.2/system/version/"

@@ -187,7 +187,7 @@ fn jobs() -> Vec<(String, String)> {
 #[test]
 fn every_form_of_job_is_good_by_lavas_own_schema() {
     if let Some(lacks) = crate::lacks_lava() {
-        return crate::skip(&lacks);
+        return crate::user::skip(&lacks);
     }
     let dir = tempfile::tempdir().unwrap();
     let mut paths = Vec::new();
@@ -208,6 +208,7 @@ fn every_form_of_job_is_good_by_lavas_own_schema() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "two whole jobs")]
 fn jobs_as_people_read_them() {
     let jobs: BTreeMap<String, String> = jobs().into_iter().collect();
     insta::assert_snapshot!(jobs["qemu-ramdisk-suite"], @r#"
@@ -252,7 +253,7 @@ fn jobs_as_people_read_them() {
           kernel:
             url: 'http://ci.example.org:8000/blobs/abababababababababababababababababababababababababababababababab/kernel'
             sha256sum: '0000000000000000000000000000000000000000000000000000000000000000'
-            image_arg: "-kernel {kernel} -no-reboot -append 'console=ttyAMA0 panic=-1 rdinit=/init loglevel=8' -M 'virt,highmem=off' -cpu cortex-a57 -semihosting-config \"a b,c='\"'$(id)'\"'\""
+            image_arg: "-kernel {kernel} -no-reboot -no-shutdown -append 'console=ttyAMA0 panic=-1 rdinit=/init loglevel=8' -M 'virt,highmem=off' -cpu cortex-a57 -semihosting-config \"a b,c='\"'$(id)'\"'\""
     - boot:
         method: 'qemu'
         media: 'tmpfs'
@@ -264,7 +265,7 @@ fn jobs_as_people_read_them() {
         monitors:
         - name: 'suite'
           start: 'Linux version'
-          end: "engine: suite (exited|killed by signal) \\d+|Kernel panic - not syncing"
+          end: "(engine: suite (exited|killed by signal) \\d+|Kernel panic - not syncing)[^\\n]*\\n"
           pattern: "(?P<result>not ok|ok) \\d+ (- )?(?P<test_case_id>[-_a-zA-Z0-9.]+)"
           fixupdict:
             not ok: 'fail'

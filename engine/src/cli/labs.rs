@@ -145,10 +145,9 @@ fn told(lab: &LabView) -> String {
             queue.to_string(),
         ]);
     }
-    let devices: String = table(&rows)
+    let devices = table(&rows)
         .lines()
-        .map(|line| format!("  {line}\n"))
-        .collect();
+        .fold(String::new(), |text, line| text + "  " + line + "\n");
     let boards = lab.boards.iter().map(|(board, good)| match good {
         Ok(count) => format!(
             "  {board}: {}\n",

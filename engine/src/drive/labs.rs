@@ -219,7 +219,7 @@ impl Session {
             if let Spec::Lava(spec) = node.spec() {
                 let inputs = progress.key_inputs(id);
                 let inputs = progress.state(id).key().and(inputs);
-                let inputs = inputs.ok_or_else(|| self.not_made(&progress, &node.name))?;
+                let inputs = inputs.ok_or_else(|| not_made(&progress, &node.name))?;
                 let pinned = &spec.device.labs;
                 for (lab, declared) in self.lava_labs() {
                     if !pinned.is_empty() && !pinned.iter().any(|name| name == lab) {
@@ -260,27 +260,6 @@ impl Session {
             }
         }
         Ok(consoles)
-    }
-
-    fn not_made(&self, progress: &Progress<'_>, boot: &str) -> DriveError {
-        let graph = progress.graph();
-        let id = graph.find(Kind::Boot, boot);
-        let input = id.and_then(|id| {
-            graph
-                .inputs(id)
-                .map(|(_, id)| id)
-                .find(|id| !progress.state(*id).is_settled())
-        });
-        let (node, state) = input.map_or_else(
-            || (boot.to_owned(), "it was not made".to_owned()),
-            |id| {
-                (
-                    graph.node(id).full_name(),
-                    super::explain::describe(progress.state(id)),
-                )
-            },
-        );
-        DriveError::NotYet { node, state }
     }
 
     /// Jobs that are in labs and belong to boots of this project.
@@ -342,4 +321,26 @@ fn runtime() -> Result<tokio::runtime::Runtime, DriveError> {
         .enable_all()
         .build();
     Ok(runtime.map_err(RealiseError::Runtime)?)
+}
+
+/// Which input of a boot is missing.
+fn not_made(progress: &Progress<'_>, boot: &str) -> DriveError {
+    let graph = progress.graph();
+    let id = graph.find(Kind::Boot, boot);
+    let input = id.and_then(|id| {
+        graph
+            .inputs(id)
+            .map(|(_, id)| id)
+            .find(|id| !progress.state(*id).is_settled())
+    });
+    let (node, state) = input.map_or_else(
+        || (boot.to_owned(), "it was not made".to_owned()),
+        |id| {
+            (
+                graph.node(id).full_name(),
+                super::explain::describe(progress.state(id)),
+            )
+        },
+    );
+    DriveError::NotYet { node, state }
 }

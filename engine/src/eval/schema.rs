@@ -434,9 +434,10 @@ impl Shape {
     /// The mistake of a value that is something else, with a hint where it is a common one.
     fn mismatch(&self, value: &Dynamic, path: &[String]) -> Mistake {
         let secret = path.last().is_some_and(|field| field == "token");
-        let found = match secret {
-            true => "a value that is not shown".to_owned(),
-            false => describe(value),
+        let found = if secret {
+            "a value that is not shown".to_owned()
+        } else {
+            describe(value)
         };
         let message = format!("{} must be {self}, not {found}", place(path));
         let mistake = Mistake::at(path, message);

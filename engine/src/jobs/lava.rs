@@ -306,7 +306,9 @@ impl LavaJob<'_> {
     /// QEMU's files, each with the arguments that name it; the kernel's also has all that is not a file.
     fn images(&self, machine: &QemuMachine) -> BTreeMap<&'static str, File<'_>> {
         let mut words = vec![
+            // A QEMU that ends is a broken connection to LAVA, which then takes the device for a bad one: it stands still instead.
             "-no-reboot".to_owned(),
+            "-no-shutdown".to_owned(),
             "-append".to_owned(),
             kernel_command_line(machine),
         ];
@@ -440,7 +442,8 @@ fn monitor() -> Monitor {
     Monitor {
         name: "suite",
         start: "Linux version",
-        end: r"engine: suite (exited|killed by signal) \d+|Kernel panic - not syncing",
+        // To the end of the line: LAVA logs whole lines, and goes on as soon as this is met.
+        end: r"(engine: suite (exited|killed by signal) \d+|Kernel panic - not syncing)[^\n]*\n",
         pattern: r"(?P<result>not ok|ok) \d+ (- )?(?P<test_case_id>[-_a-zA-Z0-9.]+)",
         fixupdict: BTreeMap::from([("ok", "pass"), ("not ok", "fail")]),
     }

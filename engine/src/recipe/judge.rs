@@ -66,6 +66,13 @@ pub(super) fn judge(spec: &LavaSpec, followed: Followed) -> Judged {
         };
         return Judged::Ended(make(results));
     }
+    let login = job.failed_steps.iter().find(|step| step.contains("login"));
+    if let (true, true, Some(step)) = (shell, console.init_reached(), login) {
+        // Seen on a busy lab: LAVA had read past what it waited for.
+        return Judged::Fault(format!(
+            "the shell was there, and LAVA did not get past `{step}`"
+        ));
+    }
     if let Some(end) = ended {
         return Judged::Hang(make(console.finish(end, "")));
     }
@@ -97,7 +104,7 @@ pub(super) fn judge(spec: &LavaSpec, followed: Followed) -> Judged {
                     .unwrap_or_default();
                 return Judged::Fault(format!("{what}: {error}{step}"));
             }
-            if shell && tests.is_empty() || !shell {
+            if !shell || tests.is_empty() {
                 return Judged::Hang(make(console.finish(End::Total, "")));
             }
             Judged::Ended(make(console.driven(tests, error)))
@@ -209,6 +216,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn the_kernel_then_the_tests_then_the_lab() {
         let started = |more: &str| format!("{STARTED}{more}");
         let complete = || end("Complete", "", &[], &[]);
@@ -293,6 +301,18 @@ mod tests {
                 end("Incomplete", "Test", &[], &[("a", "pass")]),
             ),
             told(true, STARTED, None, incomplete("Job", &["login-action"])),
+            told(
+                true,
+                "Linux version 6.1\n",
+                None,
+                incomplete("Job", &["login-action"]),
+            ),
+            told(
+                true,
+                STARTED,
+                Some(End::Silence),
+                end("Canceled", "Canceled", &["lava-test-shell"], &[]),
+            ),
         ];
         insta::assert_snapshot!(told.join("\n"), @"");
     }

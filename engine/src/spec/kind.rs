@@ -70,8 +70,7 @@ impl Kind {
     /// Raised when a change of the engine changes what this kind of node gives for equal specs and inputs.
     pub fn revision(self) -> u32 {
         match self {
-            Self::Boot => 3,
-            Self::Rootfs => 3,
+            Self::Boot | Self::Rootfs => 3,
             Self::Image | Self::Config => 2,
             _ => 1,
         }

@@ -17,7 +17,7 @@ use super::xmlrpc::Answer;
 
 /// How long the server may take to be reached, and to answer.
 const CONNECT: Duration = Duration::from_secs(10);
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_mins(1);
 /// Bytes of an answer that are read: the log of a job is cut there.
 const MOST_BYTES: usize = 64 << 20;
 /// Characters of an error that are kept.

@@ -50,6 +50,15 @@ impl Entry {
         level == "info" && (finalize || text == "Cleaning after the job")
     }
 
+    /// What LAVA typed, if it did.
+    pub(super) fn input(&self) -> Option<&str> {
+        let Self::Said(level, text) = self else {
+            return None;
+        };
+        let text = text.trim();
+        (level == "input" && !text.is_empty()).then_some(text)
+    }
+
     /// Whether whoever looks for a failure reads it.
     pub(super) fn is_brief(&self) -> bool {
         match self {

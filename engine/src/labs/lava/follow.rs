@@ -74,8 +74,10 @@ struct Progress {
     kernel: Option<Instant>,
     over: Option<Instant>,
     ended: Option<End>,
-    /// LAVA ends the job: what the console still echoes is what LAVA types.
+    /// LAVA ends the job.
     finalises: bool,
+    /// What LAVA typed since then, which the console echoes.
+    typed: Vec<String>,
 }
 
 impl LavaServer {
@@ -91,6 +93,7 @@ impl LavaServer {
             over: None,
             ended: None,
             finalises: false,
+            typed: Vec::new(),
         };
         let mut lost: Option<Instant> = None;
         let mut pause = TICK;
@@ -213,8 +216,18 @@ impl Progress {
             writeln!(watch.brief, "{line}")?;
         }
         self.finalises |= entry.is_end();
+        if let Some(input) = entry.input()
+            && self.finalises
+        {
+            self.typed.push(input.to_owned());
+        }
+        let echo = |text: &str| {
+            self.typed
+                .iter()
+                .any(|typed| text.trim_end().ends_with(typed))
+        };
         if let Entry::Console(text) = entry
-            && !self.finalises
+            && !echo(text)
         {
             self.last_line = Instant::now();
             if self.kernel.is_none() && text.contains("Linux version ") {

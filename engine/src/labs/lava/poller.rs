@@ -23,7 +23,7 @@ const AT_ONCE: usize = 50;
 /// Jobs for which a second more between two questions is right.
 const JOBS_A_SECOND: usize = 20;
 /// How long a job is asked for after its waiter last looked.
-const ALIVE: Duration = Duration::from_secs(60);
+const ALIVE: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Poller(Mutex<Known>);

@@ -20,8 +20,15 @@ const SHUNNED: Duration = Duration::from_mins(10);
 #[derive(Debug, Default)]
 pub struct LavaLabs {
     servers: Vec<Arc<LavaServer>>,
-    /// When each lab failed last and succeeded last, in this run.
-    fortunes: Mutex<BTreeMap<String, (Option<Instant>, Option<Instant>)>>,
+    /// By lab, in this run.
+    fortunes: Mutex<BTreeMap<String, Fortune>>,
+}
+
+/// When a lab failed last and succeeded last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fortune {
+    failed: Option<Instant>,
+    succeeded: Option<Instant>,
 }
 
 /// A lab for a job, with a slot of it.
@@ -105,11 +112,10 @@ impl LavaLabs {
     pub async fn tell(&self, server: &LavaServer, good: bool) {
         {
             let mut fortunes = self.fortunes.lock().unwrap_or_else(PoisonError::into_inner);
-            let (failed, succeeded) = fortunes.entry(server.name.clone()).or_default();
+            let fortune = fortunes.entry(server.name.clone()).or_default();
+            fortune.failed = (!good).then(Instant::now);
             if good {
-                (*failed, *succeeded) = (None, Some(Instant::now()));
-            } else {
-                *failed = Some(Instant::now());
+                fortune.succeeded = Some(Instant::now());
             }
         }
         if !good {
@@ -120,7 +126,7 @@ impl LavaLabs {
     /// Whether a lab failed a short while ago, and how long it has been since it succeeded.
     fn fortune(&self, name: &str) -> (bool, Duration) {
         let fortunes = self.fortunes.lock().unwrap_or_else(PoisonError::into_inner);
-        let (failed, succeeded) = fortunes.get(name).copied().unwrap_or_default();
+        let Fortune { failed, succeeded } = fortunes.get(name).copied().unwrap_or_default();
         let shunned = failed.is_some_and(|failed| failed.elapsed() < SHUNNED);
         (
             shunned,

@@ -84,7 +84,7 @@ impl JobEnd {
             if let Ok(metadata) = serde_saphyr::from_str::<Metadata>(&metadata) {
                 self.error_type = metadata.error_type;
                 self.error = match metadata.error_msg {
-                    Value::String(text) => text,
+                    Value::String(words) => words,
                     Value::Null => String::new(),
                     other => other.to_string(),
                 };
@@ -100,7 +100,7 @@ fn case(suite: &str, test: &Value) -> Case {
     let (number, rest) = suite.split_once('_').unwrap_or(("", suite));
     let numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     let measurement = match &test["measurement"] {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::String(value) if !value.is_empty() => Some(value.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     };

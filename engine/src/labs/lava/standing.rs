@@ -87,9 +87,10 @@ pub(super) async fn check(client: &Client, user: &str) -> Result<(), LavaError> 
         .await
     {
         Ok(Answer::Fault(403, _)) => Ok(()),
-        Ok(Answer::Fault(400, _)) => standing("staff", "it may call `system.set_user_groups`"),
+        Ok(Answer::Fault(400, _) | Answer::Value) => {
+            standing("staff", "it may call `system.set_user_groups`")
+        }
         Ok(Answer::Fault(code, words)) => unknown(format!("`{method}` answers {code}, {words}")),
-        Ok(Answer::Value) => standing("staff", "it may call `system.set_user_groups`"),
         Err(error @ LavaError::Unreachable { .. }) => Err(error),
         Err(error) => unknown(error.to_string()),
     }

@@ -26,9 +26,9 @@ pub(super) fn call(method: &str, arguments: &[Argument<'_>]) -> String {
         Argument::Text(text) => format!("<string>{}</string>", escape(*text)),
         Argument::EmptyList => "<array><data></data></array>".to_owned(),
     });
-    let params: String = arguments
-        .map(|value| format!("<param><value>{value}</value></param>"))
-        .collect();
+    let params = arguments.fold(String::new(), |params, value| {
+        params + "<param><value>" + value.as_str() + "</value></param>"
+    });
     format!(
         "<?xml version=\"1.0\"?><methodCall><methodName>{}</methodName><params>{params}</params></methodCall>",
         escape(method)
