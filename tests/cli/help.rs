@@ -36,6 +36,11 @@ fn help_of_every_command() {
       matrix       Show a table of builds and their boots, from the store alone
       log          Print the whole log of a node's latest result
       boards       Show which boards each resolved configuration can boot on
+      boot         Boot one address, here or in a lab, and print its console
+      labs         Show each lab: who we are there, its device types and devices, its queue, and which
+                   boards it boots
+      jobs         Print boots as the YAML of LAVA jobs, one for each lab that may boot them
+      serve        Serve results by address and blobs by digest over HTTP, read-only
       why          Explain why a node is stale, or what changed when it was last made
       show         Show a node's spec, inputs, key and outputs
       graph        Draw the graph as DOT or SVG
@@ -135,6 +140,8 @@ fn help_of_every_command() {
           --memory <MIB>  Memory that all that runs may need, in MiB [default: the machine's]
           --stall <SECS>  How long a server may say nothing, in seconds [default: 60]
           --offline       Ask nothing of any server: what the store lacks is broken
+          --lab <LAB>     Boots in this lab, by its name [default: QEMU on this machine where a board
+                          can be, else LAVA labs]
           --resolve       First resolve the configurations and match the boards, with all that this
                           needs
           --json          One JSON object per node, and a last one with the counts
@@ -164,7 +171,10 @@ fn help_of_every_command() {
           --memory <MIB>   Memory that all that runs may need, in MiB [default: the machine's]
           --stall <SECS>   How long a server may say nothing, in seconds [default: 60]
           --offline        Ask nothing of any server: what the store lacks is broken
+          --lab <LAB>      Boots in this lab, by its name [default: QEMU on this machine where a board
+                           can be, else LAVA labs]
       -k, --keep-going     Go on with what does not depend on a failed node
+          --submit-only    Submit jobs to LAVA labs and leave their results to `engine labs gather`
           --rebuild        Run the named nodes again and compare the bytes with the recorded ones
           --dry-run        Only say what would run, as `engine plan` does
           --junit <FILE>   Also write the run as JUnit XML
@@ -190,8 +200,10 @@ fn help_of_every_command() {
       [ADDRESS]...  Addresses, with `*` and `**` [default: everything that runs by default]
 
     Options:
-          --json  One JSON object per line
-      -h, --help  Print help
+          --json       One JSON object per line
+          --lab <LAB>  Boots in this lab, by its name [default: QEMU on this machine where a board can
+                       be, else LAVA labs]
+      -h, --help       Print help
 
     With --json, one object per line: `address`, `kind`, `verdict` (succeeded, failed, broken, skipped),
     `reason` unless there is none, `cached` (the result is in the store), `key` (where its inputs are
@@ -229,10 +241,12 @@ fn help_of_every_command() {
       <NODE>  An address, or `KIND:NAME`
 
     Options:
-      -f, --follow   Go on with what a running engine adds, until the node is done
-          --run <N>  Print that of an earlier run, by its number
-          --raw      Every byte as it was written
-      -h, --help     Print help (see more with '--help')
+      -f, --follow     Go on with what a running engine adds, until the node is done
+          --run <N>    Print that of an earlier run, by its number
+          --raw        Every byte as it was written
+          --lab <LAB>  Boots in this lab, by its name [default: QEMU on this machine where a board can
+                       be, else LAVA labs]
+      -h, --help       Print help (see more with '--help')
 
     Examples:
       engine log linux-6.1/x86_64/tinyconfig/gcc
@@ -256,6 +270,73 @@ fn help_of_every_command() {
       engine boards 'linux-6.1/*/*/gcc'
       engine boards --why linux-6.1/x86_64/tinyconfig/gcc qemu-pc-disk
 
+    === boot
+    Boot one address, here or in a lab, and print its console
+
+    Usage: engine boot [OPTIONS] <ADDRESS>
+
+    Arguments:
+      <ADDRESS>  Address of a boot: SOURCE/ARCH/DEFCONFIG/TOOLCHAIN/BOARD/SUITE
+
+    Options:
+          --lab <LAB>     Boots in this lab, by its name [default: QEMU on this machine where a board
+                          can be, else LAVA labs]
+          --retry-failed  Boot again what failed
+      -h, --help          Print help (see more with '--help')
+
+    Examples:
+      engine boot linux-6.1/x86_64/tinyconfig/gcc/qemu-pc/general
+      engine boot linux-6.1/x86_64/tinyconfig/gcc/qemu-pc/general --lab mylab
+
+    === labs
+    Show each lab: who we are there, its device types and devices, its queue, and which boards it boots
+
+    Usage: engine labs [OPTIONS]
+           engine labs <COMMAND>
+
+    Commands:
+      gather  Wait for jobs that were submitted by `--submit-only` or by a run that was ended, and take
+              their results
+
+    Options:
+          --json  Print JSON
+      -h, --help  Print help
+
+    Examples:
+      engine labs
+      engine realize --submit-only && engine labs gather     two machines may do one each, on one store
+
+    === jobs
+    Print boots as the YAML of LAVA jobs, one for each lab that may boot them
+
+    Usage: engine jobs [OPTIONS] <ADDRESS>...
+
+    Arguments:
+      <ADDRESS>...  Addresses of boots, with `*` and `**`
+
+    Options:
+          --lab <LAB>  Only for this lab
+      -h, --help       Print help (see more with '--help')
+
+    Examples:
+      engine jobs linux-6.1/x86_64/tinyconfig/gcc/qemu-pc/general
+      engine jobs '**' --lab mylab
+
+    === serve
+    Serve results by address and blobs by digest over HTTP, read-only
+
+    Usage: engine serve [OPTIONS]
+
+    Options:
+          --listen <ADDRESS:PORT>  Address and port to listen on; port 0 takes any that is free
+                                   [default: 127.0.0.1:8000]
+          --results <DIR>          The tree of links to results [default: `results` in the project]
+      -h, --help                   Print help (see more with '--help')
+
+    Examples:
+      engine serve                              on this machine alone
+      engine serve --listen 0.0.0.0:8000        for labs; the lab's `artifacts_url` names it
+
     === why
     Explain why a node is stale, or what changed when it was last made
 
@@ -265,7 +346,9 @@ fn help_of_every_command() {
       <NODE>  An address, or `KIND:NAME`
 
     Options:
-      -h, --help  Print help
+          --lab <LAB>  Boots in this lab, by its name [default: QEMU on this machine where a board can
+                       be, else LAVA labs]
+      -h, --help       Print help
 
     Examples:
       engine why linux-6.1/x86_64/tinyconfig/gcc
@@ -280,8 +363,10 @@ fn help_of_every_command() {
       <NODE>  An address, or `KIND:NAME`
 
     Options:
-          --json  Write one JSON object, with every text in full
-      -h, --help  Print help
+          --json       Write one JSON object, with every text in full
+          --lab <LAB>  Boots in this lab, by its name [default: QEMU on this machine where a board can
+                       be, else LAVA labs]
+      -h, --help       Print help
 
     Examples:
       engine show config:linux-6.1/x86_64/tinyconfig/gcc

@@ -17,7 +17,7 @@ use world::World;
 
 const SMALL: &str = include_str!("small.rhai");
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 22] = [
     "init",
     "check",
     "update",
@@ -27,6 +27,10 @@ const COMMANDS: [&str; 18] = [
     "matrix",
     "log",
     "boards",
+    "boot",
+    "labs",
+    "jobs",
+    "serve",
     "why",
     "show",
     "graph",

@@ -163,7 +163,12 @@ fn whoever_has_rights_is_refused(lab: &Lab) {
         refused("alice", "0123456789abcdef0123456789abcdef01234567"),
         refused("alice", &lab.token("sam")),
     ];
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r"
+    cannot be used: user `sam` is staff of the lab (it may call `system.set_user_groups`): a CI that anyone's patches lead must not have such rights; use an ordinary user
+    cannot be used: user `root` is a superuser of the lab (it may read `permissions/devicetypes/`): a CI that anyone's patches lead must not have such rights; use an ordinary user
+    cannot be used: the server does not know the token of user `alice`
+    cannot be used: the token is that of user `sam`, and the lab is declared for `alice`
+    ");
     // The same before a job: nothing is submitted.
     let before = lab.jobs();
     let project = Project::new(lab, "sam");
@@ -282,9 +287,8 @@ fn a_board_without_a_device_is_told(project: &Project) {
         .filter(|line| line.contains("no lab boots it"));
     let reasons: Vec<&str> = reasons.map(str::trim).collect();
     insta::assert_snapshot!(reasons.join("\n"), @r"
-    failed /netboot/smoke
-    failed /pc-shell/red
-    succeeded /pc-shell/smoke
+    no lab boots it now: `lava`: 2 devices of type `broken`: 1 Bad, 1 Maintenance
+    no lab boots it now: `lava`: it has no device type `qemuu`; did you mean `qemu`?
     ");
 }
 
@@ -363,9 +367,9 @@ lab("closed", #{ lava: #{ url: "http://127.0.0.1:1", user: "alice", token: #{ en
         .filter(|line| line.contains("cannot be used"));
     let lines: Vec<&str> = lines.map(str::trim).collect();
     insta::assert_snapshot!(lines.join("\n"), @r"
-cannot be used: cannot ask who the token's user is at http://127.0.0.1:1/: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
-cannot be used: `$NO_TOKEN` is not set: it must hold the token of the lab's user
-");
+    cannot be used: cannot ask who the token's user is at http://127.0.0.1:1/: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
+    cannot be used: `$NO_TOKEN` is not set: it must hold the token of the lab's user
+    ");
     project.world.write("main.rhai", &main);
 }
 
@@ -459,5 +463,9 @@ fn what_others_do_to_a_job_is_broken(lab: &Lab, project: &Project) {
         .stdout
         .lines()
         .find(|line| line.contains("lab `lava`: "));
-    insta::assert_snapshot!(reason.unwrap_or_default().trim().split(" (http").next().unwrap(), @"lab `lava`: Job: None of the deployment strategies accepted your deployment parameters, reasons given:");
+    let reason = reason.unwrap_or_default();
+    assert!(
+        reason.contains("Job: None of the deployment strategies accepted"),
+        "{ended}"
+    );
 }

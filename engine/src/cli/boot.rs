@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::complete::addresses;
+use super::context::AtLab;
 use super::context::Context;
 use super::fault::Ending;
 use super::fault::Fault;
@@ -14,21 +16,28 @@ Examples:
   engine boot linux-6.1/x86_64/tinyconfig/gcc/qemu-pc/general --lab mylab";
 
 /// Boot one address, here or in a lab, and print its console
+///
+/// What it takes is made first, and a boot that was done is not done again.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER)]
 pub(super) struct BootArgs {
+    /// Address of a boot: SOURCE/ARCH/DEFCONFIG/TOOLCHAIN/BOARD/SUITE
+    #[arg(value_name = "ADDRESS", add = addresses())]
+    address: String,
     #[command(flatten)]
-    realize: RealizeArgs,
+    lab: AtLab,
+    /// Boot again what failed
+    #[arg(long)]
+    retry_failed: bool,
 }
 
 pub(super) fn run(context: &Context, args: &BootArgs) -> Result<Ending, Fault> {
-    let addresses = args.realize.wanted.addresses.clone();
-    if addresses.is_empty() {
-        return Err(Fault::user("`engine boot` takes the address of a boot")
-            .help("SOURCE/ARCH/DEFCONFIG/TOOLCHAIN/BOARD/SUITE; `engine boards` lists which boards fit"));
-    }
-    let ending = realize::realise(context, &args.realize, addresses.clone())?;
-    let session = args.realize.wanted.lab.session(context)?;
+    let addresses = vec![args.address.clone()];
+    let mut realize = RealizeArgs::default();
+    realize.wanted.lab = args.lab.clone();
+    realize.wanted.retry_failed = args.retry_failed;
+    let ending = realize::realise(context, &realize, addresses.clone())?;
+    let session = args.lab.session(context)?;
     for (boot, console) in session.consoles(&addresses)? {
         context.terminal.say(&format!("console of {boot}:"));
         context.terminal.data(console)?;

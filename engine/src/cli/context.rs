@@ -79,7 +79,7 @@ impl Default for Patience {
 }
 
 /// Which lab boots are looked for in.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(super) struct AtLab {
     /// Boots in this lab, by its name [default: QEMU on this machine where a board can be, else LAVA labs]
     #[arg(long, value_name = "LAB")]

@@ -46,7 +46,7 @@ Examples:
   engine realize --rebuild kernel:linux-6.1/x86_64/tinyconfig/gcc   compare the bytes";
 
 /// What to realise, and how far.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Wanted {
     /// Addresses, with `*` and `**` [default: everything that runs by default]
     #[arg(value_name = "ADDRESS", add = addresses())]
@@ -73,7 +73,7 @@ pub(super) struct Wanted {
 }
 
 /// Build, boot and test what is wanted and not there yet
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = AFTER)]
 #[expect(clippy::struct_excessive_bools, reason = "options of a command line")]
 pub(super) struct RealizeArgs {

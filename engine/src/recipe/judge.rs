@@ -50,7 +50,8 @@ pub(super) fn judge(spec: &LavaSpec, followed: Followed) -> Judged {
     } = followed;
     let tests: Vec<TestResult> = job.cases.iter().map(test).collect();
     let shell = !spec.tests.is_empty();
-    let (health, error) = (job.health.clone(), job.error.clone());
+    let error = job.error.split_whitespace().collect::<Vec<_>>().join(" ");
+    let health = job.health.clone();
     let make = |results| Ended {
         results,
         device: device.clone(),
@@ -314,6 +315,27 @@ mod tests {
                 end("Canceled", "Canceled", &["lava-test-shell"], &[]),
             ),
         ];
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @r"
+        Succeeded: 
+        Failed: Kernel panic - not syncing: VFS: Unable to mount root fs
+        Failed: Kernel panic - not syncing: VFS: Unable to mount root fs
+        Succeeded: 
+        hang: took too long, last line: engine: init reached
+        hang: hung after: engine: init reached
+        lab: Job: words, in `bootloader-interrupt`
+        lab: Job: words, in `http-download`
+        hang: no console output
+        lab: Bug: words
+        lab: someone cancelled the job
+        Succeeded: 
+        Failed: test `smoke/b` failed
+        Failed: test `smoke/a` failed: LAVA's result is `unknown`
+        Failed: no test ran
+        Failed: Kernel panic - not syncing: VFS: Unable to mount root fs
+        Failed: words
+        lab: the shell was there, and LAVA did not get past `login-action`
+        hang: took too long, last line: Linux version 6.1
+        hang: hung after: engine: init reached
+        ");
     }
 }

@@ -96,7 +96,82 @@ fn blobs_are_given_whole_in_part_or_not_again() {
         world.ask("GET", "/results/linux%00", ""),
         world.ask("GET", "/blobs/00", ""),
     ];
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    HTTP/1.1 200 OK
+      content-length: 10
+      content-security-policy: default-src 'none'
+      content-type: application/octet-stream
+      etag: "DIGEST"
+      "0123456789"
+    HTTP/1.1 200 OK
+      content-length: 10
+      content-security-policy: default-src 'none'
+      content-type: application/octet-stream
+      etag: "DIGEST"
+      ""
+    HTTP/1.1 206 Partial Content
+      content-length: 3
+      content-range: bytes 2-4/10
+      content-security-policy: default-src 'none'
+      content-type: application/octet-stream
+      etag: "DIGEST"
+      "234"
+    HTTP/1.1 206 Partial Content
+      content-length: 1
+      content-range: bytes 9-9/10
+      content-security-policy: default-src 'none'
+      content-type: application/octet-stream
+      etag: "DIGEST"
+      ""
+    HTTP/1.1 416 Range Not Satisfiable
+      content-length: 0
+      content-range: bytes */10
+      content-security-policy: default-src 'none'
+      content-type: text/plain; charset=utf-8
+      ""
+    HTTP/1.1 304 Not Modified
+      content-security-policy: default-src 'none'
+      content-type: text/plain; charset=utf-8
+      etag: "DIGEST"
+      ""
+    HTTP/1.1 200 OK
+      content-length: 10
+      content-security-policy: default-src 'none'
+      content-type: application/octet-stream
+      etag: "DIGEST"
+      "0123456789"
+    HTTP/1.1 405 Method Not Allowed
+      allow: GET, HEAD
+      content-length: 18
+      content-type: text/plain; charset=utf-8
+      "only GET and HEAD\n"
+    HTTP/1.1 200 OK
+      content-length: 89
+      content-security-policy: default-src 'none'
+      content-type: text/html; charset=utf-8
+      "<!DOCTYPE html>\n<title>results</title>\n<ul>\n<li><a href=\"./linux/\">linux/</a></li>\n</ul>\n"
+    HTTP/1.1 200 OK
+      content-length: 10
+      content-security-policy: default-src 'none'
+      content-type: text/plain; charset=utf-8
+      etag: "DIGEST"
+      "0123456789"
+    HTTP/1.1 404 Not Found
+      content-length: 10
+      content-security-policy: default-src 'none'
+      content-type: text/plain; charset=utf-8
+      "not found\n"
+    HTTP/1.1 404 Not Found
+      content-length: 10
+      content-security-policy: default-src 'none'
+      content-type: text/plain; charset=utf-8
+      "not found\n"
+    HTTP/1.1 404 Not Found
+      content-length: 10
+      content-security-policy: default-src 'none'
+      content-type: text/plain; charset=utf-8
+      "not found\n"
+    "#);
 }
 
 #[test]
