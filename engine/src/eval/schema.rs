@@ -434,12 +434,14 @@ impl Shape {
     /// The mistake of a value that is something else, with a hint where it is a common one.
     fn mismatch(&self, value: &Dynamic, path: &[String]) -> Mistake {
         let secret = path.last().is_some_and(|field| field == "token");
-        let found = if secret {
-            "a value that is not shown".to_owned()
+        let message = if secret {
+            format!(
+                "{} must be {self}; what was given is not shown",
+                place(path)
+            )
         } else {
-            describe(value)
+            format!("{} must be {self}, not {}", place(path), describe(value))
         };
-        let message = format!("{} must be {self}, not {found}", place(path));
         let mistake = Mistake::at(path, message);
         match self {
             Self::Handle(kind) if value.is_string() => {

@@ -228,6 +228,10 @@ impl Work {
     /// Records a result.
     fn finish(&self, begun: &Begun, result: Result<Finished, Broken>) -> Result<Told, Failed> {
         let store = &self.store;
+        if let (true, Err(broken)) = (self.cancel.is_cancelled(), &result) {
+            // Nobody reads its log, and hundreds that wait end at once.
+            return Err((StoreOr::Message(broken.message()), None));
+        }
         let log = store
             .take_file(begun.work.path().join("log"))
             .map_err(fail)?;

@@ -12,7 +12,6 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::Method;
@@ -116,7 +115,7 @@ async fn serve(State(roots): State<Arc<Roots>>, request: Request) -> Response {
         Some(Place::Blob(path, digest)) => {
             let name = request.uri().path().rsplit('/').next().unwrap_or_default();
             let etag = format!("\"{digest}\"");
-            match blob(&path, name, &etag, request.headers()) {
+            match blob(&path, name, &etag, &request) {
                 Ok(response) => response,
                 Err(_) => plain(StatusCode::NOT_FOUND, "not found\n"),
             }
@@ -135,9 +134,14 @@ async fn serve(State(roots): State<Arc<Roots>>, request: Request) -> Response {
     response
 }
 
-fn blob(path: &std::path::Path, name: &str, etag: &str, asked: &HeaderMap) -> io::Result<Response> {
+fn blob(path: &std::path::Path, name: &str, etag: &str, request: &Request) -> io::Result<Response> {
     let size = std::fs::metadata(path)?.len();
-    let said = |name: HeaderName| asked.get(name).and_then(|value| value.to_str().ok());
+    let said = |name: HeaderName| {
+        request
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
     let has = |list: &str| {
         list.split(',').any(|tag| {
             matches!(tag.trim().trim_start_matches("W/"), "*" | "")
@@ -149,8 +153,11 @@ fn blob(path: &std::path::Path, name: &str, etag: &str, asked: &HeaderMap) -> io
         set(&mut response, header::ETAG, etag);
         return Ok(response);
     }
-    let ranged =
-        said(header::RANGE).filter(|_| said(header::IF_RANGE).is_none_or(|tag| tag == etag));
+    // Of other methods ranges are not defined.
+    let ranged = (request.method() == Method::GET)
+        .then(|| said(header::RANGE))
+        .flatten();
+    let ranged = ranged.filter(|_| said(header::IF_RANGE).is_none_or(|tag| tag == etag));
     let (status, from, length) =
         match ranged.map_or(Range::Whole, |asked| range::parse(asked, size)) {
             Range::Whole => (StatusCode::OK, 0, size),

@@ -8,6 +8,7 @@ use reqwest::Response;
 use reqwest::StatusCode;
 use reqwest::header::LOCATION;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::LavaError;
@@ -22,6 +23,8 @@ const ANSWER: Duration = Duration::from_mins(1);
 const MOST_BYTES: usize = 64 << 20;
 /// Characters of an error that are kept.
 const MOST_MESSAGE: usize = 400;
+/// Requests to one server at once.
+const AT_ONCE: usize = 4;
 /// Rows asked for at once, and pages read at most.
 const PAGE: usize = 200;
 const MOST_PAGES: usize = 100;
@@ -34,6 +37,8 @@ pub(super) struct Client {
     base: String,
     user: String,
     token: Token,
+    /// Requests under way: a LAVA server has few processes, and answers 500 where its database has no connection left.
+    few: Semaphore,
 }
 
 impl Client {
@@ -55,6 +60,7 @@ impl Client {
             base: format!("{}/", url.trim_end_matches('/')),
             user: user.to_owned(),
             token,
+            few: Semaphore::new(AT_ONCE),
         })
     }
 
@@ -112,6 +118,19 @@ impl Client {
         }
     }
 
+    /// Sends a request and reads the whole answer, with few others at the same time.
+    async fn exchange(
+        &self,
+        what: &'static str,
+        request: RequestBuilder,
+    ) -> Result<(StatusCode, Vec<u8>), LavaError> {
+        // The semaphore is never closed.
+        let _permit = self.few.acquire().await.ok();
+        let response = self.send(what, request).await?;
+        let status = response.status();
+        Ok((status, self.body(what, response).await?))
+    }
+
     /// The status and the body of a GET, whatever it is.
     pub(super) async fn answer(
         &self,
@@ -119,11 +138,8 @@ impl Client {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<(StatusCode, Vec<u8>), LavaError> {
-        let response = self
-            .send(what, self.request(Method::GET, path, query))
-            .await?;
-        let status = response.status();
-        Ok((status, self.body(what, response).await?))
+        self.exchange(what, self.request(Method::GET, path, query))
+            .await
     }
 
     /// A JSON answer.
@@ -194,9 +210,7 @@ impl Client {
         let request = request
             .header("Content-Type", "application/json")
             .body(body);
-        let response = self.send(what, request).await?;
-        let status = response.status();
-        let body = self.body(what, response).await?;
+        let (status, body) = self.exchange(what, request).await?;
         if status == StatusCode::BAD_REQUEST {
             return Err(LavaError::Refused(message(&body)));
         }
@@ -221,9 +235,7 @@ impl Client {
             .basic_auth(&self.user, Some(self.token.password()))
             .header("Content-Type", "text/xml")
             .body(xmlrpc::call(method, arguments));
-        let response = self.send(what, request).await?;
-        let status = response.status();
-        let body = self.body(what, response).await?;
+        let (status, body) = self.exchange(what, request).await?;
         if !status.is_success() {
             return Err(LavaError::Status {
                 what,

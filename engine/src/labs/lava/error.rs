@@ -110,6 +110,16 @@ pub enum LavaError {
         /// The last thing that went wrong.
         last: String,
     },
+    /// The run ended before the lab had cancelled the job.
+    #[error(
+        "job {job} of lab `{lab}` could not be cancelled in time: the next run goes on with it"
+    )]
+    NotCancelled {
+        /// The lab.
+        lab: String,
+        /// The job.
+        job: u64,
+    },
     /// The console log could not be written.
     #[error("cannot write the console log")]
     Log(#[source] std::io::Error),

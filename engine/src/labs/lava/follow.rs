@@ -198,11 +198,9 @@ impl LavaServer {
     async fn farewell(&self, job: u64) -> Result<(), LavaError> {
         match tokio::time::timeout(FAREWELL, self.cancel(job)).await {
             Ok(told) => told,
-            Err(_) => Err(LavaError::Lost {
+            Err(_) => Err(LavaError::NotCancelled {
                 lab: self.name.clone(),
                 job,
-                secs: 0,
-                last: "it could not be cancelled in time".to_owned(),
             }),
         }
     }
