@@ -184,6 +184,13 @@ fn whoever_has_rights_is_refused(lab: &Lab) {
 
 fn the_lab_is_told(project: &Project) {
     let told = project.good("labs").stdout.replace(&lab::url(), "URL");
+    let json = project.good("labs --json").stdout;
+    let json: Vec<serde_json::Value> = json
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(json[1]["boards"]["pc"]["good"], 2, "{json:?}");
+    assert_eq!(json[1]["boards"]["broken"]["good"], 0, "{json:?}");
     insta::assert_snapshot!(told, @r"
     here: QEMU on this machine
       boards: broken, pc, pc-disk, pc-shell, unknown

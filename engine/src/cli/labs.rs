@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use clap::Subcommand;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
 
 use super::context::Context;
 use super::context::variable;
@@ -24,7 +27,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = AFTER, args_conflicts_with_subcommands = true)]
 pub(super) struct LabsArgs {
-    /// Print JSON
+    /// Print one JSON object per lab
     #[arg(long)]
     json: bool,
     #[command(subcommand)]
@@ -54,9 +57,8 @@ pub(super) fn run(context: &Context, args: &LabsArgs) -> Result<Ending, Fault> {
     let session = context.session()?;
     let labs = session.labs(variable)?;
     if args.json {
-        let text = serde_json::to_string_pretty(&labs);
-        let text = text.map_err(|error| Fault::engine(error.to_string()))?;
-        context.terminal.data(text + "\n")?;
+        let lines: Vec<String> = labs.iter().map(|lab| as_json(lab).to_string()).collect();
+        context.terminal.lines(&lines)?;
     } else if labs.is_empty() {
         context
             .terminal
@@ -99,6 +101,37 @@ fn gather(context: &Context, args: &GatherArgs) -> Result<Ending, Fault> {
         ));
     }
     Ok(ending)
+}
+
+/// One object for a lab, whatever its kind.
+fn as_json(lab: &LabView) -> Value {
+    let boards = lab.boards.iter().map(|(board, good)| {
+        let good = match good {
+            Ok(count) => json!({ "good": count }),
+            Err(why) => json!({ "good": 0, "reason": why }),
+        };
+        (board.clone(), good)
+    });
+    let mut object = json!({
+        "name": lab.name,
+        "kind": if lab.url.is_some() { "lava" } else { "qemu" },
+        "boards": boards.collect::<Map<String, Value>>(),
+    });
+    if let (Some(url), Some(user)) = (&lab.url, &lab.user) {
+        object["url"] = json!(url);
+        object["user"] = json!(user);
+    }
+    match &lab.outlook {
+        Some(Ok(Outlook { version, offer })) => {
+            object["version"] = json!(version);
+            object["types"] = json!(offer.types);
+            object["devices"] = json!(offer.devices);
+            object["queue"] = json!(offer.queue);
+        }
+        Some(Err(why)) => object["error"] = json!(why),
+        None => {}
+    }
+    object
 }
 
 fn told(lab: &LabView) -> String {

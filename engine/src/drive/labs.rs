@@ -9,8 +9,6 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use serde::Serialize;
-
 use super::DriveError;
 use super::Session;
 use super::error::file;
@@ -44,7 +42,7 @@ pub struct LabOptions {
 }
 
 /// What is known of one lab.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct LabView {
     /// Its name.
     pub name: String,

@@ -69,6 +69,7 @@ impl World {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "whole answers")]
 fn blobs_are_given_whole_in_part_or_not_again() {
     let world = World::new();
     let blob = format!("/blobs/{}/kernel", world.digest);

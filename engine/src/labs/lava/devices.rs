@@ -29,7 +29,7 @@ pub struct Device {
 }
 
 /// What a lab offers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Offer {
     /// Device types.
     pub types: BTreeSet<String>,

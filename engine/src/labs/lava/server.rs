@@ -7,7 +7,6 @@ use std::time::Duration;
 use std::time::Instant;
 
 use reqwest::StatusCode;
-use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::sync::OnceCell;
@@ -61,7 +60,7 @@ pub struct LavaServer {
 }
 
 /// What a lab says of itself, for people.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Outlook {
     /// Release of LAVA.
     pub version: String,
