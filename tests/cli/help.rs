@@ -299,7 +299,7 @@ fn help_of_every_command() {
               their results
 
     Options:
-          --json  Print JSON
+          --json  Print one JSON object per lab
       -h, --help  Print help
 
     Examples:
