@@ -135,7 +135,7 @@ fn kernels_are_booted_in_a_real_lab() {
     project.good("update");
     project.good("realize --until kernel");
 
-    whoever_has_rights_is_refused(&lab);
+    whoever_has_rights_is_refused(&lab, &project);
     the_lab_is_told(&project);
     all_kinds_of_labs_agree(&project);
     what_only_lava_runs(&project);
@@ -147,9 +147,11 @@ fn kernels_are_booted_in_a_real_lab() {
     what_others_do_to_a_job_is_broken(&lab, &project);
 }
 
-fn whoever_has_rights_is_refused(lab: &Lab) {
+fn whoever_has_rights_is_refused(lab: &Lab, pinned: &Project) {
+    let lock = fs::read_to_string(pinned.world.path("project/engine.lock")).unwrap();
     let refused = |user: &str, token: &str| {
         let mut project = Project::new(lab, user);
+        project.world.write("engine.lock", &lock);
         if !token.is_empty() {
             token.clone_into(&mut project.token);
         }
@@ -172,7 +174,7 @@ fn whoever_has_rights_is_refused(lab: &Lab) {
     // The same before a job: nothing is submitted.
     let before = lab.jobs();
     let project = Project::new(lab, "sam");
-    project.good("update --if-gone");
+    project.world.write("engine.lock", &lock);
     let ended = project.run(&format!("realize --lab lava {BUILD}/pc/general"));
     assert_eq!(ended.code, Some(3), "{ended}");
     assert!(
