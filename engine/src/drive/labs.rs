@@ -87,27 +87,18 @@ impl Session {
                 });
             }
         };
-        self.lab = Some((name.to_owned(), place));
+        (self.lab, self.place) = (Some(name.to_owned()), place);
         Ok(())
     }
 
     /// Boots boards in LAVA labs alone.
     pub fn at_lava(&mut self) {
-        self.lava_only = true;
-    }
-
-    /// Where boots run.
-    pub(super) fn place(&self) -> Place {
-        match &self.lab {
-            Some((_, place)) => *place,
-            None if self.lava_only => Place::Lava,
-            None => Place::Usual,
-        }
+        self.place = Place::Lava;
     }
 
     /// The LAVA labs that may be used.
     fn lava_labs(&self) -> impl Iterator<Item = (&str, &LavaLab)> {
-        let narrowed = self.lab.as_ref().map(|(name, _)| name.as_str());
+        let narrowed = self.lab.as_deref();
         let labs = self.catalog.labs.values();
         let labs = labs.filter(move |lab| narrowed.is_none_or(|name| name == lab.name));
         labs.filter_map(|lab| match &lab.kind {

@@ -278,7 +278,7 @@ impl Session {
             .digest(&self.digest())
             .str(&options.results.display().to_string())
             .str(options.until.map_or("", Kind::word))
-            .str(&format!("{:?}", self.place()));
+            .str(&format!("{:?}", self.place));
         for pattern in &options.patterns {
             hasher = hasher.str(pattern);
         }

@@ -44,8 +44,9 @@ pub struct Session {
     /// The declarations.
     pub catalog: Arc<Catalog>,
     /// The one lab that boots boards, if it was named.
-    pub(super) lab: Option<(String, Place)>,
-    pub(super) lava_only: bool,
+    pub(super) lab: Option<String>,
+    /// Where boots run.
+    pub(super) place: Place,
     declared: Declared,
     records: Records,
     digest: Digest,
@@ -128,7 +129,7 @@ impl Session {
             store,
             catalog: Arc::new(entry.catalog),
             lab: None,
-            lava_only: false,
+            place: Place::Usual,
             declared: entry.declared,
             records,
         })
@@ -166,7 +167,7 @@ impl Session {
             boots: &self.declared.boots,
             selection,
             catalog: &self.catalog,
-            place: self.place(),
+            place: self.place,
         };
         Ok(Progress::new(
             self.declared.graph.clone(),

@@ -223,6 +223,13 @@ impl Fields {
         self.0.remove(name).and_then(T::from_checked)
     }
 
+    /// A whole number that its shape keeps within bounds, or another where it was not given.
+    pub fn take_number(&mut self, name: &str, otherwise: u32) -> u32 {
+        let given = self.take::<i64>(name);
+        let given = given.and_then(|number| u32::try_from(number).ok());
+        given.unwrap_or(otherwise)
+    }
+
     /// The field's value, or the type's empty value.
     pub fn take_or_empty<T: FromChecked + Default>(&mut self, name: &str) -> T {
         self.take(name).unwrap_or_default()

@@ -16,7 +16,7 @@ use crate::model::QemuMachine;
 use crate::spec::LavaSpec;
 
 /// What `stdlib/init.c` prints when it starts a shell.
-pub const PROMPT: &str = "root@engine:# ";
+const PROMPT: &str = "root@engine:# ";
 
 /// A file that a lab downloads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -186,16 +186,11 @@ enum Repository<'a> {
 const MARGIN_SECS: u32 = 60;
 
 impl LavaJob<'_> {
-    /// The device type as the lab calls it.
-    pub fn device_type(&self) -> &str {
-        device_type(self.lab, &self.spec.device.device_type)
-    }
-
     /// The job's YAML.
     pub fn yaml(&self) -> String {
         let definition = Definition {
             job_name: self.name,
-            device_type: self.device_type(),
+            device_type: device_type(self.lab, &self.spec.device.device_type),
             visibility: if self.lab.public {
                 "public"
             } else {

@@ -9,7 +9,6 @@ pub use job::Programs;
 pub use lava::Artifact;
 pub use lava::Artifacts;
 pub use lava::LavaJob;
-pub use lava::PROMPT;
 pub use lava::device_type;
 pub use lava::limit_secs;
 pub use qemu::DISK;

@@ -18,6 +18,7 @@ use axum::http::Method;
 use axum::http::StatusCode;
 use axum::http::header;
 use axum::response::Response;
+use quick_xml::escape::escape;
 use store::Store;
 use tokio::sync::oneshot;
 
@@ -223,16 +224,7 @@ fn set(response: &mut Response, name: HeaderName, value: &str) {
 /// A page of links. Names of the tree of links are those of declarations and outputs; others are escaped all the same.
 fn listing(names: &[String]) -> String {
     let items = names.iter().map(|name| {
-        let safe: String = name
-            .chars()
-            .map(|c| match c {
-                '&' => "&amp;".to_owned(),
-                '<' => "&lt;".to_owned(),
-                '>' => "&gt;".to_owned(),
-                '"' => "&quot;".to_owned(),
-                c => c.to_string(),
-            })
-            .collect();
+        let safe = escape(name.as_str());
         format!("<li><a href=\"./{safe}\">{safe}</a></li>\n")
     });
     let items: String = items.collect();

@@ -306,14 +306,11 @@ fn boots_what_it_gets(qemu: &QemuMachine, rootfs: &Rootfs) -> Result<(), Mistake
 }
 
 fn qemu_machine(mut qemu: Fields) -> QemuMachine {
-    let memory = qemu.take::<i64>("memory_mb");
     QemuMachine {
         binary: qemu.take_or_empty("binary"),
         machine: qemu.take_or_empty("machine"),
         cpu: qemu.take_or_empty("cpu"),
-        memory_mb: memory
-            .and_then(|mib| u32::try_from(mib).ok())
-            .unwrap_or(512),
+        memory_mb: qemu.take_number("memory_mb", 512),
         console: qemu.take("console").unwrap_or_else(|| "ttyS0".to_owned()),
         dtb: qemu.take_or_empty("dtb"),
         disk: qemu.take("disk").map(|mut disk: Fields| QemuDisk {

@@ -324,11 +324,6 @@ fn lava_lab(mut lava: Fields) -> Result<LavaLab, Mistake> {
         Some(path) => TokenFrom::File(path),
         None => TokenFrom::Env(token.take_or_empty("env")),
     };
-    let number = |fields: &mut Fields, name: &str, otherwise: u32| {
-        let given = fields.take::<i64>(name);
-        let given = given.and_then(|number| u32::try_from(number).ok());
-        given.unwrap_or(otherwise)
-    };
     let aliases: BTreeMap<String, String> = lava.take_or_empty("aliases");
     for (ours, theirs) in &aliases {
         let path = at(&["1", "lava", "aliases", ours]);
@@ -339,11 +334,11 @@ fn lava_lab(mut lava: Fields) -> Result<LavaLab, Mistake> {
         user: lava.take_or_empty("user"),
         token,
         artifacts_url: lava.take("artifacts_url"),
-        max_jobs: number(&mut lava, "max_jobs", MAX_JOBS),
-        queue_secs: number(&mut lava, "queue_secs", QUEUE_SECS),
-        deploy_secs: number(&mut lava, "deploy_secs", DEPLOY_SECS),
-        retries: number(&mut lava, "retries", RETRIES),
-        priority: number(&mut lava, "priority", PRIORITY),
+        max_jobs: lava.take_number("max_jobs", MAX_JOBS),
+        queue_secs: lava.take_number("queue_secs", QUEUE_SECS),
+        deploy_secs: lava.take_number("deploy_secs", DEPLOY_SECS),
+        retries: lava.take_number("retries", RETRIES),
+        priority: lava.take_number("priority", PRIORITY),
         public: lava.take_or_empty::<String>("visibility") != "personal",
         aliases,
     })

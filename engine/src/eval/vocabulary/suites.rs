@@ -266,14 +266,8 @@ fn suite(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mista
     let name: String = arguments.next();
     let mut fields: Fields = arguments.next();
     let handle = call.declare(Kind::Suite, &name, &["0"])?;
-    let seconds = |fields: &mut Fields, name: &str, otherwise: u32| {
-        fields
-            .take::<i64>(name)
-            .and_then(|secs| u32::try_from(secs).ok())
-            .unwrap_or(otherwise)
-    };
-    let silence_secs = seconds(&mut fields, "silence_secs", SILENCE_SECS);
-    let total_secs = seconds(&mut fields, "total_secs", TOTAL_SECS);
+    let silence_secs = fields.take_number("silence_secs", SILENCE_SECS);
+    let total_secs = fields.take_number("total_secs", TOTAL_SECS);
     let definitions: Vec<Fields> = fields.take_or_empty("definitions");
     let definitions = definitions.into_iter().enumerate();
     let definitions: Result<Vec<_>, _> = definitions
