@@ -34,9 +34,9 @@ test-crash: ## Only the tests that kill the engine or make its disk fail
 	@tools/setup.sh test
 	cargo nextest run --locked --workspace -E 'binary(crash)'
 
-test-arches: ## Only the tests of the twelve arches and of foreign toolchains
+test-arches: ## Only the tests of the twelve arches and of foreign toolchains, with those that take long
 	@tools/setup.sh test
-	cargo nextest run --locked --workspace -E 'binary(arches) + binary(emulation) + test(matching)'
+	cargo nextest run --locked --workspace --run-ignored all -E 'binary(arches) + binary(emulation) + test(matching)'
 
 test-gentoo: ## Only the tests of Gentoo's stage3s and of emerge, with those that take long
 	@tools/setup.sh test

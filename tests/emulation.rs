@@ -64,6 +64,7 @@ fn built(project: &Real, toolchain: &str, file: &str) -> Vec<u8> {
 }
 
 #[test]
+#[ignore = "five minutes of emulation: `make test-arches` runs it"]
 fn a_foreign_gcc_builds_what_a_cross_gcc_builds() {
     let project = arm64();
     let registered = || fs::read_dir("/proc/sys/fs/binfmt_misc").map_or(0, Iterator::count);

@@ -67,7 +67,7 @@ if command -v apt-get >/dev/null; then
         say "installs with apt:$missing"
         as_root apt-get update -qq
         # shellcheck disable=SC2086 # one word per package
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -o APT::Keep-Downloaded-Packages=false install -qq -y --no-install-recommends $missing
     fi
 else
     # Debian's own programs are not looked for: without apt, `make demo` builds inside Gentoo's stage3.
