@@ -18,7 +18,10 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* One write per line: the kernel prints on the same console and would come in between. */
+/*
+ * One write per line: the kernel prints on the same console and would come in between. Each begins a line of its own, whatever the suite
+ * left unfinished.
+ */
 #define say(...) dprintf(STDOUT_FILENO, __VA_ARGS__)
 
 /* A kernel without the file system is no error: a suite that needs it skips. */
@@ -60,12 +63,12 @@ static void run_suite(void)
 	if (suite == 0) {
 		setsid();
 		execve(argv[0], argv, envp);
-		say("engine: cannot run /suite: %s\n", strerror(errno));
+		say("\nengine: cannot run /suite: %s\n", strerror(errno));
 		_exit(127);
 	}
 	if (suite < 0) {
-		say("engine: cannot fork: %s\n", strerror(errno));
-		say("engine: suite exited 127\n");
+		say("\nengine: cannot fork: %s\n", strerror(errno));
+		say("\nengine: suite exited 127\n");
 		return;
 	}
 	/* Orphans of the suite are ours too. */
@@ -78,9 +81,9 @@ static void run_suite(void)
 			return;
 	}
 	if (WIFSIGNALED(status))
-		say("engine: suite killed by signal %d\n", WTERMSIG(status));
+		say("\nengine: suite killed by signal %d\n", WTERMSIG(status));
 	else
-		say("engine: suite exited %d\n", WEXITSTATUS(status));
+		say("\nengine: suite exited %d\n", WEXITSTATUS(status));
 }
 
 /* Busybox has its commands as links to itself. A shell that ends is started again. */
@@ -96,7 +99,7 @@ static void run_shell(void)
 
 		if (child == 0) {
 			execve(commands[command][0], commands[command], envp);
-			say("engine: cannot run a shell: %s\n", strerror(errno));
+			say("\nengine: cannot run a shell: %s\n", strerror(errno));
 			_exit(127);
 		}
 		if (child < 0)
@@ -118,9 +121,9 @@ int main(void)
 	try_mount("sysfs", "/sys", NULL);
 	try_mount("tmpfs", "/tmp", "mode=1777");
 
-	say("engine: init reached\n");
+	say("\nengine: init reached\n");
 	if (uname(&name) == 0)
-		say("engine: kernel %s %s %s %s\n", name.sysname, name.release, name.version,
+		say("\nengine: kernel %s %s %s %s\n", name.sysname, name.release, name.version,
 		    name.machine);
 	if (access("/suite", X_OK) == 0)
 		run_suite();

@@ -167,6 +167,7 @@ fn jobs() -> Vec<(String, String)> {
             tests: if shell { tests() } else { Vec::new() },
             silence_secs: 60,
             total_secs: 150,
+            judging: engine::model::Judging::default(),
         };
         let job = LavaJob {
             name: "linux-6.1/arm64/tiny/gcc/board/general",

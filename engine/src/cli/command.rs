@@ -16,6 +16,7 @@ use super::gc;
 use super::graph;
 use super::init;
 use super::jobs;
+use super::judge;
 use super::labs;
 use super::log;
 use super::man;
@@ -67,6 +68,7 @@ pub(super) enum Command {
     Results(results::ResultsArgs),
     Matrix(matrix::MatrixArgs),
     Log(log::LogArgs),
+    Judge(judge::JudgeArgs),
     Boards(boards::BoardsArgs),
     Boot(boot::BootArgs),
     Labs(labs::LabsArgs),
@@ -95,6 +97,7 @@ impl Command {
             Self::Results(args) => results::run(context, args),
             Self::Matrix(args) => matrix::run(context, args),
             Self::Log(args) => log::run(context, args),
+            Self::Judge(args) => judge::run(context, args),
             Self::Boards(args) => boards::run(context, args),
             Self::Boot(args) => boot::run(context, args),
             Self::Labs(args) => labs::run(context, args),

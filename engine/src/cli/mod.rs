@@ -13,6 +13,7 @@ mod gc;
 mod graph;
 mod init;
 mod jobs;
+mod judge;
 mod labs;
 mod log;
 mod man;

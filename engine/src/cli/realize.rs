@@ -174,7 +174,7 @@ pub(super) fn realise(
         conclude(context, &session, &options, &run, ending)
     };
     if let Some(file) = junit {
-        file.write(&report::junit(&run, &session.tests(&run), &hostname())?)?;
+        file.write(&report::junit(&run, &session.booted_by(&run), &hostname())?)?;
     }
     told?;
     kept?;

@@ -1,230 +1,423 @@
-//! KTAP, the kernel's test protocol (kernel: Documentation/dev-tools/ktap.rst), TAP 13 included.
+//! KTAP and TAP as they are really printed: by `KUnit`, kselftest, TAP 13 and TAP 14 producers.
+//!
+//! Formats: kernel `Documentation/dev-tools/ktap.rst`, `tools/testing/selftests/kselftest/runner.sh`, <https://testanything.org>.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::Measurement;
 use super::TestOutcome;
 use super::TestResult;
 
 /// Results that are kept; more only count.
-const MAX_TESTS: usize = 20_000;
-/// Diagnostic lines that are kept for the test to come.
+pub(super) const MAX_TESTS: usize = 20_000;
+/// Diagnostic lines that are kept for the test to come, and in the block behind a test.
 const MAX_DIAGNOSTICS: usize = 20;
+/// Problems that are kept.
+const MAX_PROBLEMS: usize = 20;
 
-static RESULT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^(not )?ok (\d+)(?: +-)?(?: +(.*))?$").expect("a constant expression")
+fn regex(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("a constant expression")
+}
+
+/// kselftest numbered by `1..2` once.
+static RESULT: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"^(not )?ok(?:[ \t]+(\d+)(?:\.\.\d+)?)?(?:[ \t]*- |[ \t]+|$)(.*)$"));
+static DIRECTIVE: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"(?i)^(skip|todo|xfail|timeout|error|exit=\d+)(?:ped|:)?(?:[ \t]+(.*)|$)")
 });
-static DIRECTIVE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^(SKIP|TODO|XFAIL)\b[: ]*(.*)$").expect("a constant expression"));
+/// How kselftest marked results once.
+static MARKED: LazyLock<Regex> = LazyLock::new(|| regex(r"^(.*?) *\[ *(PASS|FAIL|SKIP) *\]$"));
+static MEASURED: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"^([A-Za-z][\w. -]*?)\s*[:=]\s*(-?\d+(?:\.\d+)?)\s*([A-Za-z%][\w/%]*)?$")
+});
 
-/// One level of subtests; the outermost has no name.
-#[derive(Debug)]
+/// One level of tests.
+#[derive(Debug, Default)]
 struct Level {
     indent: usize,
+    /// From `# Subtest:`.
     name: String,
     planned: Option<u64>,
     seen: u64,
+    numbers: HashSet<u64>,
+    last: u64,
+    /// Results are printed with numbers.
+    numbered: bool,
+    /// The first of its tests.
+    first: usize,
+    /// A header or a plan said that it is one.
+    declared: bool,
 }
 
-/// The results of one writer of KTAP. The kernel (`KUnit`) and user space have one each, because
-/// their lines interleave.
+/// The results of one writer. The kernel (`KUnit`, by task) and user space have one each, because their lines interleave.
 #[derive(Debug, Default)]
 pub(super) struct Ktap {
     levels: Vec<Level>,
+    /// The name of the group that is to be opened below.
+    pending: Option<String>,
     diagnostics: Vec<String>,
-    short: Option<String>,
+    measured: Vec<Measurement>,
+    /// In a block of YAML behind a result.
+    block: bool,
+    problems: Vec<String>,
+    tests: Vec<(u64, TestResult)>,
+    /// `1..0`: nothing was to be run.
+    skipped: Option<String>,
 }
 
 impl Ktap {
-    /// Reads one line; says whether it was KTAP, and pushes what it gave onto `tests`.
-    pub(super) fn line(&mut self, line: &str, tests: &mut Vec<TestResult>) -> bool {
+    /// Whether anything of a protocol was printed.
+    pub(super) fn any(&self) -> bool {
+        !self.levels.is_empty() || !self.tests.is_empty() || self.skipped.is_some()
+    }
+
+    /// Why no test was run, where that was said.
+    pub(super) fn skipped(&self) -> Option<&str> {
+        self.skipped.as_deref()
+    }
+
+    /// Whether a plan says that result `number` is to come next.
+    pub(super) fn awaits(&self, number: u64) -> bool {
+        let level = self.levels.last();
+        level.is_some_and(|level| {
+            level.declared && level.last + 1 == number && level.planned.is_none_or(|all| number <= all)
+        })
+    }
+
+    /// Reads line `order` of the log; says whether it was of a protocol. `lone` results count without a header.
+    pub(super) fn line(&mut self, line: &str, order: u64, lone: bool) -> bool {
         let text = line.trim_start();
         let indent = line.len() - text.len();
-        if text.starts_with("KTAP version ") || text.starts_with("TAP version ") {
-            self.open(indent);
-            return true;
-        }
-        if self.levels.is_empty() {
+        if text.is_empty() {
             return false;
         }
+        if self.block {
+            self.detail(text);
+            return true;
+        }
         if let Some(comment) = text.strip_prefix('#') {
-            self.comment(indent, comment.trim());
+            return self.comment(indent, comment, order, lone);
+        }
+        self.tap(indent, text, order, lone)
+    }
+
+    fn tap(&mut self, indent: usize, text: &str, order: u64, lone: bool) -> bool {
+        // Most lines of a log are none of this.
+        if !text.starts_with(['K', 'T', '1', 'o', 'n', 'B', '-']) {
+            return false;
+        }
+        if text.starts_with("KTAP version ") || text.starts_with("TAP version ") {
+            self.header(indent);
         } else if let Some(plan) = text.strip_prefix("1..") {
-            self.plan(indent, plan);
-        } else if let Some(found) = RESULT.captures(text) {
-            let rest = found.get(3).map_or("", |rest| rest.as_str());
-            self.result(indent, found.get(1).is_none(), (&found[2], rest), tests);
+            return self.plan(indent, plan, lone);
+        } else if let Some(why) = text.strip_prefix("Bail out!") {
+            if self.levels.is_empty() && !lone {
+                return false;
+            }
+            let why = why.trim();
+            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+            self.problem(format!("the tests bailed out{why}"));
+        } else if text == "---" && !self.tests.is_empty() && self.levels.last().is_some_and(|level| indent > level.indent) {
+            self.block = true;
+        } else if text.starts_with("ok") || text.starts_with("not ok") {
+            return self.result(indent, text, order, lone);
         } else {
             return false;
         }
         true
     }
 
-    /// The first plan that was not kept, in words; all levels still open count as closed.
-    pub(super) fn finish(&mut self) -> Option<String> {
-        self.close(0);
-        self.short.take()
+    /// The results, with their order, and what is wrong with them in words.
+    pub(super) fn finish(mut self) -> (Vec<(u64, TestResult)>, Vec<String>) {
+        self.close(0, None);
+        (self.tests, self.problems)
+    }
+
+    fn problem(&mut self, problem: String) {
+        if self.problems.len() < MAX_PROBLEMS && !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    fn header(&mut self, indent: usize) {
+        self.close(indent, None);
+        self.open(indent);
+        if let Some(level) = self.levels.last_mut() {
+            level.declared = true;
+        }
+        self.diagnostics.clear();
     }
 
     fn open(&mut self, indent: usize) {
-        self.close(indent);
         self.levels.push(Level {
             indent,
-            name: String::new(),
-            planned: None,
-            seen: 0,
+            name: self.pending.take().unwrap_or_default(),
+            first: self.tests.len(),
+            ..Level::default()
         });
-        self.diagnostics.clear();
     }
 
-    /// Closes every level at `indent` or deeper.
-    fn close(&mut self, indent: usize) {
+    /// Makes the level at `indent` the innermost.
+    fn at(&mut self, indent: usize) -> Option<&mut Level> {
+        self.close(indent + 1, None);
+        if self.levels.last().is_none_or(|level| level.indent < indent) {
+            self.open(indent);
+        }
+        self.levels.last_mut()
+    }
+
+    /// Closes every level at `indent` or deeper; `parent` is the name of the result that stands for the outermost of them. Says whether
+    /// any of them had tests.
+    fn close(&mut self, indent: usize, parent: Option<&str>) -> bool {
+        let mut any = false;
         while let Some(level) = self.levels.pop_if(|level| level.indent >= indent) {
-            if let Some(planned) = level.planned
-                && level.seen < planned
-                && self.short.is_none()
-            {
-                let of = if level.name.is_empty() {
-                    String::new()
-                } else {
-                    format!(" of `{}`", level.name)
-                };
-                self.short = Some(format!(
-                    "{} of {planned} planned tests{of} reported",
+            let outermost = self.levels.last().is_none_or(|below| below.indent < indent);
+            let name = match parent {
+                Some(parent) if outermost && !parent.is_empty() => parent,
+                _ => level.name.as_str(),
+            };
+            any |= self.tests.len() > level.first;
+            let of = if name.is_empty() { String::new() } else { format!(" of `{name}`") };
+            let distinct = level.numbers.len() as u64;
+            match level.planned {
+                Some(planned) if level.seen > planned => self.problem(format!(
+                    "{} tests{of} reported, {planned} planned",
                     level.seen
-                ));
+                )),
+                Some(planned) if distinct < planned => self.problem(format!(
+                    "{distinct} of {planned} planned tests{of} reported"
+                )),
+                _ => {}
+            }
+            if !name.is_empty() {
+                let name = name.to_owned();
+                for (_, test) in &mut self.tests[level.first..] {
+                    test.name = format!("{name}/{}", test.name);
+                }
             }
         }
+        any
     }
 
-    fn comment(&mut self, indent: usize, comment: &str) {
-        if let Some(name) = comment.strip_prefix("Subtest:") {
-            // `KUnit` prints the header before it; older kernels print no header for a subtest.
-            let is_new = self
-                .levels
-                .last()
-                .is_none_or(|level| level.indent != indent || level.seen > 0);
-            if is_new {
-                self.open(indent);
-            }
-            if let Some(level) = self.levels.last_mut() {
-                name.trim().clone_into(&mut level.name);
-            }
-        } else if self.diagnostics.len() < MAX_DIAGNOSTICS {
-            self.diagnostics.push(comment.to_owned());
+    fn comment(&mut self, indent: usize, comment: &str, order: u64, lone: bool) -> bool {
+        let inner = comment.trim_start();
+        if let Some(name) = inner.strip_prefix("Subtest:") {
+            self.subtest(indent, name.trim());
+            return true;
         }
-    }
-
-    fn plan(&mut self, indent: usize, plan: &str) {
-        let count: String = plan.chars().take_while(char::is_ascii_digit).collect();
-        if let Some(level) = self.levels.iter_mut().rfind(|level| level.indent == indent) {
-            level.planned = count.parse().ok();
+        if self.levels.is_empty() && !lone {
+            return false;
         }
+        // kselftest puts a comment's mark before what a test prints: its own results are below the one that is to come.
+        let strict = RESULT.captures(inner).is_some_and(|found| found.get(2).is_some())
+            || inner.starts_with("TAP version ")
+            || inner.starts_with("KTAP version ")
+            || (inner.starts_with("1..") && inner[3..].trim().parse::<u64>().is_ok());
+        if strict && (!self.levels.is_empty() || inner.starts_with("not ok")) {
+            let depth = comment.len() - inner.len();
+            return self.tap(indent + 1 + depth, inner, order, lone);
+        }
+        if inner.starts_with('#') && !self.levels.is_empty() {
+            return self.comment(indent + 2, inner.trim_start_matches('#'), order, lone);
+        }
+        if let Some(found) = MEASURED.captures(inner)
+            && self.measured.len() < MAX_DIAGNOSTICS
+        {
+            self.measured.push(measurement(&found));
+        }
+        if self.diagnostics.len() < MAX_DIAGNOSTICS {
+            self.diagnostics.push(inner.to_owned());
+        }
+        !self.levels.is_empty()
     }
 
-    fn result(
-        &mut self,
-        indent: usize,
-        ok: bool,
-        (number, rest): (&str, &str),
-        tests: &mut Vec<TestResult>,
-    ) {
-        self.close(indent + 1);
-        let (name, why) = match rest.split_once('#') {
-            Some((name, why)) => (name.trim(), why.trim()),
-            None => (rest.trim(), ""),
+    /// `# Subtest: NAME`: at the indent of its tests in `KUnit`, at its parent's in TAP 14.
+    fn subtest(&mut self, indent: usize, name: &str) {
+        let Some(level) = self.at(indent) else {
+            return;
         };
-        let name = if name.is_empty() { number } else { name };
-        let mut path: Vec<&str> = self
-            .levels
-            .iter()
-            .map(|level| level.name.as_str())
-            .collect();
-        path.retain(|part| !part.is_empty());
-        path.push(name);
-        let name = path.join("/");
-
-        let (result, detail) = match DIRECTIVE.captures(why) {
-            Some(found) if &found[1] == "SKIP" => (TestOutcome::Skip, found[2].to_owned()),
-            Some(_) => (TestOutcome::Skip, why.to_owned()),
-            None if ok => (TestOutcome::Pass, String::new()),
-            None => {
-                let lines = self.diagnostics.iter().map(String::as_str);
-                let why = Some(why).filter(|why| !why.is_empty());
-                (
-                    TestOutcome::Fail,
-                    why.into_iter().chain(lines).collect::<Vec<_>>().join("\n"),
-                )
-            }
-        };
+        let is_fresh = level.name.is_empty() && level.seen == 0 && level.planned.is_none();
+        level.declared = true;
+        if is_fresh && indent > 0 {
+            name.clone_into(&mut level.name);
+        } else {
+            self.pending = Some(name.to_owned());
+        }
         self.diagnostics.clear();
-        if let Some(level) = self.levels.last_mut() {
-            level.seen += 1;
+    }
+
+    fn plan(&mut self, indent: usize, plan: &str, lone: bool) -> bool {
+        let digits: String = plan.chars().take_while(char::is_ascii_digit).collect();
+        let rest = plan[digits.len()..].trim();
+        let Ok(planned) = digits.parse::<u64>() else {
+            return false;
+        };
+        if !rest.is_empty() && !rest.starts_with('#') || (self.levels.is_empty() && !lone) {
+            return false;
         }
-        if tests.len() < MAX_TESTS {
-            tests.push(TestResult {
-                name,
-                result,
-                detail,
-            });
+        if planned == 0 {
+            let why = directive(rest.trim_start_matches('#').trim()).map(|(_, why)| why);
+            self.skipped = Some(why.unwrap_or_default());
+        }
+        if let Some(level) = self.at(indent) {
+            level.declared = true;
+            level.planned = Some(planned);
+        }
+        true
+    }
+
+    fn result(&mut self, indent: usize, text: &str, order: u64, lone: bool) -> bool {
+        let Some(found) = RESULT.captures(text) else {
+            return false;
+        };
+        let ok = found.get(1).is_none();
+        let number: Option<u64> = found.get(2).and_then(|number| number.as_str().parse().ok());
+        // A failure counts wherever and however it is told.
+        let level = self.levels.last();
+        let known = level.is_some_and(|level| number.is_some() || !level.numbered);
+        if !(known || lone && (number.is_some() || !ok)) {
+            if ok || !lone {
+                return false;
+            }
+        }
+        if self.levels.is_empty() && number.is_none() && ok {
+            return false;
+        }
+        let (name, outcome, why) = outcome(ok, &found[3]);
+        let had_tests = self.close(indent + 1, Some(&name));
+        let Some(level) = self.at(indent) else {
+            return false;
+        };
+        let number = number.unwrap_or(level.last + 1);
+        level.numbered |= found.get(2).is_some();
+        level.last = number;
+        level.seen += 1;
+        let twice = !level.numbers.insert(number);
+        if twice {
+            self.problem(format!("test number {number} came twice"));
+        }
+        let name = if name.is_empty() { number.to_string() } else { name };
+        let diagnostics = std::mem::take(&mut self.diagnostics);
+        let measurements = std::mem::take(&mut self.measured);
+        // What stands for its subtests is none of its own, unless it alone failed.
+        let first = self.tests.len();
+        if had_tests {
+            let below = format!("{name}/");
+            let told = self.tests[..first]
+                .iter()
+                .rev()
+                .take_while(|(_, test)| test.name.starts_with(&below))
+                .any(|(_, test)| test.result == TestOutcome::Fail);
+            if outcome != TestOutcome::Fail || told {
+                return true;
+            }
+        }
+        let detail = match outcome {
+            TestOutcome::Pass => String::new(),
+            TestOutcome::Skip => why,
+            TestOutcome::Fail => Some(why)
+                .filter(|why| !why.is_empty())
+                .into_iter()
+                .chain(diagnostics)
+                .collect::<Vec<_>>()
+                .join("\n"),
+        };
+        if self.tests.len() < MAX_TESTS {
+            self.tests.push((
+                order,
+                TestResult {
+                    name,
+                    result: outcome,
+                    detail,
+                    measurements,
+                },
+            ));
+        }
+        true
+    }
+
+    /// A line of the block of YAML behind a result.
+    fn detail(&mut self, text: &str) {
+        if text == "..." {
+            self.block = false;
+            return;
+        }
+        let Some((_, test)) = self.tests.last_mut() else {
+            return;
+        };
+        if let Some(found) = MEASURED.captures(text) {
+            if test.measurements.len() < MAX_DIAGNOSTICS {
+                test.measurements.push(measurement(&found));
+            }
+        } else if test.result == TestOutcome::Fail && test.detail.lines().count() < MAX_DIAGNOSTICS {
+            if !test.detail.is_empty() {
+                test.detail.push('\n');
+            }
+            test.detail.push_str(text);
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn measurement(found: &regex::Captures) -> Measurement {
+    let (mut name, mut unit) = (found[1].to_owned(), found.get(3).map_or("", |unit| unit.as_str()));
+    // `duration_ms: 12`
+    if unit.is_empty()
+        && let Some((rest, known)) = name.rsplit_once('_')
+        && let Some(known) = ["ns", "us", "ms", "s", "bytes", "percent"].into_iter().find(|unit| *unit == known)
+    {
+        unit = known;
+        name = rest.to_owned();
+    }
+    Measurement {
+        name,
+        value: found[2].to_owned(),
+        unit: unit.to_owned(),
+    }
+}
 
-    fn read(log: &str) -> String {
-        let mut ktap = Ktap::default();
-        let mut tests = Vec::new();
-        for line in log.lines() {
-            ktap.line(line, &mut tests);
+/// What a directive says: its word in lower case, and why.
+fn directive(text: &str) -> Option<(String, String)> {
+    let found = DIRECTIVE.captures(text)?;
+    let why = found.get(2).map_or("", |why| why.as_str()).trim();
+    Some((found[1].to_lowercase(), why.to_owned()))
+}
+
+/// The name of a result, what became of it, and why.
+fn outcome(ok: bool, rest: &str) -> (String, TestOutcome, String) {
+    let plain = if ok { TestOutcome::Pass } else { TestOutcome::Fail };
+    let begin = rest.char_indices().find(|(at, c)| {
+        *c == '#'
+            && rest[..*at].chars().next_back().is_none_or(char::is_whitespace)
+            && directive(rest[at + 1..].trim()).is_some()
+    });
+    let Some((begin, _)) = begin else {
+        if let Some(found) = MARKED.captures(rest) {
+            let outcome = match &found[2] {
+                "SKIP" => TestOutcome::Skip,
+                "FAIL" => TestOutcome::Fail,
+                _ => plain,
+            };
+            return (unescaped(&found[1]), outcome, String::new());
         }
-        let mut text: Vec<String> = tests
-            .iter()
-            .map(|test| format!("{:?} {} {:?}", test.result, test.name, test.detail))
-            .collect();
-        text.extend(ktap.finish());
-        text.join("\n")
+        return (unescaped(rest.trim()), plain, String::new());
+    };
+    let said = rest[begin + 1..].trim();
+    let all: Vec<(String, String)> = said.split('#').filter_map(|part| directive(part.trim())).collect();
+    let name = unescaped(rest[..begin].trim_end());
+    let skip = all.iter().find(|(word, _)| matches!(word.as_str(), "skip" | "todo" | "xfail"));
+    match skip {
+        Some((word, why)) if word == "skip" => (name, TestOutcome::Skip, why.clone()),
+        Some((word, why)) => (name, TestOutcome::Skip, format!("{} {why}", word.to_uppercase()).trim_end().to_owned()),
+        None if all.iter().any(|(word, _)| matches!(word.as_str(), "timeout" | "error")) => {
+            (name, TestOutcome::Fail, said.to_owned())
+        }
+        None => (name, plain, said.to_owned()),
     }
+}
 
-    #[test]
-    fn a_flat_suite() {
-        insta::assert_snapshot!(read(
-            "ok 9 before any header\nKTAP version 1\n1..5\nok 1 a\n# x is 3\n# not 4\nnot ok 2 b # wrong x\n\
-             ok 3 - c # SKIP no tmpfs\nnot ok 4 d # TODO later\nok 5\n"
-        ), @r#"
-        Pass a ""
-        Fail b "wrong x\nx is 3\nnot 4"
-        Skip c "no tmpfs"
-        Skip d "TODO later"
-        Pass 5 ""
-        "#);
-    }
-
-    #[test]
-    fn kunit_nests_with_and_without_headers() {
-        insta::assert_snapshot!(read(
-            "KTAP version 1\n1..2\n    KTAP version 1\n    # Subtest: ext4\n    1..2\n    ok 1 inode\n\
-             \x20   # inode2: EXPECTATION FAILED at fs/ext4/x.c:1\n    not ok 2 inode2\nnot ok 1 ext4\n\
-             \x20   # Subtest: old\n    1..1\n    ok 1 one\nok 2 old\n"
-        ), @r#"
-        Pass ext4/inode ""
-        Fail ext4/inode2 "inode2: EXPECTATION FAILED at fs/ext4/x.c:1"
-        Fail ext4 ""
-        Pass old/one ""
-        Pass old ""
-        "#);
-    }
-
-    #[test]
-    fn a_plan_that_was_not_kept() {
-        insta::assert_snapshot!(read("KTAP version 1\n1..3\nok 1 a\nok 2 b\n"), @r#"
-        Pass a ""
-        Pass b ""
-        2 of 3 planned tests reported
-        "#);
-    }
+fn unescaped(name: &str) -> String {
+    name.replace("\\#", "#").replace("\\\\", "\\")
 }

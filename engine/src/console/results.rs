@@ -3,8 +3,10 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::findings::Finding;
+
 /// Version of `results.json`.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// How the machine's run came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,15 +45,29 @@ pub enum TestOutcome {
     Skip,
 }
 
+/// Something that a test measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// What.
+    pub name: String,
+    /// A decimal number, as printed.
+    pub value: String,
+    /// Its unit, as printed; empty for none.
+    pub unit: String,
+}
+
 /// One test's result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestResult {
-    /// Name, below its subtests' names: `ext4/inode_test`.
+    /// Name, below its groups' names: `ext4/inode_test`.
     pub name: String,
     /// What became of it.
     pub result: TestOutcome,
     /// Why it failed or was skipped, with the diagnostic lines before a failure; empty for a pass.
     pub detail: String,
+    /// What it measured, durations included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measurements: Vec<Measurement>,
 }
 
 /// Verdict and findings of one boot. Holds no times, so two equal boots give equal results.
@@ -63,15 +79,17 @@ pub struct BootResults {
     pub verdict: BootVerdict,
     /// Why it did not succeed; empty when it did.
     pub reason: String,
-    /// `reason`'s cause without numbers and addresses, to tell failures of one kind from others; empty on success.
+    /// Of the finding that `reason` is about, else `reason` without numbers and addresses: tells failures of one kind from others; empty on success.
     pub signature: String,
+    /// What is to be said of a boot that succeeded: warnings, expected findings, a suite without tests; empty for nothing.
+    #[serde(default)]
+    pub remark: String,
     /// Results in the order of the log.
     pub tests: Vec<TestResult>,
-    /// The kernel's failure lines before the suite's end, without timestamps.
-    pub failures: Vec<String>,
-    /// What the kernel printed after the first failure line: registers and call trace.
-    pub trace: Vec<String>,
-    /// How often the kernel printed `WARNING:`.
+    /// What the kernel complained about before the suite's end, in the order of the log, with what is only told last.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+    /// How often the kernel warned.
     pub warnings: u32,
     /// The kernel's `Linux version ...` line; empty when it was not printed.
     pub kernel_version: String,

@@ -11,6 +11,8 @@ use super::BootResults;
 use super::BootVerdict;
 use super::Console;
 use super::End;
+use crate::model::Judging;
+use crate::model::Severity;
 
 fn log(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/console");
@@ -18,7 +20,7 @@ fn log(name: &str) -> Vec<u8> {
 }
 
 fn judge(bytes: &[u8], end: End) -> BootResults {
-    let mut console = Console::new();
+    let mut console = Console::new(Judging::default());
     console.push(bytes);
     console.finish(end, "")
 }
@@ -28,20 +30,30 @@ fn summary(results: &BootResults) -> String {
         verdict,
         reason,
         signature,
+        remark,
         tests,
-        failures,
-        trace,
+        findings,
         warnings,
         ..
     } = results;
     let mut text = format!("{verdict:?}: {reason}\nsignature: {signature}\nwarnings: {warnings}\n");
+    if !remark.is_empty() {
+        let _ = writeln!(text, "remark: {remark}");
+    }
     for test in tests {
         let _ = writeln!(text, "{:?} {} {:?}", test.result, test.name, test.detail);
     }
-    for line in failures {
-        let _ = writeln!(text, "failure: {line}");
+    for finding in findings {
+        let _ = writeln!(
+            text,
+            "{}: {} (line {}, {} lines)",
+            finding.severity.word(),
+            finding.title,
+            finding.first_line,
+            finding.lines.len()
+        );
     }
-    text + format!("trace: {} lines", trace.len()).as_str()
+    text
 }
 
 fn said(text: &str, end: End) -> String {
@@ -68,7 +80,6 @@ fn a_boot_that_passed() {
     Pass monotonic_clock ""
     Pass tmpfs_files ""
     Pass sysfs ""
-    trace: 0 lines
     "#);
     insta::assert_snapshot!(results.kernel_version, @"Linux version 6.1.192 (root@vm) (gcc (Debian 12.2.0-14+deb12u1) 12.2.0, GNU ld (GNU Binutils for Debian) 2.40) #2 Sun Nov 22 21:19:49 UTC 2026");
 }
@@ -78,31 +89,42 @@ fn a_crash_of_the_kernel() {
     let results = judge(&log("panic.log"), End::Exited(0));
     insta::assert_snapshot!(serde_json::to_string_pretty(&results).expect("plain data"), @r#"
     {
-      "format": 1,
+      "format": 2,
       "verdict": "failed",
-      "reason": "Kernel panic - not syncing: sysrq triggered crash",
-      "signature": "Kernel panic - not syncing: sysrq triggered crash",
+      "reason": "kernel panic: sysrq triggered crash",
+      "signature": "kernel panic: sysrq triggered crash",
+      "remark": "",
       "tests": [],
-      "failures": [
-        "Kernel panic - not syncing: sysrq triggered crash"
-      ],
-      "trace": [
-        "CPU: 0 PID: 16 Comm: suite Not tainted 6.1.192 #2",
-        "Call Trace:",
-        " <TASK>",
-        " ? dump_stack_lvl+0x19/0x23",
-        " ? panic+0xf3/0x24c",
-        " ? sysrq_handle_crash+0xc/0xc",
-        " ? __handle_sysrq+0x84/0xf7",
-        " ? write_sysrq_trigger+0x26/0x2e",
-        " ? proc_reg_write+0x61/0x73",
-        " ? vfs_write+0x9b/0x157",
-        " ? free_unref_page+0x80/0xb3",
-        " ? ksys_write+0x66/0x97",
-        " ? do_syscall_64+0x39/0x46",
-        " ? entry_SYSCALL_64_after_hwframe+0x4b/0xb5",
-        " </TASK>",
-        "Kernel Offset: disabled"
+      "findings": [
+        {
+          "class": "panic",
+          "severity": "fatal",
+          "title": "kernel panic: sysrq triggered crash",
+          "function": "",
+          "module": "",
+          "place": null,
+          "taint": "",
+          "signature": "kernel panic: sysrq triggered crash",
+          "count": 1,
+          "first_line": 30,
+          "lines": [
+            "Kernel panic - not syncing: sysrq triggered crash",
+            "CPU: 0 PID: 16 Comm: suite Not tainted 6.1.192 #2",
+            "Call Trace:",
+            " <TASK>",
+            " ? dump_stack_lvl+0x19/0x23",
+            " ? panic+0xf3/0x24c",
+            " ? sysrq_handle_crash+0xc/0xc",
+            " ? __handle_sysrq+0x84/0xf7",
+            " ? write_sysrq_trigger+0x26/0x2e",
+            " ? proc_reg_write+0x61/0x73",
+            " ? vfs_write+0x9b/0x157",
+            " ? free_unref_page+0x80/0xb3",
+            " ? ksys_write+0x66/0x97",
+            " ? do_syscall_64+0x39/0x46",
+            " ? entry_SYSCALL_64_after_hwframe+0x4b/0xb5"
+          ]
+        }
       ],
       "warnings": 0,
       "kernel_version": "Linux version 6.1.192 (root@vm) (gcc (Debian 12.2.0-14+deb12u1) 12.2.0, GNU ld (GNU Binutils for Debian) 2.40) #2 Sun Nov 22 21:19:49 UTC 2026"
@@ -112,26 +134,23 @@ fn a_crash_of_the_kernel() {
 
 #[test]
 fn a_kernel_without_init() {
-    insta::assert_snapshot!(summary(&judge(&log("no_init.log"), End::Exited(0))), @r#"
-    Failed: Kernel panic - not syncing: No working init found.  Try passing init= option to kernel. See Linux Documentation/admin-guide/init.rst for guidance.
-    signature: Kernel panic - not syncing: No working init found.  Try passing init= option to kernel. See Linux Documentation/admin-guide/init.rst for guidance.
+    insta::assert_snapshot!(summary(&judge(&log("no_init.log"), End::Exited(0))), @r"
+    Failed: kernel panic: No working init found. Try passing init= option to kernel. See Linux Documentation/admin-guide/init.rst for guidance.
+    signature: kernel panic: No working init found. Try passing init= option to kernel. See Linux Documentation/admin-guide/init.rst for guidance.
     warnings: 0
-    failure: Kernel panic - not syncing: No working init found.  Try passing init= option to kernel. See Linux Documentation/admin-guide/init.rst for guidance.
-    trace: 11 lines
-    "#);
+    fatal: kernel panic: No working init found. Try passing init= option to kernel. See Linux Documentation/admin-guide/init.rst for guidance. (line 28, 10 lines)
+    ");
 }
 
 /// A Thumb program on an arm kernel without `ARM_THUMB`.
 #[test]
 fn an_init_for_another_machine() {
-    insta::assert_snapshot!(summary(&judge(&log("wrong_arch.log"), End::Exited(0))), @r#"
-    Failed: Kernel panic - not syncing: No working init found.  Try passing init= option to kernel. See Linux Documentation/admin-guide/init.rst for guidance. (first: Failed to execute /init (error -8))
-    signature: Failed to execute /init (error -N)
+    insta::assert_snapshot!(summary(&judge(&log("wrong_arch.log"), End::Exited(0))), @r"
+    Failed: Failed to execute init (error -8)
+    signature: Failed to execute init (error -8)
     warnings: 0
-    failure: Failed to execute /init (error -8)
-    failure: Kernel panic - not syncing: No working init found.  Try passing init= option to kernel. See Linux Documentation/admin-guide/init.rst for guidance.
-    trace: 5 lines
-    "#);
+    fatal: Failed to execute init (error -8) (line 10, 1 lines)
+    ");
 }
 
 /// Open Firmware, lines that end in CR CR LF, and a machine that cannot reboot.
@@ -153,19 +172,18 @@ fn a_boot_of_sparc64() {
     Pass monotonic_clock ""
     Pass tmpfs_files ""
     Pass sysfs ""
-    trace: 0 lines
     "#);
 }
 
 #[test]
 fn a_suite_that_crashes() {
     insta::assert_snapshot!(summary(&judge(&log("segfault.log"), End::Exited(0))), @r#"
-    Failed: suite[16]: segfault at 0 ip 0000000000401506 sp 00007ffe7f3dc010 error 6 in suite[401000+78000] likely on CPU 0 (core 0, socket 0)
-    signature: suite[N]: segfault at N ip N sp N error N in suite[N+N] likely on CPU N (core N, socket N)
+    Failed: suite was killed by signal 11
+    signature: suite killed by signal 11
     warnings: 0
     Pass before ""
-    failure: suite[16]: segfault at 0 ip 0000000000401506 sp 00007ffe7f3dc010 error 6 in suite[401000+78000] likely on CPU 0 (core 0, socket 0)
-    trace: 1 lines
+    notice: segfault of suite (line 29, 2 lines)
+    fatal: suite killed by signal 11 (line 0, 0 lines)
     "#);
 }
 
@@ -173,23 +191,22 @@ fn a_suite_that_crashes() {
 fn a_suite_that_hangs() {
     insta::assert_snapshot!(summary(&judge(&log("hang.log"), End::Silence)), @r#"
     Failed: hung after: ok 1 before
-    signature: hung after: ok N before
+    signature: hung after: ok NUM before
     warnings: 0
     Pass before ""
-    trace: 0 lines
     "#);
 }
 
 #[test]
 fn lines_torn_by_printk() {
     insta::assert_snapshot!(summary(&judge(&log("torn.log"), End::Exited(0))), @r#"
-    Failed: test `second` failed: too slow
-    signature: test `second` failed: too slow
+    Failed: test `second # too slow` failed: comment goes on
+    signature: test `second # too slow` failed: comment goes on
     warnings: 1
     Pass first ""
-    Fail second "too slow\ncomment"
+    Fail second # too slow "comment goes on"
     Skip third "no clock"
-    trace: 0 lines
+    warning: WARNING (line 31, 1 lines)
     "#);
 }
 
@@ -223,7 +240,7 @@ fn reasons_of_machines_that_stop_early() {
 
 #[test]
 fn a_machine_that_never_ran_is_explained_by_its_program() {
-    let results = Console::new().finish(End::Exited(1), "qemu: could not load kernel\n");
+    let results = Console::new(Judging::default()).finish(End::Exited(1), "qemu: could not load kernel\n");
     assert_eq!(results.verdict, BootVerdict::Broken);
     insta::assert_snapshot!(results.reason, @"machine exited with status 1: qemu: could not load kernel");
 }
@@ -252,7 +269,7 @@ fn reasons_of_suites() {
     ];
     insta::assert_snapshot!(all.join("\n"), @r"
     Succeeded: 
-    Failed: test `a` failed: why
+    Failed: test `a # why` failed
     Failed: test `a` and 2 more failed
     Failed: 1 of 3 planned tests reported
     Failed: suite exited with status 2
@@ -260,6 +277,98 @@ fn reasons_of_suites() {
     Succeeded: 
     Failed: BUG: sleeping function called from invalid context
     Succeeded:
+    ");
+}
+
+fn captured(log: &str) -> BootResults {
+    let mut console = Console::new(Judging::default());
+    console.push(log.as_bytes());
+    console.captured()
+}
+
+#[test]
+fn results_and_markers_behind_unfinished_output_count() {
+    let log = "engine: init reached\nKTAP version 1\n1..2\nok 1 a\nall donenot ok 2 b\nbyeengine: suite exited 0\n";
+    insta::assert_snapshot!(said(log, End::Exited(0)), @"Failed: test `b` failed");
+}
+
+#[test]
+fn writers_in_the_kernel_are_told_apart() {
+    let log = "[    1.000000][    T1] KTAP version 1\n[    1.000001][   T2@CPU0] KTAP version 1\n[    1.000002][    T1] 1..2\n\
+               [    1.000003][   T2@CPU0] 1..1\n[    1.000004][    T1] ok 1 a\n[    1.000005][   T2@CPU0] not ok 1 x\n[    1.000006][    T1] ok 2 b\n";
+    let tests: Vec<String> = captured(log)
+        .tests
+        .iter()
+        .map(|test| format!("{:?} {}", test.result, test.name))
+        .collect();
+    insta::assert_snapshot!(tests.join("\n"), @r"
+    Pass a
+    Fail x
+    Pass b
+    ");
+}
+
+#[test]
+fn a_suite_says_what_fails_it() {
+    let warning = "[    1.000000] WARNING: CPU: 0 PID: 1 at fs/x.c:1 do_thing+0x1/0x2\n";
+    let panic = "[    1.000000] Kernel panic - not syncing: sysrq triggered crash\n";
+    let segfault = "[    1.000000] child[31]: segfault at 0 ip 1 sp 2 error 6 in child[3+4]\n";
+    let judged = |judging: &Judging, body: &str, end: &str| {
+        let mut console = Console::new(judging.clone());
+        console.push(format!("engine: init reached\n{body}{end}").as_bytes());
+        let results = console.finish(End::Exited(0), "");
+        format!("{:?}: {}{}", results.verdict, results.reason, results.remark)
+    };
+    let usual = Judging::default();
+    let strict = Judging { fails_on: Severity::Warning, reports_tests: true, ..Judging::default() };
+    let harsh = Judging { fails_on: Severity::Notice, ..Judging::default() };
+    let expecting = Judging { expects: vec!["kernel panic: sysrq*".to_owned()], ..Judging::default() };
+    let (good, tested) = ("engine: suite exited 0\n", "KTAP version 1\n1..1\nok 1 a\n");
+    let all = [
+        judged(&usual, warning, good),
+        judged(&usual, &format!("{tested}{warning}"), good),
+        judged(&usual, segfault, good),
+        judged(&harsh, segfault, good),
+        judged(&strict, warning, good),
+        judged(&strict, "", good),
+        judged(&strict, tested, good),
+        judged(&usual, panic, ""),
+        judged(&expecting, panic, ""),
+        judged(&expecting, tested, good),
+    ];
+    insta::assert_snapshot!(all.join("\n"), @r"
+    Succeeded: the kernel told: WARNING in do_thing; the suite reported no test
+    Succeeded: the kernel told: WARNING in do_thing
+    Succeeded: the kernel told: segfault of child; the suite reported no test
+    Failed: segfault of child
+    Failed: WARNING in do_thing
+    Failed: the suite reported no test
+    Succeeded: 
+    Failed: kernel panic: sysrq triggered crash
+    Succeeded: 
+    Failed: `kernel panic: sysrq*` was expected of the kernel, and did not come
+    ");
+}
+
+#[test]
+fn a_log_from_anywhere_needs_no_suite() {
+    let verdict = |log: &str| {
+        let results = captured(log);
+        format!("{:?}: {}", results.verdict, results.reason)
+    };
+    let all = [
+        verdict("[    1.000000] usb 1-1: new device\n"),
+        verdict("[    1.000000] BUG: Bad rss-counter state mm:1 idx:0 val:15\n"),
+        verdict("TAP version 13\n1..1\nnot ok 1 a\n"),
+        verdict("engine: init reached\nhello\n"),
+        verdict(""),
+    ];
+    insta::assert_snapshot!(all.join("\n"), @r"
+    Succeeded: 
+    Failed: BUG: Bad rss-counter state
+    Failed: test `a` failed
+    Failed: machine stopped after: hello
+    Broken: no console output
     ");
 }
 
@@ -278,12 +387,12 @@ fn the_panic_is_named_with_what_led_to_it() {
          [    1.000001] Oops: 0000 [#1]\n[    1.000002] RIP: 0010:do_thing+0x1/0x2\n\
          [    1.000003] Kernel panic - not syncing: Fatal exception\n",
         End::Exited(0)
-    ), @"Failed: Kernel panic - not syncing: Fatal exception (first: BUG: kernel NULL pointer dereference, address: 0000000000000008)");
+    ), @"Failed: BUG: unable to handle kernel NULL pointer dereference in do_thing");
 }
 
 #[test]
 fn a_lab_learns_when_nothing_more_is_to_come() {
-    let mut console = Console::new();
+    let mut console = Console::new(Judging::default());
     console.push(b"engine: init reached\n");
     assert!(console.init_reached());
     assert!(!console.is_over());
@@ -327,7 +436,7 @@ proptest! {
     #[test]
     fn chunking_does_not_matter(bytes in console_bytes(), sizes in prop::collection::vec(1usize..9, 1..20)) {
         let whole = judge(&bytes, End::Silence);
-        let mut console = Console::new();
+        let mut console = Console::new(Judging::default());
         let mut rest = bytes.as_slice();
         for size in sizes.iter().cycle() {
             if rest.is_empty() {
@@ -344,7 +453,7 @@ proptest! {
     fn a_success_has_no_failure(bytes in console_bytes()) {
         let results = judge(&bytes, End::Killed);
         if results.verdict == BootVerdict::Succeeded {
-            prop_assert!(results.failures.is_empty() && results.reason.is_empty() && results.signature.is_empty());
+            prop_assert!(results.findings.iter().all(|finding| finding.severity < Severity::Error));
             prop_assert!(results.tests.iter().all(|test| test.result != super::TestOutcome::Fail));
         } else {
             prop_assert!(!results.reason.is_empty() && !results.signature.is_empty());

@@ -19,7 +19,6 @@ use super::Session;
 use super::costs::Costs;
 use super::session::history_project;
 use crate::console::BootResults;
-use crate::console::TestResult;
 use crate::graph::NodeId;
 use crate::labs::QemuLab;
 use crate::machine::Load;
@@ -149,16 +148,16 @@ impl Session {
         Ok(Realised { report, kept })
     }
 
-    /// The tests of the boots of a run, by the boot's address.
-    pub fn tests(&self, report: &RunReport) -> BTreeMap<String, Vec<TestResult>> {
+    /// What the boots of a run gave, by the boot's address.
+    pub fn booted_by(&self, report: &RunReport) -> BTreeMap<String, BootResults> {
         let boots = report.nodes.iter().filter(|node| node.kind == Kind::Boot);
-        let tests = boots.filter_map(|node| {
+        let results = boots.filter_map(|node| {
             let record = self.store.record(&node.key?).ok()??;
             let results = self.store.read(record.outputs.get("results.json")?).ok()?;
             let results: BootResults = serde_json::from_slice(&results).ok()?;
-            Some((node.name.clone(), results.tests))
+            Some((node.name.clone(), results))
         });
-        tests.collect()
+        results.collect()
     }
 
     /// What recipes work with, with a sandbox that was tried.

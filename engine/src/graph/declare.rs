@@ -362,6 +362,7 @@ impl Declare<'_> {
             accel: board.accel,
             silence_secs: suite.silence_secs,
             total_secs: suite.total_secs,
+            judging: suite.judging.clone(),
         };
         let probe = (board.accel == Accel::Kvm).then(|| self.probe(machine, version));
         Ok(Some(QemuBoot {
@@ -399,6 +400,7 @@ impl Declare<'_> {
                 tests: suite.definitions.clone(),
                 silence_secs: suite.silence_secs,
                 total_secs: suite.total_secs,
+                judging: suite.judging.clone(),
             })),
         }))
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::Accel;
+use crate::model::Judging;
 use crate::model::QemuMachine;
 
 /// One kernel to boot on one board with one suite.
@@ -25,6 +26,8 @@ pub struct BootJob {
     pub silence: Duration,
     /// Time after which the boot is ended whatever it prints.
     pub total: Duration,
+    /// What of the kernel's complaints and of the tests fails the boot.
+    pub judging: Judging,
 }
 
 impl BootJob {
@@ -50,6 +53,7 @@ impl BootJob {
             dtb: None,
             silence: Duration::ZERO,
             total: Duration::from_mins(1),
+            judging: Judging::default(),
         }
     }
 }

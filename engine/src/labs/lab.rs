@@ -6,6 +6,7 @@ use crate::console::BootResults;
 use crate::console::BootVerdict;
 use crate::console::End;
 use crate::jobs::BootJob;
+use crate::model::Severity;
 use crate::sandbox::SandboxError;
 
 /// A place that boots kernels.
@@ -40,7 +41,7 @@ impl LabBoot {
     /// the caller confirms it with a second run.
     pub fn is_hang(&self) -> bool {
         self.results.verdict == BootVerdict::Failed
-            && self.results.failures.is_empty()
+            && !self.results.findings.iter().any(|finding| finding.severity >= Severity::Error)
             && matches!(self.end, End::Silence | End::Total)
     }
 }

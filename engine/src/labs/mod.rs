@@ -11,6 +11,7 @@ pub use lab::LabBoot;
 pub use lab::LabError;
 pub use lava::Case;
 pub use lava::Device;
+pub use lava::Entry;
 pub use lava::Followed;
 pub use lava::JobEnd;
 pub use lava::LavaError;

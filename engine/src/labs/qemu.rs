@@ -23,6 +23,7 @@ use crate::jobs::Programs;
 use crate::jobs::choose_machine;
 use crate::jobs::debian_package;
 use crate::jobs::qemu_arguments;
+use crate::model::Judging;
 use crate::sandbox::Sandbox;
 use crate::sandbox::SandboxError;
 use crate::sandbox::Spec;
@@ -176,7 +177,7 @@ impl Lab for QemuLab {
         let spec = self.installed.spec(&self.sandbox, job, arguments, true)?;
         let mut machine =
             Machine::start(&self.sandbox, spec).map_err(|source| Failed::System(source).of(job))?;
-        let mut transcript = Transcript::new(log);
+        let mut transcript = Transcript::new(log, job.judging.clone());
         let start = Instant::now();
         let mut last_output = start;
         let mut over: Option<Instant> = None;
@@ -226,10 +227,10 @@ struct Transcript<'a> {
 }
 
 impl<'a> Transcript<'a> {
-    fn new(log: &'a mut dyn Write) -> Self {
+    fn new(log: &'a mut dyn Write, judging: Judging) -> Self {
         Self {
             log,
-            console: Console::new(),
+            console: Console::new(judging),
             remark: Vec::new(),
             aftermath: 0,
         }

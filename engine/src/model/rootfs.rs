@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::Abi;
+use super::Judging;
 use super::LavaTest;
 use super::ProjectFile;
 
@@ -54,4 +55,6 @@ pub struct Suite {
     pub silence_secs: u32,
     /// Seconds after which a boot is ended whatever it prints.
     pub total_secs: u32,
+    /// What of the kernel's complaints and of the tests fails a boot.
+    pub judging: Judging,
 }

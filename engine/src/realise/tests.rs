@@ -228,6 +228,7 @@ fn catalog() -> Catalog {
             manual,
             silence_secs: 60,
             total_secs: 150,
+            judging: crate::model::Judging::default(),
         };
         catalog.suites.insert(suite.name.clone(), suite);
     }

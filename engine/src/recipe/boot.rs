@@ -30,6 +30,7 @@ use crate::jobs::by_hand;
 use crate::labs::LabBoot;
 use crate::labs::LabError;
 use crate::model::Accel;
+use crate::model::Judging;
 use crate::model::QemuMachine;
 use crate::spec::BootSpec;
 
@@ -59,6 +60,7 @@ impl Tools {
             accel,
             silence: Duration::from_secs(spec.silence_secs.into()),
             total: Duration::from_secs(spec.total_secs.into()),
+            judging: spec.judging.clone(),
             ..guest.job
         };
         let console = work.path().join("console.log");
@@ -97,7 +99,9 @@ impl Tools {
         let facts = json!({ "machine": ended.machine, "signature": results.signature });
         let facts = facts.to_string();
         if results.verdict == BootVerdict::Succeeded {
-            return Ok(Finished::success(outputs, facts));
+            let mut finished = Finished::success(outputs, facts);
+            finished.message = results.remark;
+            return Ok(finished);
         }
         Ok(Finished::failure(results.reason, outputs, facts))
     }
@@ -134,6 +138,7 @@ impl Tools {
             dtb,
             silence: Duration::ZERO,
             total: Duration::ZERO,
+            judging: Judging::default(),
         };
         Ok(Ok(Guest {
             job,

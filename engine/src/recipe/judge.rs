@@ -2,6 +2,7 @@
 
 use crate::console::BootResults;
 use crate::console::End;
+use crate::console::Measurement;
 use crate::console::TestOutcome;
 use crate::console::TestResult;
 use crate::labs::Case;
@@ -13,7 +14,6 @@ pub(super) struct Ended {
     pub results: BootResults,
     pub device: String,
     pub health: String,
-    pub measurements: Vec<Case>,
 }
 
 pub(super) enum Judged {
@@ -56,7 +56,6 @@ pub(super) fn judge(spec: &LavaSpec, followed: Followed) -> Judged {
         results,
         device: device.clone(),
         health,
-        measurements: measurements(&job.cases),
     };
     if console.has_failed() || (!shell && console.is_over()) {
         // LAVA calls the end of a machine that panicked its own infrastructure's.
@@ -127,18 +126,26 @@ fn test(case: &Case) -> TestResult {
             "pass" | "fail" | "skip" => String::new(),
             other => format!("LAVA's result is `{other}`"),
         },
+        measurements: measured(case),
     }
 }
 
-fn measurements(cases: &[Case]) -> Vec<Case> {
-    let measured = cases.iter().filter(|case| case.measurement.is_some());
-    measured.cloned().collect()
+fn measured(case: &Case) -> Vec<Measurement> {
+    let measured = case.measurement.iter();
+    measured
+        .map(|value| Measurement {
+            name: case.name.clone(),
+            value: value.clone(),
+            unit: case.unit.clone(),
+        })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::console::Console;
+    use crate::model::Judging;
     use crate::labs::JobEnd;
     use crate::model::LavaCommands;
     use crate::model::LavaDevice;
@@ -173,6 +180,7 @@ mod tests {
             tests: if shell { vec![test] } else { Vec::new() },
             silence_secs: 1,
             total_secs: 1,
+            judging: Judging::default(),
         }
     }
 
@@ -199,7 +207,7 @@ mod tests {
     }
 
     fn told(shell: bool, console: &str, ended: Option<End>, job: JobEnd) -> String {
-        let mut reader = Console::new();
+        let mut reader = Console::new(Judging::default());
         reader.push(console.as_bytes());
         let followed = Followed {
             console: reader,

@@ -269,6 +269,7 @@ impl Boot<'_> {
         let server = &submitted.placed.server;
         let mut watch = Watch {
             silence_secs: self.spec.silence_secs,
+            judging: &self.spec.judging,
             total_secs: self.spec.total_secs,
             queue_secs: server.lab.queue_secs,
             limit_secs: limit_secs(self.spec, &server.lab),
@@ -312,9 +313,6 @@ impl Boot<'_> {
         json["device"] = json!(ended.device);
         json["job"] = json!(server.page(submitted.job));
         json["lava_health"] = json!(ended.health);
-        if !ended.measurements.is_empty() {
-            json["measurements"] = json!(ended.measurements);
-        }
         let json = serde_json::to_vec_pretty(&json).unwrap_or_default();
         let store = self.store;
         let outputs = BTreeMap::from([
@@ -337,7 +335,9 @@ impl Boot<'_> {
         });
         let facts = facts.to_string();
         if results.verdict == BootVerdict::Succeeded {
-            return Ok(Finished::success(outputs, facts));
+            let mut finished = Finished::success(outputs, facts);
+            finished.message.clone_from(&results.remark);
+            return Ok(finished);
         }
         Ok(Finished::failure(results.reason.clone(), outputs, facts))
     }

@@ -18,6 +18,8 @@ use thiserror::Error;
 
 use super::node::is_addressed;
 use super::node::log_tail;
+use crate::console::BootResults;
+use crate::console::Finding;
 use crate::console::TestOutcome;
 use crate::console::TestResult;
 use crate::console::printable;
@@ -45,26 +47,29 @@ struct Case {
 
 /// Gives the XML: one test suite per source and arch, and `inputs` for what has no address; one test case per node, with its kind as
 /// class, and one per test of a boot, with the boot's address as class. Failed is `failure`, broken is `error`, both with the last lines
-/// of the log. `tests` are those of each boot by its address; `host` is the machine's name.
+/// of the log; what the kernel complained about is the `system-err` of its suite. `boots` are by their address; `host` is the machine's name.
 pub fn junit(
     run: &RunReport,
-    tests: &BTreeMap<String, Vec<TestResult>>,
+    boots: &BTreeMap<String, BootResults>,
     host: &str,
 ) -> Result<String, JunitError> {
-    let mut suites: BTreeMap<String, Vec<Case>> = BTreeMap::new();
+    let mut suites: BTreeMap<String, (Vec<Case>, Vec<String>)> = BTreeMap::new();
     for node in &run.nodes {
-        let suite = suites.entry(suite_name(node)).or_default();
-        suite.push(of_node(node));
-        let tests = tests.get(&node.name).into_iter().flatten();
-        suite.extend(tests.map(|test| of_test(node, test)));
+        let (cases, told) = suites.entry(suite_name(node)).or_default();
+        cases.push(of_node(node));
+        if let Some(boot) = boots.get(&node.name) {
+            cases.extend(boot.tests.iter().map(|test| of_test(node, test)));
+            let findings = boot.findings.iter();
+            told.extend(findings.map(|finding| of_finding(node, finding)));
+        }
     }
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 4);
     writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     writer
         .create_element("testsuites")
         .write_inner_content(|writer| {
-            for (id, (name, cases)) in suites.iter().enumerate() {
-                write_suite(writer, id, name, cases, run.started_ms, host)?;
+            for (id, (name, (cases, told))) in suites.iter().enumerate() {
+                write_suite(writer, (id, name), cases, told, run.started_ms, host)?;
             }
             Ok(())
         })?;
@@ -115,13 +120,20 @@ fn of_test(boot: &NodeReport, test: &TestResult) -> Case {
     }
 }
 
+/// A line such as `ADDRESS: warning: WARNING in foo`.
+fn of_finding(boot: &NodeReport, finding: &Finding) -> String {
+    let expected = if finding.expected { " (expected)" } else { "" };
+    let severity = finding.severity.word();
+    format!("{}: {severity}: {}{expected}", boot.name, finding.title)
+}
+
 type Xml = Writer<Vec<u8>>;
 
 fn write_suite(
     writer: &mut Xml,
-    id: usize,
-    name: &str,
+    (id, name): (usize, &str),
     cases: &[Case],
+    told: &[String],
     started_ms: u64,
     host: &str,
 ) -> io::Result<()> {
@@ -162,7 +174,12 @@ fn write_suite(
             write_case(writer, case)?;
         }
         writer.create_element("system-out").write_empty()?;
-        writer.create_element("system-err").write_empty()?;
+        let element = writer.create_element("system-err");
+        if told.is_empty() {
+            element.write_empty()?;
+        } else {
+            element.write_text_content(BytesText::new(&allowed(&told.join("\n"))))?;
+        }
         Ok(())
     })?;
     Ok(())
@@ -221,6 +238,8 @@ mod tests {
 
     use super::super::sample;
     use super::*;
+    use crate::console::Console;
+    use crate::model::Judging;
 
     fn xml(run: &RunReport) -> String {
         junit(run, &BTreeMap::new(), "builder").unwrap()
@@ -272,18 +291,14 @@ mod tests {
         let mut run = sample::run();
         run.nodes.drain(..2);
         run.nodes.truncate(1);
-        let test = |name: &str, result, detail: &str| TestResult {
-            name: name.to_owned(),
-            result,
-            detail: detail.to_owned(),
-        };
-        let tests = vec![
-            test("proc", TestOutcome::Pass, ""),
-            test("sum", TestOutcome::Fail, "expected 3 got 4\nat line 7"),
-            test("net", TestOutcome::Skip, "no network"),
-        ];
-        let tests = BTreeMap::from([(run.nodes[0].name.clone(), tests)]);
-        insta::assert_snapshot!(junit(&run, &tests, "builder").unwrap(), @r#"
+        let mut console = Console::new(Judging::default());
+        console.push(
+            b"[    1.000000] WARNING: CPU: 0 PID: 1 at fs/x.c:1 do_thing+0x1/0x2\nengine: init reached\nKTAP version 1\nok 1 proc\n\
+              # expected 3 got 4\n# at line 7\nnot ok 2 sum\nok 3 net # SKIP no network\nengine: suite exited 1\n",
+        );
+        let results = console.captured();
+        let boots = BTreeMap::from([(run.nodes[0].name.clone(), results)]);
+        insta::assert_snapshot!(junit(&run, &boots, "builder").unwrap(), @r#"
         <?xml version="1.0" encoding="UTF-8"?>
         <testsuites>
             <testsuite name="linux-6.1/arm" package="engine" id="0" timestamp="2026-11-18T11:06:40" hostname="builder" tests="4" failures="1" errors="1" skipped="1" time="0.000">
@@ -302,7 +317,7 @@ mod tests {
                     <skipped message="no network">no network</skipped>
                 </testcase>
                 <system-out/>
-                <system-err/>
+                <system-err>linux-6.1/arm/sunxi_defconfig/gcc/qemu-cubieboard/general: warning: WARNING in do_thing</system-err>
             </testsuite>
         </testsuites>
         "#);

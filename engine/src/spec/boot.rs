@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::model::Accel;
+use crate::model::Judging;
 use crate::model::QemuMachine;
 
 /// Inputs `kernel`, `initrd` or `disk`, and where the machine asks for them `dtbs`, `qemu` (the image its program is in) and
@@ -20,4 +21,6 @@ pub struct BootSpec {
     pub silence_secs: u32,
     /// Seconds after which a boot is ended whatever it prints.
     pub total_secs: u32,
+    /// What of the kernel's complaints and of the tests fails it.
+    pub judging: Judging,
 }

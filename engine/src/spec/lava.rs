@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::model::Judging;
 use crate::model::LavaDevice;
 use crate::model::LavaTest;
 use crate::model::QemuMachine;
@@ -21,4 +22,6 @@ pub struct LavaSpec {
     pub silence_secs: u32,
     /// Seconds after which a boot is ended whatever it prints.
     pub total_secs: u32,
+    /// What of the kernel's complaints and of the tests fails it.
+    pub judging: Judging,
 }

@@ -38,6 +38,7 @@ impl Vary for LavaMethod {}
 impl Vary for LavaTestFrom {}
 impl Vary for Predicate {}
 impl Vary for RootfsFormat {}
+impl Vary for Severity {}
 impl Vary for SourceForm {}
 impl Vary for Strength {}
 impl Vary for Value {}
@@ -190,6 +191,10 @@ fn accel() -> impl Strategy<Value = Accel> + Clone {
     prop_oneof![Just(Accel::Tcg), Just(Accel::Kvm)]
 }
 
+fn severity() -> impl Strategy<Value = Severity> + Clone {
+    prop_oneof![Just(Severity::Warning), Just(Severity::Error)]
+}
+
 fn strength() -> impl Strategy<Value = Strength> + Clone {
     prop_oneof![
         Just(Strength::Must),
@@ -329,10 +334,11 @@ arbitrary! {
     test -> LavaTest { name: word(), from: from(), parameters: map(word()) }
     lava -> LavaSpec {
         device: device(), machine: maybe(machine()), tests: proptest::collection::vec(test(), 0..3),
-        silence_secs: number(), total_secs: number(),
+        silence_secs: number(), total_secs: number(), judging: judging(),
     }
+    judging -> Judging { fails_on: severity(), expects: words(), reports_tests: prop::bool::ANY }
     boot -> BootSpec {
-        machine: machine(), version: maybe(word()), accel: accel(), silence_secs: number(), total_secs: number(),
+        machine: machine(), version: maybe(word()), accel: accel(), silence_secs: number(), total_secs: number(), judging: judging(),
     }
 }
 

@@ -4,10 +4,12 @@ use rhai::Dynamic;
 
 use crate::model::Abi;
 use crate::model::Catalog;
+use crate::model::Judging;
 use crate::model::LavaTest;
 use crate::model::LavaTestFrom;
 use crate::model::Rootfs;
 use crate::model::RootfsFormat;
+use crate::model::Severity;
 use crate::model::Suite;
 use crate::origins::abi_of;
 use crate::text::did_you_mean;
@@ -148,6 +150,24 @@ const SUITE: Record = Record {
             need: Need::Otherwise("`150`"),
             doc: "seconds after which a boot is ended whatever it prints",
         },
+        Field {
+            name: "fails_on",
+            shape: Shape::OneOf(&["notice", "warning", "error", "fatal"]),
+            need: Need::Otherwise("`\"error\"`"),
+            doc: "from which severity on a complaint of the kernel fails a boot; what is less is told: `notice` (a program died of a fault), `warning` (a plain `WARN()`), `error` (sanitizers, locks, hangs, corruption), `fatal` (a panic, an oops)",
+        },
+        Field {
+            name: "expects",
+            shape: Shape::List(&Shape::Text),
+            need: Need::Otherwise("none"),
+            doc: "titles of complaints that the kernel must make and that fail nothing, as `engine judge` prints them; `*` stands for anything: `\"kernel panic: sysrq*\"`",
+        },
+        Field {
+            name: "reports_tests",
+            shape: Shape::Bool,
+            need: Need::Otherwise("`false`"),
+            doc: "whether a boot fails when no test result was printed",
+        },
     ],
     one_of: &[&["program", "definitions"]],
     any_of: &[],
@@ -280,6 +300,16 @@ fn suite(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mista
         manual: fields.take_or_empty("manual"),
         silence_secs,
         total_secs,
+        judging: Judging {
+            fails_on: match fields.take_or_empty::<String>("fails_on").as_str() {
+                "notice" => Severity::Notice,
+                "warning" => Severity::Warning,
+                "fatal" => Severity::Fatal,
+                _ => Severity::Error,
+            },
+            expects: fields.take_or_empty("expects"),
+            reports_tests: fields.take_or_empty("reports_tests"),
+        },
     };
     call.state.catalog.suites.insert(name, suite);
     Ok(handle)

@@ -23,7 +23,7 @@ struct Line {
 
 impl Entry {
     /// Reads a line such as `- {"dt": "…", "lvl": "target", "msg": "…"}`. Nearly all are JSON; some results hold tags of YAML.
-    pub(super) fn parse(line: &str) -> Option<Self> {
+    pub fn parse(line: &str) -> Option<Self> {
         let flow = line.strip_prefix("- ")?;
         let parsed: Option<Line> = serde_json::from_str(flow).ok();
         let parsed = parsed.or_else(|| serde_saphyr::from_str(flow).ok());

@@ -12,6 +12,7 @@ use super::LavaError;
 use super::LavaServer;
 use crate::console::Console;
 use crate::console::End;
+use crate::model::Judging;
 use crate::sandbox::Cancel;
 use crate::text::with_causes;
 
@@ -38,6 +39,8 @@ pub struct Watch<'a> {
     pub limit_secs: u32,
     /// How long the server may give no answer.
     pub lost_secs: u64,
+    /// What of the kernel's complaints and of the tests fails it.
+    pub judging: &'a Judging,
     /// Ends it early.
     pub cancel: &'a Cancel,
     /// Takes what the machine prints.
@@ -84,7 +87,7 @@ impl LavaServer {
     /// Follows a job to its end. A run that is cancelled cancels the job too.
     pub async fn follow(&self, job: u64, watch: &mut Watch<'_>) -> Result<Followed, LavaError> {
         let mut progress = Progress {
-            console: Console::new(),
+            console: Console::new(watch.judging.clone()),
             state: JobState::default(),
             lines: 0,
             since: Instant::now(),

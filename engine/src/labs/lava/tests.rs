@@ -411,6 +411,7 @@ fn jobs_go_to_the_shortest_queue_of_labs_that_may_have_them() {
         tests: Vec::new(),
         silence_secs: 1,
         total_secs: 1,
+        judging: crate::model::Judging::default(),
     };
     let place = |spec: &LavaSpec| match wait(labs.place(spec)) {
         Ok(placed) => placed.server.name.clone(),
