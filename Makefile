@@ -2,7 +2,7 @@
 
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help setup demo matrix test test-crash test-arches test-gentoo test-lava test-graph test-everyday bench docs clean
+.PHONY: help setup demo matrix test test-crash test-arches test-gentoo test-lava test-judge test-graph test-everyday bench docs clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -49,6 +49,10 @@ test-lava: ## Only the tests of LAVA labs, with a real lab that is brought up an
 GRAPH = test(/^(spec|graph|plan|realise|origins|labs|jobs|machine)::/) + test(words) + test(spelling) + test(progress) \
     + binary(labs) + binary(layers) + binary(source) + test(share_a_jobserver) + test(within_a_second) \
     + test(laid_open) + test(refused_at_once) + test(invalid_projects)
+
+test-judge: ## Only the tests of consoles, test protocols, build logs and blame
+	@tools/setup.sh test
+	cargo nextest run --locked --workspace -E 'binary(judge) + test(/^(console|buildlog)::/) + test(junit)'
 
 test-graph: ## Only the tests of specs, the growing graph, placement, QEMU in its sandbox, and what ends a run
 	@tools/setup.sh test

@@ -348,6 +348,10 @@ fn a_node_is_laid_open() {
     key  [KEY]
     spec, revision 3 of its recipe
       accel         tcg
+      judging
+        expects        none
+        fails_on       error
+        reports_tests  false
       machine
         args       none
         binary     qemu-system-x86_64

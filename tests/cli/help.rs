@@ -35,6 +35,7 @@ fn help_of_every_command() {
       results      Show the result of every wanted node, from the store alone
       matrix       Show a table of builds and their boots, from the store alone
       log          Print the whole log of a node's latest result
+      judge        Judge console logs: what the kernel complained about, and which tests failed
       boards       Show which boards each resolved configuration can boot on
       boot         Boot one address, here or in a lab, and print its console
       labs         Show each lab: who we are there, its device types and devices, its queue, and which
@@ -287,6 +288,31 @@ fn help_of_every_command() {
     Examples:
       engine boot linux-6.1/x86_64/tinyconfig/gcc/qemu-pc/general
       engine boot linux-6.1/x86_64/tinyconfig/gcc/qemu-pc/general --lab mylab
+
+    === judge
+    Judge console logs: what the kernel complained about, and which tests failed
+
+    Usage: engine judge [OPTIONS] <LOG>...
+
+    Arguments:
+      <LOG>...  Console logs; `-` for standard input
+
+    Options:
+          --json                 One line of JSON for each log
+          --fails-on <SEVERITY>  From which severity on a complaint of the kernel fails a log [default:
+                                 error] [possible values: notice, warning, error, fatal]
+          --expect <TITLE>       A complaint that must come and fails nothing, by its title; `*` stands
+                                 for anything
+      -h, --help                 Print help
+
+    A log is what a serial line, netconsole, `dmesg` or `journalctl -k` gave, with or without stamps, or
+    the log of a LAVA job. No project is needed.
+
+    Examples:
+      engine judge console.log
+      lava-cli log 1234 | engine judge -
+      engine judge --json captures/*.log
+      engine judge --fails-on warning console.log
 
     === labs
     Show each lab: who we are there, its device types and devices, its queue, and which boards it boots

@@ -17,7 +17,7 @@ use world::World;
 
 const SMALL: &str = include_str!("small.rhai");
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "init",
     "check",
     "update",
@@ -28,6 +28,7 @@ const COMMANDS: [&str; 22] = [
     "log",
     "boards",
     "boot",
+    "judge",
     "labs",
     "jobs",
     "serve",

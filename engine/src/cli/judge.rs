@@ -16,6 +16,7 @@ use super::fault::Fault;
 use crate::console::BootResults;
 use crate::console::BootVerdict;
 use crate::console::Console;
+use crate::console::Finding;
 use crate::console::TestOutcome;
 use crate::labs::Entry;
 use crate::model::Judging;
@@ -70,7 +71,9 @@ pub(super) fn run(context: &Context, args: &JudgeArgs) -> Result<Ending, Fault> 
             _ => Ending::Good,
         };
         if args.json {
-            context.terminal.data(format!("{}\n", as_json(log, &results)))?;
+            context
+                .terminal
+                .data(format!("{}\n", as_json(log, &results)))?;
         } else {
             context.terminal.lines(&as_text(log, &results))?;
         }
@@ -94,9 +97,8 @@ fn judged(log: &str, args: &JudgeArgs) -> Result<BootResults, Fault> {
     let read = if log == "-" {
         feed(&mut console, io::stdin().lock())
     } else {
-        let file = File::open(path).map_err(|error| {
-            Fault::user(format!("cannot open `{log}`: {error}"))
-        })?;
+        let file = File::open(path)
+            .map_err(|error| Fault::user(format!("cannot open `{log}`: {error}")))?;
         feed(&mut console, BufReader::with_capacity(1 << 16, file))
     };
     read.map_err(Fault::file("read", path))?;
@@ -153,25 +155,7 @@ fn as_text(log: &str, results: &BootResults) -> Vec<String> {
         "" => format!("{log}: {verdict}"),
         said => format!("{log}: {verdict}: {said}"),
     }];
-    for finding in &results.findings {
-        let mut line = format!("  {:7}  {}", finding.severity.word(), finding.title);
-        if !finding.module.is_empty() {
-            line += &format!(", in module {}", finding.module);
-        }
-        if let Some(place) = &finding.place {
-            line += &format!(", {}:{}", place.file, place.line);
-        }
-        if finding.first_line > 0 {
-            line += &format!(", line {}", finding.first_line);
-        }
-        if finding.count > 1 {
-            line += &format!(", {} times", finding.count);
-        }
-        if finding.expected {
-            line += ", expected";
-        }
-        lines.push(line);
-    }
+    lines.extend(results.findings.iter().map(told));
     let count = |outcome| {
         let is = |test: &&crate::console::TestResult| test.result == outcome;
         results.tests.iter().filter(is).count()
@@ -196,3 +180,22 @@ fn as_text(log: &str, results: &BootResults) -> Vec<String> {
     lines
 }
 
+fn told(finding: &Finding) -> String {
+    let mut told = vec![finding.title.clone()];
+    if !finding.module.is_empty() {
+        told.push(format!("in module {}", finding.module));
+    }
+    if let Some(place) = &finding.place {
+        told.push(format!("{}:{}", place.file, place.line));
+    }
+    if finding.first_line > 0 {
+        told.push(format!("line {}", finding.first_line));
+    }
+    if finding.count > 1 {
+        told.push(format!("{} times", finding.count));
+    }
+    if finding.expected {
+        told.push("expected".to_owned());
+    }
+    format!("  {:7}  {}", finding.severity.word(), told.join(", "))
+}

@@ -83,12 +83,14 @@ impl Ktap {
     pub(super) fn awaits(&self, number: u64) -> bool {
         let level = self.levels.last();
         level.is_some_and(|level| {
-            level.declared && level.last + 1 == number && level.planned.is_none_or(|all| number <= all)
+            level.declared
+                && level.last + 1 == number
+                && level.planned.is_none_or(|all| number <= all)
         })
     }
 
-    /// Reads line `order` of the log; says whether it was of a protocol. `lone` results count without a header.
-    pub(super) fn line(&mut self, line: &str, order: u64, lone: bool) -> bool {
+    /// Reads line `order` of the log; says whether it was of a protocol. `bare` results count without a header.
+    pub(super) fn line(&mut self, line: &str, order: u64, bare: bool) -> bool {
         let text = line.trim_start();
         let indent = line.len() - text.len();
         if text.is_empty() {
@@ -99,12 +101,12 @@ impl Ktap {
             return true;
         }
         if let Some(comment) = text.strip_prefix('#') {
-            return self.comment(indent, comment, order, lone);
+            return self.comment(indent, comment, order, bare);
         }
-        self.tap(indent, text, order, lone)
+        self.tap(indent, text, order, bare)
     }
 
-    fn tap(&mut self, indent: usize, text: &str, order: u64, lone: bool) -> bool {
+    fn tap(&mut self, indent: usize, text: &str, order: u64, bare: bool) -> bool {
         // Most lines of a log are none of this.
         if !text.starts_with(['K', 'T', '1', 'o', 'n', 'B', '-']) {
             return false;
@@ -112,18 +114,28 @@ impl Ktap {
         if text.starts_with("KTAP version ") || text.starts_with("TAP version ") {
             self.header(indent);
         } else if let Some(plan) = text.strip_prefix("1..") {
-            return self.plan(indent, plan, lone);
+            return self.plan(indent, plan, bare);
         } else if let Some(why) = text.strip_prefix("Bail out!") {
-            if self.levels.is_empty() && !lone {
+            if self.levels.is_empty() && !bare {
                 return false;
             }
             let why = why.trim();
-            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+            let why = if why.is_empty() {
+                String::new()
+            } else {
+                format!(": {why}")
+            };
             self.problem(format!("the tests bailed out{why}"));
-        } else if text == "---" && !self.tests.is_empty() && self.levels.last().is_some_and(|level| indent > level.indent) {
+        } else if text == "---"
+            && !self.tests.is_empty()
+            && self
+                .levels
+                .last()
+                .is_some_and(|level| indent > level.indent)
+        {
             self.block = true;
         } else if text.starts_with("ok") || text.starts_with("not ok") {
-            return self.result(indent, text, order, lone);
+            return self.result(indent, text, order, bare);
         } else {
             return false;
         }
@@ -180,7 +192,11 @@ impl Ktap {
                 _ => level.name.as_str(),
             };
             any |= self.tests.len() > level.first;
-            let of = if name.is_empty() { String::new() } else { format!(" of `{name}`") };
+            let of = if name.is_empty() {
+                String::new()
+            } else {
+                format!(" of `{name}`")
+            };
             let distinct = level.numbers.len() as u64;
             match level.planned {
                 Some(planned) if level.seen > planned => self.problem(format!(
@@ -202,26 +218,28 @@ impl Ktap {
         any
     }
 
-    fn comment(&mut self, indent: usize, comment: &str, order: u64, lone: bool) -> bool {
+    fn comment(&mut self, indent: usize, comment: &str, order: u64, bare: bool) -> bool {
         let inner = comment.trim_start();
         if let Some(name) = inner.strip_prefix("Subtest:") {
             self.subtest(indent, name.trim());
             return true;
         }
-        if self.levels.is_empty() && !lone {
+        if self.levels.is_empty() && !bare {
             return false;
         }
         // kselftest puts a comment's mark before what a test prints: its own results are below the one that is to come.
-        let strict = RESULT.captures(inner).is_some_and(|found| found.get(2).is_some())
+        let strict = RESULT
+            .captures(inner)
+            .is_some_and(|found| found.get(2).is_some())
             || inner.starts_with("TAP version ")
             || inner.starts_with("KTAP version ")
             || (inner.starts_with("1..") && inner[3..].trim().parse::<u64>().is_ok());
         if strict && (!self.levels.is_empty() || inner.starts_with("not ok")) {
             let depth = comment.len() - inner.len();
-            return self.tap(indent + 1 + depth, inner, order, lone);
+            return self.tap(indent + 1 + depth, inner, order, bare);
         }
         if inner.starts_with('#') && !self.levels.is_empty() {
-            return self.comment(indent + 2, inner.trim_start_matches('#'), order, lone);
+            return self.comment(indent + 2, inner.trim_start_matches('#'), order, bare);
         }
         if let Some(found) = MEASURED.captures(inner)
             && self.measured.len() < MAX_DIAGNOSTICS
@@ -249,13 +267,13 @@ impl Ktap {
         self.diagnostics.clear();
     }
 
-    fn plan(&mut self, indent: usize, plan: &str, lone: bool) -> bool {
+    fn plan(&mut self, indent: usize, plan: &str, bare: bool) -> bool {
         let digits: String = plan.chars().take_while(char::is_ascii_digit).collect();
         let rest = plan[digits.len()..].trim();
         let Ok(planned) = digits.parse::<u64>() else {
             return false;
         };
-        if !rest.is_empty() && !rest.starts_with('#') || (self.levels.is_empty() && !lone) {
+        if !rest.is_empty() && !rest.starts_with('#') || (self.levels.is_empty() && !bare) {
             return false;
         }
         if planned == 0 {
@@ -269,7 +287,7 @@ impl Ktap {
         true
     }
 
-    fn result(&mut self, indent: usize, text: &str, order: u64, lone: bool) -> bool {
+    fn result(&mut self, indent: usize, text: &str, order: u64, bare: bool) -> bool {
         let Some(found) = RESULT.captures(text) else {
             return false;
         };
@@ -278,10 +296,9 @@ impl Ktap {
         // A failure counts wherever and however it is told.
         let level = self.levels.last();
         let known = level.is_some_and(|level| number.is_some() || !level.numbered);
-        if !(known || lone && (number.is_some() || !ok)) {
-            if ok || !lone {
-                return false;
-            }
+        let counts = known || bare && (number.is_some() || !ok);
+        if !counts {
+            return false;
         }
         if self.levels.is_empty() && number.is_none() && ok {
             return false;
@@ -299,7 +316,11 @@ impl Ktap {
         if twice {
             self.problem(format!("test number {number} came twice"));
         }
-        let name = if name.is_empty() { number.to_string() } else { name };
+        let name = if name.is_empty() {
+            number.to_string()
+        } else {
+            name
+        };
         let diagnostics = std::mem::take(&mut self.diagnostics);
         let measurements = std::mem::take(&mut self.measured);
         // What stands for its subtests is none of its own, unless it alone failed.
@@ -340,36 +361,43 @@ impl Ktap {
     }
 
     /// A line of the block of YAML behind a result.
-    fn detail(&mut self, text: &str) {
-        if text == "..." {
+    fn detail(&mut self, said: &str) {
+        if said == "..." {
             self.block = false;
             return;
         }
         let Some((_, test)) = self.tests.last_mut() else {
             return;
         };
-        if let Some(found) = MEASURED.captures(text) {
+        if let Some(found) = MEASURED.captures(said) {
             if test.measurements.len() < MAX_DIAGNOSTICS {
                 test.measurements.push(measurement(&found));
             }
-        } else if test.result == TestOutcome::Fail && test.detail.lines().count() < MAX_DIAGNOSTICS {
+        } else if test.result == TestOutcome::Fail && test.detail.lines().count() < MAX_DIAGNOSTICS
+        {
             if !test.detail.is_empty() {
                 test.detail.push('\n');
             }
-            test.detail.push_str(text);
+            test.detail.push_str(said);
         }
     }
 }
 
 fn measurement(found: &regex::Captures) -> Measurement {
-    let (mut name, mut unit) = (found[1].to_owned(), found.get(3).map_or("", |unit| unit.as_str()));
+    let (mut name, mut unit) = (
+        found[1].to_owned(),
+        found.get(3).map_or("", |unit| unit.as_str()),
+    );
     // `duration_ms: 12`
     if unit.is_empty()
         && let Some((rest, known)) = name.rsplit_once('_')
-        && let Some(known) = ["ns", "us", "ms", "s", "bytes", "percent"].into_iter().find(|unit| *unit == known)
+        && let Some(known) = ["ns", "us", "ms", "s", "bytes", "percent"]
+            .into_iter()
+            .find(|unit| *unit == known)
     {
+        let length = rest.len();
         unit = known;
-        name = rest.to_owned();
+        name.truncate(length);
     }
     Measurement {
         name,
@@ -387,10 +415,17 @@ fn directive(text: &str) -> Option<(String, String)> {
 
 /// The name of a result, what became of it, and why.
 fn outcome(ok: bool, rest: &str) -> (String, TestOutcome, String) {
-    let plain = if ok { TestOutcome::Pass } else { TestOutcome::Fail };
+    let plain = if ok {
+        TestOutcome::Pass
+    } else {
+        TestOutcome::Fail
+    };
     let begin = rest.char_indices().find(|(at, c)| {
         *c == '#'
-            && rest[..*at].chars().next_back().is_none_or(char::is_whitespace)
+            && rest[..*at]
+                .chars()
+                .next_back()
+                .is_none_or(char::is_whitespace)
             && directive(rest[at + 1..].trim()).is_some()
     });
     let Some((begin, _)) = begin else {
@@ -405,13 +440,27 @@ fn outcome(ok: bool, rest: &str) -> (String, TestOutcome, String) {
         return (unescaped(rest.trim()), plain, String::new());
     };
     let said = rest[begin + 1..].trim();
-    let all: Vec<(String, String)> = said.split('#').filter_map(|part| directive(part.trim())).collect();
+    let all: Vec<(String, String)> = said
+        .split('#')
+        .filter_map(|part| directive(part.trim()))
+        .collect();
     let name = unescaped(rest[..begin].trim_end());
-    let skip = all.iter().find(|(word, _)| matches!(word.as_str(), "skip" | "todo" | "xfail"));
+    let skip = all
+        .iter()
+        .find(|(word, _)| matches!(word.as_str(), "skip" | "todo" | "xfail"));
     match skip {
         Some((word, why)) if word == "skip" => (name, TestOutcome::Skip, why.clone()),
-        Some((word, why)) => (name, TestOutcome::Skip, format!("{} {why}", word.to_uppercase()).trim_end().to_owned()),
-        None if all.iter().any(|(word, _)| matches!(word.as_str(), "timeout" | "error")) => {
+        Some((word, why)) => (
+            name,
+            TestOutcome::Skip,
+            format!("{} {why}", word.to_uppercase())
+                .trim_end()
+                .to_owned(),
+        ),
+        None if all
+            .iter()
+            .any(|(word, _)| matches!(word.as_str(), "timeout" | "error")) =>
+        {
             (name, TestOutcome::Fail, said.to_owned())
         }
         None => (name, plain, said.to_owned()),

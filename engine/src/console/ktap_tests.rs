@@ -1,5 +1,7 @@
 //! KTAP and TAP as they are really printed.
 
+use std::fmt::Write as _;
+
 use super::ktap::Ktap;
 
 fn read(log: &str) -> String {
@@ -13,7 +15,11 @@ fn read(log: &str) -> String {
         .map(|(_, test)| {
             let mut text = format!("{:?} {} {:?}", test.result, test.name, test.detail);
             for measured in &test.measurements {
-                text += &format!(" {}={}{}", measured.name, measured.value, measured.unit);
+                let _ = write!(
+                    text,
+                    " {}={}{}",
+                    measured.name, measured.value, measured.unit
+                );
             }
             text
         })
@@ -79,8 +85,14 @@ fn plans_that_were_not_kept() {
         ("1..3\nok 1 a\nok 2 b\n", "2 of 3 planned tests reported"),
         ("1..2\nok 1 a\nok 1 b\n", "test number 1 came twice"),
         ("1..1\nok 1 a\nok 2 b\n", "2 tests reported, 1 planned"),
-        ("1..2\nok 1 a\nBail out! no disk\n", "the tests bailed out: no disk"),
-        ("1..2\n  KTAP version 1\n  1..2\n  ok 1 x\nok 1 a\nok 2 b\n", "1 of 2 planned tests of `a` reported"),
+        (
+            "1..2\nok 1 a\nBail out! no disk\n",
+            "the tests bailed out: no disk",
+        ),
+        (
+            "1..2\n  KTAP version 1\n  1..2\n  ok 1 x\nok 1 a\nok 2 b\n",
+            "1 of 2 planned tests of `a` reported",
+        ),
     ] {
         let read = read(&format!("KTAP version 1\n{log}"));
         assert!(read.contains(&format!("! {told}")), "{log}{read}");

@@ -165,14 +165,14 @@ impl Lines {
             self.time = stamp.time.unwrap_or(self.time);
         }
         let number = self.number + 1;
-        self.kernel(text, stamp, number, sink);
+        Self::kernel(text, stamp, number, sink);
     }
 
-    fn kernel(&mut self, text: &str, stamp: Stamp, number: u64, sink: &mut impl FnMut(Line)) {
+    fn kernel(text: &str, stamp: Stamp, number: u64, sink: &mut impl FnMut(Line)) {
         let mut text = &text[stamp.end..];
         let mut caller = stamp.caller;
         // Two lines of the kernel that lost the newline between them.
-        while let Some((begin, next)) = stamp::inside(text, 0) {
+        while let Some((begin, next)) = stamp::inside(text) {
             sink(Line {
                 text: text[..begin].trim_end(),
                 stamped: true,
@@ -191,7 +191,7 @@ impl Lines {
     }
 
     fn unstamped(&mut self, text: &str, sink: &mut impl FnMut(Line)) {
-        let (before, torn) = match stamp::inside(text, 0) {
+        let (before, torn) = match stamp::inside(text) {
             Some((begin, stamp)) => (&text[..begin], Some((begin, stamp))),
             None => (text, None),
         };
@@ -242,14 +242,14 @@ impl Lines {
             });
         }
         self.time = stamp.time.unwrap_or(self.time);
-        self.kernel(text, stamp, number, sink);
+        Self::kernel(text, stamp, number, sink);
     }
 
     /// What looked like the kernel's was.
     fn release(&mut self, sink: &mut impl FnMut(Line)) {
         if let Some(doubtful) = self.doubtful.take() {
             self.time = doubtful.stamp.time.unwrap_or(self.time);
-            self.kernel(&doubtful.whole, doubtful.stamp, doubtful.number, sink);
+            Self::kernel(&doubtful.whole, doubtful.stamp, doubtful.number, sink);
         }
     }
 
@@ -348,7 +348,8 @@ mod tests {
         u3|ok 4 x
         k3|usb
         ");
-        let twice = b"no[    1.000001] one\nt ok[    1.000002] two\n 2 b\nok 3[    1.000003] three\n\n";
+        let twice =
+            b"no[    1.000001] one\nt ok[    1.000002] two\n 2 b\nok 3[    1.000003] three\n\n";
         insta::assert_snapshot!(lines(twice), @r"
         k1|one
         k2|two
@@ -411,6 +412,10 @@ mod tests {
         raw.extend(b"[    1.000000] BUG: behind it\n");
         let found = lines(&raw);
         assert!(found.lines().all(|line| line.len() < MAX_LINE + 32));
-        assert!(found.ends_with("|BUG: behind it"), "{}", &found[found.len() - 200..]);
+        assert!(
+            found.ends_with("|BUG: behind it"),
+            "{}",
+            &found[found.len() - 200..]
+        );
     }
 }

@@ -15,9 +15,9 @@ use super::findings::Finding;
 use super::findings::Findings;
 use super::findings::normal;
 use super::ktap::Ktap;
-use super::ltp::Ltp;
 use super::lines::Line;
 use super::lines::Lines;
+use super::ltp::Ltp;
 use super::results::FORMAT;
 use super::stamp::Caller;
 use crate::model::Judging;
@@ -34,8 +34,9 @@ const MARKER: &str = "engine: ";
 const MAX_WRITERS: usize = 32;
 
 /// A result behind what was printed without a newline.
-static GLUED: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"[^\s#]((?:not )?ok (\d+)(?: .*)?)$").expect("a constant expression"));
+static GLUED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"[^\s#]((?:not )?ok (\d+)(?: .*)?)$").expect("a constant expression")
+});
 
 /// How the suite ended, as `/init` saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +98,11 @@ impl Console {
         log.read.tests = tests;
         let reason = log.failure();
         let reason = reason.or_else(|| (!error.is_empty()).then(|| error.into()));
-        let none = log.read.tests.is_empty().then(|| "no test ran".to_owned().into());
+        let none = log
+            .read
+            .tests
+            .is_empty()
+            .then(|| "no test ran".to_owned().into());
         log.results(reason.or(none))
     }
 
@@ -141,11 +146,18 @@ struct Log {
     ltp: Ltp,
     others: Vec<(u64, TestResult)>,
     findings: Findings,
-    /// The kernel stamps its lines: what has no stamp is not its.
-    stamping: bool,
+    kernel: Seen,
+}
+
+/// What the kernel was seen to do.
+#[derive(Debug, Default)]
+struct Seen {
+    /// It stamps its lines: what has no stamp is not its.
+    stamps: bool,
+    /// It printed its banner.
+    booted: bool,
     /// It was asked to boot again.
     restarts: bool,
-    booted: bool,
 }
 
 impl Log {
@@ -155,10 +167,10 @@ impl Log {
             return;
         }
         if line.stamped {
-            self.stamping = true;
-            self.kernel(line);
-        } else if !line.text.trim().is_empty() && !self.user(line) && !self.stamping {
-            self.kernel(line);
+            self.kernel.stamps = true;
+            self.kernel_line(line);
+        } else if !line.text.trim().is_empty() && !self.user(line) && !self.kernel.stamps {
+            self.kernel_line(line);
         }
         // Once user space runs, it is what hangs: drivers that come up late say nothing of it.
         if (!line.stamped || !self.init_reached) && !line.text.trim().is_empty() {
@@ -178,14 +190,16 @@ impl Log {
             return true;
         }
         if let Some(found) = GLUED.captures(text)
-            && found[2].parse().is_ok_and(|number| self.suite.awaits(number))
+            && found[2]
+                .parse()
+                .is_ok_and(|number| self.suite.awaits(number))
         {
             return self.suite.line(&found[1], line.number, true);
         }
         match self.ltp.line(text) {
-            Some(test) => {
+            Some(result) => {
                 if self.others.len() < super::ktap::MAX_TESTS {
-                    self.others.push((line.number, test));
+                    self.others.push((line.number, result));
                 }
                 true
             }
@@ -193,17 +207,22 @@ impl Log {
         }
     }
 
-    fn kernel(&mut self, line: Line) {
+    fn kernel_line(&mut self, line: Line) {
         let text = line.text;
         if text.starts_with("Linux version ") {
             self.banner(&line);
         }
-        let writer = if self.kunit.len() < MAX_WRITERS { line.caller } else { None };
+        let writer = if self.kunit.len() < MAX_WRITERS {
+            line.caller
+        } else {
+            None
+        };
         let ktap = self.kunit.entry(writer).or_default();
         if line.stamped && ktap.line(text, line.number, false) {
             return;
         }
-        self.restarts |= text.starts_with("reboot: ") || text.contains("Starting new kernel");
+        self.kernel.restarts |=
+            text.starts_with("reboot: ") || text.contains("Starting new kernel");
         self.findings.line(line);
     }
 
@@ -215,17 +234,19 @@ impl Log {
         if !line.stamped && self.init_reached {
             return;
         }
-        if self.booted && !self.restarts {
-            self.findings.add(told(Class::Reboot, "unexpected reboot", line.number));
+        if self.kernel.booted && !self.kernel.restarts {
+            self.findings
+                .add(told(Class::Reboot, "unexpected reboot", line.number));
         }
-        self.booted = true;
-        self.restarts = false;
+        self.kernel.booted = true;
+        self.kernel.restarts = false;
     }
 
     fn marker(&mut self, text: &str) -> bool {
         if text == INIT_REACHED {
-            if self.init_reached && !self.stamping && !self.restarts {
-                self.findings.add(told(Class::Reboot, "unexpected reboot", 0));
+            if self.init_reached && !self.kernel.stamps && !self.kernel.restarts {
+                self.findings
+                    .add(told(Class::Reboot, "unexpected reboot", 0));
             }
             self.init_reached = true;
         } else if let Some(kernel) = text.strip_prefix(KERNEL) {
@@ -255,7 +276,11 @@ impl Log {
         tests.sort_by_key(|(order, _)| *order);
         let mut findings = self.findings.finish();
         for finding in &mut findings {
-            finding.expected = self.judging.expects.iter().any(|title| glob(title, &finding.title));
+            finding.expected = self
+                .judging
+                .expects
+                .iter()
+                .any(|title| glob(title, &finding.title));
         }
         Judged {
             judging: self.judging,
@@ -418,7 +443,12 @@ impl Judged {
 
     /// What the suite expects of the kernel and did not get.
     fn missing(&self) -> Option<Why> {
-        let came = |title: &&String| self.read.findings.iter().any(|finding| glob(title, &finding.title));
+        let came = |title: &&String| {
+            self.read
+                .findings
+                .iter()
+                .any(|finding| glob(title, &finding.title))
+        };
         let missing = self.judging.expects.iter().find(|title| !came(title))?;
         Some(format!("`{missing}` was expected of the kernel, and did not come").into())
     }
@@ -500,7 +530,12 @@ impl Judged {
     /// What is to be said of a boot that succeeded.
     fn remark(&self) -> String {
         let mut said = Vec::new();
-        let told: Vec<&Finding> = self.read.findings.iter().filter(|finding| !finding.expected).collect();
+        let told: Vec<&Finding> = self
+            .read
+            .findings
+            .iter()
+            .filter(|finding| !finding.expected)
+            .collect();
         if let Some(first) = told.first() {
             let more = match told.len() - 1 {
                 0 => String::new(),

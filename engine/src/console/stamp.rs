@@ -40,10 +40,10 @@ pub(super) fn leading(text: &str) -> Option<Stamp> {
         })
 }
 
-/// The first `[   12.345678] ` at `from` or later, with where it begins; a level right before it belongs to it.
-pub(super) fn inside(text: &str, from: usize) -> Option<(usize, Stamp)> {
+/// The first `[   12.345678] ` with where it begins; a level right before it belongs to it.
+pub(super) fn inside(text: &str) -> Option<(usize, Stamp)> {
     let bytes = text.as_bytes();
-    let mut from = from;
+    let mut from = 0;
     while let Some(found) = bytes[from..].iter().position(|byte| *byte == b'[') {
         let at = from + found;
         if let Some(stamp) = bracketed(text, at) {
@@ -231,7 +231,10 @@ fn damaged(text: &str) -> Option<Stamp> {
 }
 
 fn digits(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count()
 }
 
 fn spaces(bytes: &[u8]) -> usize {
@@ -250,7 +253,10 @@ mod tests {
             ("[    1.234567][    T1] BUG: x", Some(Caller::Task(1))),
             ("[    1.234567] [   C12] BUG: x", Some(Caller::Cpu(12))),
             ("[    1.234567][   T1@CPU0] BUG: x", Some(Caller::Task(1))),
-            ("** 93 printk messages dropped ** [    1.234567] BUG: x", None),
+            (
+                "** 93 printk messages dropped ** [    1.234567] BUG: x",
+                None,
+            ),
             ("4,1234,1234567,-;BUG: x", None),
             ("4,1234,1234567,-,caller=T7;BUG: x", Some(Caller::Task(7))),
             ("Nov 28 17:04:10 host kernel: BUG: x", None),
@@ -260,7 +266,11 @@ mod tests {
             ("   1.234567][  C0] BUG: x", Some(Caller::Cpu(0))),
         ] {
             let stamp = leading(line).unwrap_or_else(|| panic!("{line}"));
-            assert_eq!((&line[stamp.end..], stamp.caller), ("BUG: x", caller), "{line}");
+            assert_eq!(
+                (&line[stamp.end..], stamp.caller),
+                ("BUG: x", caller),
+                "{line}"
+            );
         }
     }
 

@@ -240,7 +240,8 @@ fn reasons_of_machines_that_stop_early() {
 
 #[test]
 fn a_machine_that_never_ran_is_explained_by_its_program() {
-    let results = Console::new(Judging::default()).finish(End::Exited(1), "qemu: could not load kernel\n");
+    let results =
+        Console::new(Judging::default()).finish(End::Exited(1), "qemu: could not load kernel\n");
     assert_eq!(results.verdict, BootVerdict::Broken);
     insta::assert_snapshot!(results.reason, @"machine exited with status 1: qemu: could not load kernel");
 }
@@ -317,12 +318,25 @@ fn a_suite_says_what_fails_it() {
         let mut console = Console::new(judging.clone());
         console.push(format!("engine: init reached\n{body}{end}").as_bytes());
         let results = console.finish(End::Exited(0), "");
-        format!("{:?}: {}{}", results.verdict, results.reason, results.remark)
+        format!(
+            "{:?}: {}{}",
+            results.verdict, results.reason, results.remark
+        )
     };
     let usual = Judging::default();
-    let strict = Judging { fails_on: Severity::Warning, reports_tests: true, ..Judging::default() };
-    let harsh = Judging { fails_on: Severity::Notice, ..Judging::default() };
-    let expecting = Judging { expects: vec!["kernel panic: sysrq*".to_owned()], ..Judging::default() };
+    let strict = Judging {
+        fails_on: Severity::Warning,
+        reports_tests: true,
+        ..Judging::default()
+    };
+    let harsh = Judging {
+        fails_on: Severity::Notice,
+        ..Judging::default()
+    };
+    let expecting = Judging {
+        expects: vec!["kernel panic: sysrq*".to_owned()],
+        ..Judging::default()
+    };
     let (good, tested) = ("engine: suite exited 0\n", "KTAP version 1\n1..1\nok 1 a\n");
     let all = [
         judged(&usual, warning, good),

@@ -41,7 +41,11 @@ impl LabBoot {
     /// the caller confirms it with a second run.
     pub fn is_hang(&self) -> bool {
         self.results.verdict == BootVerdict::Failed
-            && !self.results.findings.iter().any(|finding| finding.severity >= Severity::Error)
+            && !self
+                .results
+                .findings
+                .iter()
+                .any(|finding| finding.severity >= Severity::Error)
             && matches!(self.end, End::Silence | End::Total)
     }
 }

@@ -145,8 +145,8 @@ fn measured(case: &Case) -> Vec<Measurement> {
 mod tests {
     use super::*;
     use crate::console::Console;
-    use crate::model::Judging;
     use crate::labs::JobEnd;
+    use crate::model::Judging;
     use crate::model::LavaCommands;
     use crate::model::LavaDevice;
     use crate::model::LavaMethod;
@@ -325,8 +325,8 @@ mod tests {
         ];
         insta::assert_snapshot!(told.join("\n"), @r"
         Succeeded: 
-        Failed: Kernel panic - not syncing: VFS: Unable to mount root fs
-        Failed: Kernel panic - not syncing: VFS: Unable to mount root fs
+        Failed: kernel panic: VFS: Unable to mount root fs on unknown-block(NUM,NUM)
+        Failed: kernel panic: VFS: Unable to mount root fs on unknown-block(NUM,NUM)
         Succeeded: 
         hang: took too long, last line: engine: init reached
         hang: hung after: engine: init reached
@@ -339,7 +339,7 @@ mod tests {
         Failed: test `smoke/b` failed
         Failed: test `smoke/a` failed: LAVA's result is `unknown`
         Failed: no test ran
-        Failed: Kernel panic - not syncing: VFS: Unable to mount root fs
+        Failed: kernel panic: VFS: Unable to mount root fs on unknown-block(NUM,NUM)
         Failed: words
         lab: the shell was there, and LAVA did not get past `login-action`
         hang: took too long, last line: Linux version 6.1

@@ -20,7 +20,10 @@ pub(super) fn blame(header: &Header, said: &Captures, lines: &[String]) -> Optio
         Blame::Nobody => None,
         Blame::Stack => report.stack(),
         Blame::Pc => report.pc(),
-        Blame::Exactly => report.pcs().find_map(Clone::clone).or_else(|| report.stack()),
+        Blame::Exactly => report
+            .pcs()
+            .find_map(Clone::clone)
+            .or_else(|| report.stack()),
         Blame::Named => report.named(said),
         Blame::Lock(words) => {
             match report.lock(words) {
@@ -136,8 +139,7 @@ impl Report<'_> {
             .chain(self.lines[at + 1..].iter().map(String::as_str));
         let mut near = rests.take(12).skip_while(|line| !line.contains("at:"));
         let first = near.next()?.split_once("at:")?.1;
-        frames::named(first)
-            .or_else(|| frames::named(near.next()?))
+        frames::named(first).or_else(|| frames::named(near.next()?))
     }
 
     fn after(&self, words: &str) -> Option<Frame> {
@@ -150,10 +152,11 @@ impl Report<'_> {
                 place: None,
             });
         }
-        let behind: Vec<Part> = self.lines[at + 1..].iter().map(|line| frames::part(line)).collect();
-        frames_of(&behind)
-            .find(|frame| self.counts(frame))
-            .cloned()
+        let behind: Vec<Part> = self.lines[at + 1..]
+            .iter()
+            .map(|line| frames::part(line))
+            .collect();
+        frames_of(&behind).find(|frame| self.counts(frame)).cloned()
     }
 
     /// What the processor did before its clock interrupted it.
@@ -183,8 +186,6 @@ impl Report<'_> {
             .filter(|frame| self.counts(frame) && !is_interrupt(&frame.function));
         let mut before = frames.next()?;
         let first = before;
-        // It waits for all processors to answer: that hang is its own, whoever called.
-        const EVERYWHERE: &str = "smp_call_function";
         if before.function.starts_with(EVERYWHERE) {
             return Some(Frame {
                 function: EVERYWHERE.to_owned(),
@@ -205,8 +206,8 @@ impl Report<'_> {
 
     fn hang(&self) -> Option<Frame> {
         let stack = self.first_stack();
-        if let Some((name, frame)) = frames_of(stack)
-            .find_map(|frame| Some((skip::held_up_by(&frame.function)?, frame)))
+        if let Some((name, frame)) =
+            frames_of(stack).find_map(|frame| Some((skip::held_up_by(&frame.function)?, frame)))
         {
             return Some(Frame {
                 function: name.to_owned(),
@@ -261,6 +262,9 @@ fn called(frame: &Frame) -> Frame {
         ..frame.clone()
     }
 }
+
+/// Waits for all processors to answer: that hang is its own, whoever called.
+const EVERYWHERE: &str = "smp_call_function";
 
 /// Entries of interrupts, the clock's first of all.
 fn is_interrupt(function: &str) -> bool {

@@ -35,10 +35,12 @@ const MAX_TITLE: usize = 140;
 pub(crate) const PANIC: &str = "Kernel panic - not syncing";
 
 static TAINT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"Tainted: (?:\[[^\]]*\]=[A-Z_]+,? ?)*([A-Z][A-Z ]*)").expect("a constant expression")
+    Regex::new(r"Tainted: (?:\[[^\]]*\]=[A-Z_]+,? ?)*([A-Z][A-Z ]*)")
+        .expect("a constant expression")
 });
-static ACCESS: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\b(Read|Write) (?:of size|at addr)").expect("a constant expression"));
+static ACCESS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\b(Read|Write) (?:of size|at addr)").expect("a constant expression")
+});
 
 /// What differs between two runs of the same failure.
 static VARIABLE: LazyLock<Regex> = LazyLock::new(|| {
@@ -79,7 +81,11 @@ impl Findings {
     /// Reads a line of the kernel.
     pub(crate) fn line(&mut self, line: Line) {
         let text = line.text;
-        let found = if self.panicked { None } else { headers::header(text) };
+        let found = if self.panicked {
+            None
+        } else {
+            headers::header(text)
+        };
         if let Some((header, _)) = found {
             if !self.goes_on(header, &line) {
                 self.begin(header, &line);
@@ -144,7 +150,11 @@ impl Findings {
             }
         }
         if ends && is_panic {
-            let told = self.done.iter_mut().rev().find(|done| done.severity > Severity::Notice);
+            let told = self
+                .done
+                .iter_mut()
+                .rev()
+                .find(|done| done.severity > Severity::Notice);
             if let Some(done) = told {
                 done.severity = Severity::Fatal;
                 return true;
@@ -176,6 +186,7 @@ impl Findings {
         let first_line = before.first().map_or(line.number, |(_, number, _)| *number);
         let at = lines.len();
         lines.push(line.text.to_owned());
+        self.before.clear();
         self.open.push(Open {
             header,
             caller: line.caller,
@@ -240,8 +251,7 @@ impl Open {
             self.traced |= matches!(frames::part(text), Part::Frame(_));
         }
         let bound = if self.traced { MAX_IDLE } else { MAX_LINES / 4 };
-        self.idle > bound && self.lines.len() > self.at + MAX_IDLE
-            || self.lines.len() >= MAX_LINES
+        self.idle > bound && self.lines.len() > self.at + MAX_IDLE || self.lines.len() >= MAX_LINES
     }
 
     fn close(mut self) -> Finding {
@@ -261,7 +271,12 @@ impl Open {
         let blamed = said
             .as_ref()
             .and_then(|said| blame(self.header, said, &self.lines[self.at..]));
-        let title = title(self.header, said.as_ref(), &self.lines[self.at..], blamed.as_ref());
+        let title = title(
+            self.header,
+            said.as_ref(),
+            &self.lines[self.at..],
+            blamed.as_ref(),
+        );
         self.lines.truncate(keep);
         let taint = self
             .lines
@@ -291,7 +306,22 @@ impl Open {
 /// Whether `text` is of registers, memory or code, as traces have them.
 fn is_dump(text: &str) -> bool {
     const BEGINS: [&str; 17] = [
-        "CPU:", "Hardware name", "Modules linked in", "Code:", "RAX:", "RSP:", "RBP:", "RDX:", "R10:", "R13:", "CR2:", "Workqueue:", "Call Trace", "Exception stack", "Stack:", "Process ",
+        "CPU:",
+        "Hardware name",
+        "Modules linked in",
+        "Code:",
+        "RAX:",
+        "RSP:",
+        "RBP:",
+        "RDX:",
+        "R10:",
+        "R13:",
+        "CR2:",
+        "Workqueue:",
+        "Call Trace",
+        "Exception stack",
+        "Stack:",
+        "Process ",
         "pstate:",
     ];
     let text = text.trim_start();

@@ -44,8 +44,11 @@ fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a constant expression")
 }
 
-static TRACE: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?i)^\s*(?:\[.*\] )?(?:call ?trace|(?:stack )?backtrace|trace)(?: for .*)?:\s*(?:\(.*\))?\s*(.*)$"));
+static TRACE: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"(?i)^\s*(?:\[.*\] )?(?:call ?trace|(?:stack )?backtrace|trace)(?: for .*)?:\s*(?:\(.*\))?\s*(.*)$",
+    )
+});
 
 static HISTORY: LazyLock<Regex> = LazyLock::new(|| {
     regex(concat!(
@@ -72,7 +75,7 @@ static INLINE: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 
-/// `func (lib/x.c:12 (discriminator 3))` of decode_stacktrace.sh.
+/// `func (lib/x.c:12 (discriminator 3))` of `decode_stacktrace.sh`.
 static DECODED: LazyLock<Regex> =
     LazyLock::new(|| regex(&format!(r"^\s*(\? )?({NAME}) \((\S+:\d+)[^)]*\)")));
 
@@ -91,26 +94,31 @@ static RETURN: LazyLock<Regex> = LazyLock::new(|| {
     regex(r"^LR is at |^lr : |^LR \[|^ra *: |^\s*RP\(r2\): |^I7: <|^RPC: <|^RA: | ra : ")
 });
 
-static NAMED: LazyLock<Regex> =
-    LazyLock::new(|| regex(&format!(r"({NAME})\+0x[0-9a-f]+(?:/(?:0x)?[0-9a-f]+)?(.*)$")));
+static NAMED: LazyLock<Regex> = LazyLock::new(|| {
+    regex(&format!(
+        r"({NAME})\+0x[0-9a-f]+(?:/(?:0x)?[0-9a-f]+)?(.*)$"
+    ))
+});
 
 /// What `line` is: one part, or what it interrupted behind the end of an interrupt's stack.
 pub(super) fn parts(line: &str) -> Vec<Part> {
-    let Some((_, rest)) = line.split_once("<EOI>").or_else(|| line.split_once("</IRQ>")) else {
+    let Some((_, rest)) = line
+        .split_once("<EOI>")
+        .or_else(|| line.split_once("</IRQ>"))
+    else {
         let first = part(line);
         // Arm tells the caller too, which has no line of its own at the bottom of a stack.
         let caller = match first {
             // An offset of 0 is the next function: the call does not return.
-            Part::Frame(_) => line
-                .split_once(" from ")
-                .and_then(|(_, caller)| {
-                    named(caller).filter(|frame| {
-                        !caller.contains("+0x0/") || skip::is_anchor(&frame.function)
-                    })
-                }),
+            Part::Frame(_) => line.split_once(" from ").and_then(|(_, caller)| {
+                named(caller)
+                    .filter(|frame| !caller.contains("+0x0/") || skip::is_anchor(&frame.function))
+            }),
             _ => None,
         };
-        return std::iter::once(first).chain(caller.map(Part::Frame)).collect();
+        return std::iter::once(first)
+            .chain(caller.map(Part::Frame))
+            .collect();
     };
     let first = match part(rest) {
         Part::Other => return vec![Part::Interrupted],
@@ -204,10 +212,17 @@ fn module(rest: &str) -> String {
 ///
 /// Rust's are demangled.
 pub(super) fn bare(name: &str) -> String {
+    const SUFFIXES: [&str; 6] = [
+        ".isra",
+        ".constprop",
+        ".part",
+        ".cold",
+        ".llvm",
+        ".localalias",
+    ];
     if let Ok(demangled) = rustc_demangle::try_demangle(name) {
         return format!("{demangled:#}");
     }
-    const SUFFIXES: [&str; 6] = [".isra", ".constprop", ".part", ".cold", ".llvm", ".localalias"];
     let cut = SUFFIXES.iter().filter_map(|suffix| name.find(suffix)).min();
     name[..cut.filter(|cut| *cut > 0).unwrap_or(name.len())].to_owned()
 }
@@ -230,20 +245,20 @@ mod tests {
     #[test]
     fn frames_of_every_arch() {
         for line in [
-            " do_thing+0x12/0x20",                                   // x86, arm64
-            " do_thing.isra.0+0x12/0x20 [ext4]",                     // in a module
-            " [<ffffffff81234567>] do_thing+0x12/0x20",              // older x86, mips, s390
+            " do_thing+0x12/0x20",                      // x86, arm64
+            " do_thing.isra.0+0x12/0x20 [ext4]",        // in a module
+            " [<ffffffff81234567>] do_thing+0x12/0x20", // older x86, mips, s390
             " [<ffffffff81234567>] [<ffffffff81234567>] do_thing+0x12/0x20",
             "[<80b10c70>] (do_thing) from [<8062eec8>] (caller+0x154/0x3c4)", // arm
             "[<c0013ea0>] (do_thing+0x0/0x11c) from [<c00108c8>] (show_stack+0x10/0x14)",
-            " do_thing from caller+0x18/0x1c",                       // arm since 6.0
+            " do_thing from caller+0x18/0x1c", // arm since 6.0
             "[c000000012345678] [c00000000012345c] do_thing+0x10/0x20", // powerpc
-            "[<ffffffe000203766>] do_thing+0x56/0xa2",               // riscv
-            " [<0000000000123456>] do_thing+0x10/0x20 ",             // s390
+            "[<ffffffe000203766>] do_thing+0x56/0xa2", // riscv
+            " [<0000000000123456>] do_thing+0x10/0x20 ", // s390
             "([<0000000000123456>] do_thing+0x10/0x20)",
-            " [00000000004a1234] do_thing+0x10/0x20",                // sparc64
-            " [<0001234a>] do_thing+0x10/0x20",                      // m68k
-            "[<fffffc0000312345>] do_thing+0x10/0x20",               // alpha
+            " [00000000004a1234] do_thing+0x10/0x20", // sparc64
+            " [<0001234a>] do_thing+0x10/0x20",       // m68k
+            "[<fffffc0000312345>] do_thing+0x10/0x20", // alpha
             " do_thing fs/x.c:12 [inline]",
             " do_thing (fs/x.c:12 (discriminator 3))",
             " <IRQ>  [<ffffffff8138d924>] do_thing+0x378/0x387",
@@ -285,13 +300,28 @@ mod tests {
 
     #[test]
     fn what_begins_a_stack() {
-        for line in ["Call Trace:", "Call trace:", "Backtrace: ", "stack backtrace:", "Trace:", "Call Trace:<IRQ>"] {
+        for line in [
+            "Call Trace:",
+            "Call trace:",
+            "Backtrace: ",
+            "stack backtrace:",
+            "Trace:",
+            "Call Trace:<IRQ>",
+        ] {
             assert_eq!(part(line), Part::Trace, "{line}");
         }
-        for line in ["Allocated by task 7667:", "Freed by task 1:", "Uninit was stored to memory at:"] {
+        for line in [
+            "Allocated by task 7667:",
+            "Freed by task 1:",
+            "Uninit was stored to memory at:",
+        ] {
             assert_eq!(part(line), Part::History, "{line}");
         }
-        for line in ["RSP: 0018:ffffc90017cffa00 EFLAGS: 00010212", "Modules linked in:", ""] {
+        for line in [
+            "RSP: 0018:ffffc90017cffa00 EFLAGS: 00010212",
+            "Modules linked in:",
+            "",
+        ] {
             assert_eq!(part(line), Part::Other, "{line}");
         }
     }

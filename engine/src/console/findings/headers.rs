@@ -65,7 +65,8 @@ const FREE: &str = "kmem_|slab_|k?v?k?free|vunmap|vfree|kasan|poison|__free_";
 const ALLOC: &str = "kmemleak|k[mczr]alloc|vmalloc|mmap|kmem|slab|.*alloc|create_object|idr_get|list_lru_init|pcpu_create|strn?dup|memdup|getname|memalloc|kmalloc|get_page|folio";
 const DEBUG: &str = "debug_|rcu|hrtimer_|timer_|work_|percpu_|kmem_|slab_|k?v?free|vunmap|vfree|__free_|kobject_|free_(?:pages|percpu|large|unref|frozen)|init_|destroy_|do_init|delayed_|free_(?:slab|page)|unpoison|cpu_timer|put_cpu|discard_slab";
 
-/// Tried in this order.
+/// Tried in this order. A row is a line: it is read as a table.
+#[rustfmt::skip]
 const ROWS: &[Row] = {
     use Blame::{After, Exactly, Hang, Lock, Named, Nobody, Pc, Stack, Stall};
     use Class as C;
@@ -192,8 +193,21 @@ const ROWS: &[Row] = {
 
 /// Headers that are the rest of a complaint, or its end, wherever one is there.
 const FOLLOWING: [&str; 16] = [
-    "^(?:Oops: )?divide", "^(?:Oops: )?invalid opcode", "^(?:Oops: )?(int3", "Internal error", "(?i)^(kernel bug) detected", "^Oops - BUG", r"^(?:\S+\(\d+\): )?(?:Oops", r"\bOops[: ]",
-    "Kernel panic(?", "refcount_t", "INFO: (Allocated", "kernel tried to execute", "PANIC: double", r"rcu\w* kthread", "Insufficient stack",
+    "^(?:Oops: )?divide",
+    "^(?:Oops: )?invalid opcode",
+    "^(?:Oops: )?(int3",
+    "Internal error",
+    "(?i)^(kernel bug) detected",
+    "^Oops - BUG",
+    r"^(?:\S+\(\d+\): )?(?:Oops",
+    r"\bOops[: ]",
+    "Kernel panic(?",
+    "refcount_t",
+    "INFO: (Allocated",
+    "kernel tried to execute",
+    "PANIC: double",
+    r"rcu\w* kthread",
+    "Insufficient stack",
     "kernel BUG at \\S*rust/",
 ];
 

@@ -7,16 +7,16 @@
 //! ```
 
 mod blame;
-mod finding;
 mod collect;
+mod finding;
 mod frames;
 mod headers;
 mod skip;
 #[cfg(test)]
 mod tests;
 
+pub(super) use collect::Findings;
+pub(super) use collect::normal;
 pub use finding::Class;
 pub use finding::Finding;
 pub use finding::Place;
-pub(super) use collect::Findings;
-pub(super) use collect::normal;

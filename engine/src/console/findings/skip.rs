@@ -58,9 +58,8 @@ const ANCHORS: &str = concat!(
     r"|do_fault$|do_page_mkwrite|fput$|task_work_run|exit_to_user|do_exit$|resume_user_mode",
 );
 
-static ANCHOR: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(&format!("^_*(?:{ANCHORS})")).expect("a constant expression")
-});
+static ANCHOR: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(&format!("^_*(?:{ANCHORS})")).expect("a constant expression"));
 
 /// Whether stacks that hang are told apart by what `function` called.
 pub(super) fn is_anchor(function: &str) -> bool {
