@@ -197,7 +197,7 @@ fn every_lab(bench: &dyn Bench) {
     let (panicked, _) = boot(&bench.job(&behaves(PANIC, Then::Hangs)));
     assert_eq!(
         panicked.results.reason,
-        "Kernel panic - not syncing: no init"
+        "kernel panic: no init"
     );
     assert!(!panicked.is_hang());
 

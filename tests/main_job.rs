@@ -200,7 +200,7 @@ fn a_panic_is_a_failed_boot() {
         .unwrap();
     assert_eq!(
         node["reason"],
-        "Kernel panic - not syncing: sysrq triggered crash"
+        "kernel panic: sysrq triggered crash"
     );
     assert!(
         demo_again
