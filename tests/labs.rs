@@ -195,10 +195,7 @@ fn every_lab(bench: &dyn Bench) {
 
     // A panic is not waited for until silence.
     let (panicked, _) = boot(&bench.job(&behaves(PANIC, Then::Hangs)));
-    assert_eq!(
-        panicked.results.reason,
-        "kernel panic: no init"
-    );
+    assert_eq!(panicked.results.reason, "kernel panic: no init");
     assert!(!panicked.is_hang());
 
     // Silence and the total limit end a machine; both may be a busy host.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use regex::Regex;
 
 /// Modules of `engine/src` with their rank. A module uses itself and lower ranks, nothing else.
-const RANKS: [(&str, u32); 25] = [
+const RANKS: [(&str, u32); 26] = [
     ("text", 0),
     ("elf", 0),
     ("machine", 0),
@@ -19,6 +19,7 @@ const RANKS: [(&str, u32); 25] = [
     ("sandbox", 3),
     ("lock", 4),
     ("jobs", 4),
+    ("buildlog", 4),
     ("console", 4),
     ("origins", 5),
     ("labs", 5),
@@ -70,9 +71,9 @@ const CRATES: [(&str, &[&str]); 17] = [
 ];
 
 /// Modules that work without the store; of these, [`HASHING`] may use its digests and hasher.
-const NO_STORE: [&str; 12] = [
+const NO_STORE: [&str; 13] = [
     "text", "elf", "kconfig", "model", "eval", "matching", "jobs", "console", "labs", "spec",
-    "lock", "graph",
+    "buildlog", "lock", "graph",
 ];
 const HASHING: [&str; 3] = ["spec", "lock", "graph"];
 
@@ -97,8 +98,8 @@ const UNSEEN: [(&str, &str); 14] = [
 ];
 
 /// Modules that touch nothing outside themselves.
-const PURE: [&str; 8] = [
-    "elf", "model", "kconfig", "matching", "jobs", "spec", "lock", "graph",
+const PURE: [&str; 9] = [
+    "buildlog", "elf", "model", "kconfig", "matching", "jobs", "spec", "lock", "graph",
 ];
 const IMPURE: [&str; 3] = ["fs", "process", "net"];
 

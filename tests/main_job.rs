@@ -198,10 +198,7 @@ fn a_panic_is_a_failed_boot() {
         .iter()
         .find(|node| node["name"] == panic.as_str())
         .unwrap();
-    assert_eq!(
-        node["reason"],
-        "kernel panic: sysrq triggered crash"
-    );
+    assert_eq!(node["reason"], "kernel panic: sysrq triggered crash");
     assert!(
         demo_again
             .stdout(&["log", &panic])

@@ -118,6 +118,10 @@ fn patches_are_applied_in_order() {
 
 /// The `Makefile` in the newest tarball that a source node made.
 fn patched(store: &Path) -> String {
+    String::from_utf8(patched_bytes(store)).unwrap()
+}
+
+fn patched_bytes(store: &Path) -> Vec<u8> {
     let store = store::Store::open(store).unwrap();
     let records = store.load_records().unwrap();
     let tar = records
@@ -127,8 +131,8 @@ fn patched(store: &Path) -> String {
     let bytes = zstd::decode_all(store.read(&tar).unwrap().as_slice()).unwrap();
     let mut archive = tar::Archive::new(bytes.as_slice());
     let mut entry = archive.entries().unwrap().next().unwrap().unwrap();
-    let mut text = String::new();
-    std::io::Read::read_to_string(&mut entry, &mut text).unwrap();
+    let mut text = Vec::new();
+    std::io::Read::read_to_end(&mut entry, &mut text).unwrap();
     text
 }
 
@@ -201,6 +205,139 @@ fn what_is_no_tarball_is_the_sources_fault() {
         about.into_iter().all(|line| !line.contains("blobs")),
         "{text}"
     );
+}
+
+/// A source of these bytes.
+fn of_bytes(bytes: &[u8]) -> World {
+    let world = World::with(SMALL);
+    let file = world.path("file");
+    fs::write(&file, bytes).unwrap();
+    let sha256 = digits(&file);
+    let url = serve(bytes.to_vec());
+    let source = format!("#{{ tarball: #{{ url: {url:?}, sha256: {sha256:?} }} }}");
+    world.edit("main.rhai", DEBIAN, &source);
+    world.pin();
+    world
+}
+
+/// A tar archive of files with these paths, whatever they are.
+fn archive(paths: &[&str]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for path in paths {
+        let mut header = tar::Header::new_gnu();
+        header.as_gnu_mut().unwrap().name[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_size(MAKEFILE.len() as u64);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_cksum();
+        builder.append(&header, MAKEFILE.as_bytes()).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+/// Each is the source's failure, told with what is wrong in it and where it is from.
+#[test]
+fn what_is_wrong_in_a_source_is_told_by_its_entry_and_its_address() {
+    let mut link = tar::Builder::new(archive(&["linux/Makefile"])[..1024].to_vec());
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Link);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_mode(0o644);
+    header.set_size(0);
+    link.append_link(&mut header, "linux/out", "/etc/hostname")
+        .unwrap();
+    let link = link.into_inner().unwrap();
+    let html = b"<!DOCTYPE html><title>Log in</title>".repeat(40);
+    let told: Vec<String> = [
+        archive(&["/etc/Makefile"]),
+        archive(&["linux/Makefile", "linux/../../Makefile"]),
+        link,
+        archive(&["one/Makefile", "two/Makefile"]),
+        archive(&["linux/README"]),
+        html,
+        b"BZh91AY&SY".repeat(100),
+        zstd::encode_all(&b"hello"[..], 1).unwrap(),
+    ]
+    .iter()
+    .map(|bytes| {
+        let ended = realize(&of_bytes(bytes));
+        assert_eq!(ended.code, Some(1), "{ended}");
+        let failed = ended
+            .stdout
+            .lines()
+            .skip_while(|line| !line.starts_with("failed: "));
+        let reason = failed
+            .skip(1)
+            .map(str::trim)
+            .take_while(|line| !line.starts_with("log: "));
+        let reason = reason.collect::<Vec<_>>().join(" ");
+        assert!(!reason.contains("blobs"), "{reason}");
+        reason
+            .split_once("; it is from http://")
+            .map_or(reason.clone(), |(reason, _)| reason.to_owned() + " URL")
+    })
+    .collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    the source cannot be unpacked: the entry `/etc/Makefile` has an absolute path URL
+    the source cannot be unpacked: the entry `linux/../../Makefile` leads out of it URL
+    the source cannot be unpacked: the entry `linux/out` is a hard link to `/etc/hostname`, which is not in it URL
+    the source cannot be unpacked: it does not hold one top directory, but `one`, `two` URL
+    it is no kernel source: it holds no `Makefile` URL
+    the source cannot be unpacked: it is no tar archive, it begins with `<!DOCTYPE html><title>Log in</title><!DO`; tar is read, plain or compressed by gzip, xz or zstd URL
+    the source cannot be unpacked: it is compressed by bzip2; tar is read, plain or compressed by gzip, xz or zstd URL
+    the source cannot be unpacked: what is compressed in it is no tar archive; tar is read, plain or compressed by gzip, xz or zstd URL
+    ");
+}
+
+/// A tree may be called what a root filesystem keeps for itself.
+#[test]
+fn a_top_directory_called_dev_is_a_top_directory() {
+    let ended = realize(&of_bytes(&archive(&["dev/Makefile"])));
+    assert_eq!(ended.code, Some(0), "{ended}");
+}
+
+#[test]
+fn patches_come_as_mails_and_in_other_encodings() {
+    let quoted = "Subject: x\nContent-Transfer-Encoding: quoted-printable\n\n--- a/Makefile\n+++ b/Makefile\n@@ -1,2 +1,2 @@\n-VERSION =3D 6\n+VERSION =3D 7\n PATCHLEVEL =3D 1\n";
+    let world = project(None, &[("quoted.patch", quoted)]);
+    let ended = realize(&world);
+    assert_eq!(ended.code, Some(0), "{ended}");
+    assert_eq!(
+        patched(&world.path("store")),
+        "VERSION = 7\nPATCHLEVEL = 1\n"
+    );
+
+    let world = project(None, &[("latin.patch", "")]);
+    let latin = [
+        b"From: M\xfcller\n".as_slice(),
+        GOOD.replace("VERSION = 7", "VERSION = 7 # \u{1}")
+            .as_bytes(),
+    ]
+    .concat();
+    let latin: Vec<u8> = latin
+        .into_iter()
+        .map(|byte| if byte == 1 { 0xfc } else { byte })
+        .collect();
+    fs::write(world.path("project/latin.patch"), latin).unwrap();
+    let ended = realize(&world);
+    assert_eq!(ended.code, Some(0), "{ended}");
+    assert!(patched_bytes(&world.path("store")).starts_with(b"VERSION = 7 # \xfc\n"));
+}
+
+#[test]
+fn a_patch_of_nothing_is_no_success() {
+    for text in ["", "Subject: I forgot\n\nthe patch\n"] {
+        let ended = realize(&project(None, &[("empty.patch", text)]));
+        assert_eq!(ended.code, Some(1), "{ended}");
+        assert!(
+            ended.to_string().contains("`empty.patch` holds no patch"),
+            "{ended}"
+        );
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@
 //!
 //! A module imports only modules of a lower layer; `tests/layers.rs` holds the list.
 
+pub mod buildlog;
 pub mod cli;
 pub mod console;
 pub mod drive;

@@ -272,9 +272,12 @@ impl From<Broken> for Fault {
             | Broken::File { .. }
             | Broken::Missing { .. }
             | Broken::Infrastructure(_)
+            | Broken::Doubtful(_)
             | Broken::Lava(_)
             | Broken::Submitted { .. }
             | Broken::Cancelled => Self::of(Blame::Environment, &error),
+            Broken::Full { .. } => Self::of(Blame::Environment, &error)
+                .help("`engine gc` removes what no recent run used"),
             Broken::Lab(LabError::NotQemu(_)) => Self::of(Blame::User, &error),
             Broken::Unresolved(_) => Self::of(Blame::Engine, &error),
         }

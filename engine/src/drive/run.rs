@@ -12,21 +12,25 @@ use store::Digest;
 use store::KeyHasher;
 use store::Outcome;
 use store::OutcomeVerdict;
+use store::Verdict;
 
 use super::DriveError;
 use super::LabOptions;
 use super::Session;
 use super::costs::Costs;
 use super::session::history_project;
+use crate::buildlog::Diagnostic;
 use crate::console::BootResults;
 use crate::graph::NodeId;
 use crate::labs::QemuLab;
 use crate::machine::Load;
+use crate::model::SourceOrigin;
 use crate::origins::Network;
 use crate::plan::Progress;
 use crate::plan::Selection;
 use crate::plan::State;
 use crate::realise::Event;
+use crate::realise::NodeReport;
 use crate::realise::Observer;
 use crate::realise::Options;
 use crate::realise::RealiseError;
@@ -39,6 +43,7 @@ use crate::recipe::Finished;
 use crate::recipe::Job;
 use crate::recipe::Takes;
 use crate::recipe::Tools;
+use crate::recipe::WARNINGS;
 use crate::results;
 use crate::sandbox::Sandbox;
 use crate::spec::Kind;
@@ -143,9 +148,67 @@ impl Session {
         };
         // Held while it runs.
         let _load = progress.has_ready().then(|| load(options, observer));
-        let report = realise(&mut progress, &self.store, &recipes, &run, observer, None)?;
+        let mut report = realise(&mut progress, &self.store, &recipes, &run, observer, None)?;
+        self.compare_warnings(&mut report);
+        self.name_origins(&mut report);
         let kept = self.keep(&progress, &report, options);
         Ok(Realised { report, kept })
+    }
+
+    /// Tells which warnings of the kernels that were built are new, compared with the last result of the same address.
+    fn compare_warnings(&self, report: &mut RunReport) {
+        let built = |node: &&mut NodeReport| {
+            node.kind == Kind::Kernel && !node.cached && node.verdict == OutcomeVerdict::Succeeded
+        };
+        for node in report.nodes.iter_mut().filter(built) {
+            let name = self.history_name(&format!("{}:{}", node.kind, node.name));
+            let Ok(Some(Outcome {
+                key: Some(last), ..
+            })) = self.store.current(&name)
+            else {
+                continue;
+            };
+            let (Some(key), true) = (node.key, node.key != Some(last)) else {
+                continue;
+            };
+            let (Some(now), Some(before)) = (self.warnings_of(&key), self.warnings_of(&last))
+            else {
+                continue;
+            };
+            let known: BTreeSet<&str> = before.iter().map(|warning| &*warning.signature).collect();
+            let mut new = now
+                .iter()
+                .filter(|warning| !known.contains(&*warning.signature));
+            if let Some(first) = new.next() {
+                let all = 1 + new.count();
+                node.reason = format!("{}, {all} new: {}", node.reason, first.told());
+            }
+        }
+    }
+
+    /// Says of each source that failed where it is from.
+    fn name_origins(&self, report: &mut RunReport) {
+        let failed = |node: &&mut NodeReport| {
+            node.kind == Kind::Source && node.verdict == OutcomeVerdict::Failed
+        };
+        for node in report.nodes.iter_mut().filter(failed) {
+            let source = self.catalog.sources.get(&node.name);
+            if let Some(SourceOrigin::Tarball { urls, .. }) = source.map(|source| &source.origin) {
+                node.reason = format!("{}; it is from {}", node.reason, urls.join(", "));
+            }
+        }
+    }
+
+    /// The warnings of a kernel; `None` where it is not in the store, or failed.
+    fn warnings_of(&self, kernel: &Digest) -> Option<Vec<Diagnostic>> {
+        let record = self.store.record(kernel).ok()??;
+        if record.verdict != Verdict::Succeeded {
+            return None;
+        }
+        match record.outputs.get(WARNINGS) {
+            None => Some(Vec::new()),
+            Some(list) => serde_json::from_slice(&self.store.read(list).ok()?).ok(),
+        }
     }
 
     /// What the boots of a run gave, by the boot's address.

@@ -123,6 +123,18 @@ impl Files {
 
     /// The content of the file at `path`, below the project root or `std/…`.
     pub fn read(&self, path: &str) -> Result<String, FileError> {
+        let (text, latin1) = self.read_any(path)?;
+        if latin1 {
+            return Err(FileError::Unreadable {
+                path: path.to_owned(),
+                reason: "not UTF-8".to_owned(),
+            });
+        }
+        Ok(text)
+    }
+
+    /// The same for a file that need not be UTF-8: where it is not, each character stands for one byte, and that is said.
+    pub fn read_any(&self, path: &str) -> Result<(String, bool), FileError> {
         if !is_plain(path) {
             return Err(FileError::Escape(path.to_owned()));
         }
@@ -130,13 +142,13 @@ impl Files {
             return STANDARD
                 .iter()
                 .find(|(name, _)| *name == path)
-                .map(|(_, text)| (*text).to_owned())
+                .map(|(_, text)| ((*text).to_owned(), false))
                 .ok_or_else(|| FileError::MissingStandard(path.to_owned()));
         }
         match self {
             Self::Memory(files) => files
                 .get(path)
-                .cloned()
+                .map(|text| (text.clone(), false))
                 .ok_or_else(|| FileError::Missing(path.to_owned())),
             Self::Directory(root) => read_below(root, path),
         }
@@ -154,7 +166,7 @@ fn is_plain(path: &str) -> bool {
     })
 }
 
-fn read_below(root: &Path, path: &str) -> Result<String, FileError> {
+fn read_below(root: &Path, path: &str) -> Result<(String, bool), FileError> {
     let unreadable = |reason: String| FileError::Unreadable {
         path: path.to_owned(),
         reason,
@@ -179,5 +191,11 @@ fn read_below(root: &Path, path: &str) -> Result<String, FileError> {
         return Err(unreadable(format!("larger than {} MiB", MAX_BYTES >> 20)));
     }
     let bytes = fs::read(&real).map_err(missing_or)?;
-    String::from_utf8(bytes).map_err(|_| unreadable("not UTF-8".to_owned()))
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => (text, false),
+        Err(other) => (
+            other.as_bytes().iter().copied().map(char::from).collect(),
+            true,
+        ),
+    })
 }

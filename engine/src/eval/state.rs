@@ -82,11 +82,20 @@ impl State {
 
     /// Reads a file for the catalog.
     pub fn project_file(&mut self, path: &str) -> Result<ProjectFile, FileError> {
-        let text = self.read(path)?;
-        Ok(ProjectFile {
+        let (text, latin1) = self.files.read_any(path)?;
+        let file = ProjectFile {
             path: path.to_owned(),
-            text: text.to_string(),
-        })
+            text,
+            latin1,
+        };
+        // What is kept is compared with the file's bytes to tell whether it changed: here never, so such a project is evaluated each time.
+        let kept = if latin1 {
+            String::new()
+        } else {
+            file.text.clone()
+        };
+        self.read.insert(path.to_owned(), kept.into());
+        Ok(file)
     }
 
     /// Reads a script and remembers it for messages.

@@ -436,6 +436,7 @@ fn kernel_spec(build: &Build<'_>, accelerate: Option<Accelerate>) -> KernelSpec 
         make: build.toolchain.make_variables(),
         image: build.kernel_image.to_owned(),
         targets: build.make_targets.to_vec(),
+        signing_key: build.signing_key.map(str::to_owned),
         accelerate,
     }
 }

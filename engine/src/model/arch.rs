@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::ByVersion;
 use super::FamilyName;
+use super::ProjectFile;
 use crate::kconfig::Value;
 use crate::kconfig::Versions;
 
@@ -25,6 +26,9 @@ pub struct Arch {
     pub toolchains: Vec<String>,
     /// Names of the declared sources to build; empty means all.
     pub sources: Vec<String>,
+    /// Key and certificate (PEM) that sign the modules of builds whose `.config` would have the build make a random one; else the
+    /// engine's own, which is no secret.
+    pub signing_key: Option<ProjectFile>,
     /// Why nothing can boot it, where that is known; it is told wherever boots are.
     pub not_bootable: Option<String>,
 }
@@ -79,7 +83,7 @@ pub enum ConfigRecipe {
     /// A whole .config as a project file, completed by `olddefconfig`.
     File {
         /// The file.
-        file: super::ProjectFile,
+        file: ProjectFile,
     },
 }
 

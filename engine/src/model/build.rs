@@ -20,6 +20,8 @@ pub struct Build<'a> {
     pub kernel_image: &'a str,
     /// Make targets that give it.
     pub make_targets: &'a [String],
+    /// What signs modules, where it is not the engine's own key.
+    pub signing_key: Option<&'a str>,
     /// How the .config is begun.
     pub recipe: &'a ConfigRecipe,
     /// The last word of the fixups on every symbol.
@@ -69,6 +71,7 @@ impl Catalog {
         Some(Build {
             image: self.image_of(defconfig, toolchain),
             kernel_arch: &arch.kernel_arch,
+            signing_key: arch.signing_key.as_ref().map(|key| &*key.text),
             kernel_image: arch.kernel_image.at(version)?,
             make_targets: arch.make_targets.at(version)?,
             recipe: defconfig.recipe.at(version)?,

@@ -1,5 +1,6 @@
 //! Where bytes come from: kernel sources, base root filesystems and the images made of them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -12,8 +13,22 @@ use crate::kconfig::Version;
 pub struct ProjectFile {
     /// Path below the project root, or `std/…` for an embedded file.
     pub path: String,
-    /// The whole content, UTF-8.
+    /// The whole content as text.
     pub text: String,
+    /// It is not UTF-8: each character of `text` stands for one byte (ISO 8859-1).
+    pub latin1: bool,
+}
+
+impl ProjectFile {
+    /// The content as it is in the file.
+    pub fn bytes(&self) -> Cow<'_, [u8]> {
+        if self.latin1 {
+            let bytes = self.text.chars().map(|c| u8::try_from(c).unwrap_or(b'?'));
+            Cow::Owned(bytes.collect())
+        } else {
+            Cow::Borrowed(self.text.as_bytes())
+        }
+    }
 }
 
 /// A kernel source tree: one origin plus a patch series.

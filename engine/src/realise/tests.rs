@@ -114,6 +114,7 @@ fn text(text: &str) -> ProjectFile {
     ProjectFile {
         path: "x.c".into(),
         text: text.into(),
+        latin1: false,
     }
 }
 
@@ -163,6 +164,7 @@ fn catalog() -> Catalog {
         name: name("x86"),
         kernel_arch: name("x86"),
         kernel_image: name("bzImage").into(),
+        signing_key: None,
         make_targets: vec![name("bzImage")].into(),
         toolchains: vec![name("gcc")],
         sources: vec![],
@@ -565,7 +567,7 @@ fn the_specs_of_config_and_kernel_stay_as_they_are() {
         graph.node(id).spec().canonical().to_string()
     };
     insta::assert_snapshot!(of(Kind::Config), @r#"{"accelerate":null,"fixups":{"SMP":["must","y"]},"kernel_arch":"x86","make":{},"recipe":{"Defconfig":{"target":"one"}}}"#);
-    insta::assert_snapshot!(of(Kind::Kernel), @r#"{"accelerate":null,"image":"bzImage","kernel_arch":"x86","make":{},"targets":["bzImage"]}"#);
+    insta::assert_snapshot!(of(Kind::Kernel), @r#"{"accelerate":null,"image":"bzImage","kernel_arch":"x86","make":{},"signing_key":null,"targets":["bzImage"]}"#);
 }
 
 fn smp(versions: Versions) -> Fixup {

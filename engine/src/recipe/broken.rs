@@ -1,6 +1,7 @@
 //! Why a node could not be run: faults of the environment, never recorded as results.
 
 use std::io;
+use std::path::Path;
 
 use store::StoreError;
 use thiserror::Error;
@@ -58,6 +59,17 @@ pub enum Broken {
     /// A step ended in a way that says nothing about its input.
     #[error("{0}")]
     Infrastructure(String),
+    /// There is no room on a disk.
+    #[error("no space is left for `{path}`: {why}")]
+    Full {
+        /// What wanted it.
+        path: String,
+        /// What is left, or what was told of it.
+        why: String,
+    },
+    /// A tool died of itself: its bug, or the machine's memory. Whoever runs the node tries once more.
+    #[error("{0}")]
+    Doubtful(String),
     /// It was ended by the user.
     #[error("interrupted")]
     Cancelled,
@@ -87,26 +99,17 @@ impl From<OriginError> for Broken {
 }
 
 impl Broken {
+    /// What a log told of the machine that worked in `work`.
+    pub(super) fn told(line: String, work: &Path) -> Self {
+        if line.contains("No space left on device") || line.contains("Disk quota exceeded") {
+            let path = work.display().to_string();
+            return Self::Full { path, why: line };
+        }
+        Self::Infrastructure(line)
+    }
+
     /// The error with its causes, one line.
     pub fn message(&self) -> String {
         with_causes(self)
     }
-}
-
-/// Lines that tell that a build step ended by the machine's fault, not by its input's.
-const INFRASTRUCTURE: [&str; 7] = [
-    "No space left on device",
-    "Cannot allocate memory",
-    "virtual memory exhausted",
-    "fatal error: Killed signal terminated program",
-    "Input/output error",
-    "Disk quota exceeded",
-    "Too many open files",
-];
-
-/// The infrastructure fault a log tells of, if any.
-pub fn infrastructure_fault(log: &str) -> Option<&str> {
-    log.lines()
-        .find(|line| INFRASTRUCTURE.iter().any(|mark| line.contains(mark)))
-        .map(str::trim)
 }

@@ -77,7 +77,11 @@ impl Tools {
             ("MAKE_VARIABLES".to_owned(), compiler.variables.clone()),
         ]);
         if let ConfigRecipe::File { file } = &spec.recipe {
-            tools.write(&build.join("start.config"), &file.text)?;
+            // What comes behind it begins a line of its own, whether its last has an end or not.
+            tools.write(
+                &build.join("start.config"),
+                [&*file.bytes(), b"\n"].concat(),
+            )?;
         }
         let script = script(&spec.kernel_arch, resolve(&spec.recipe, &mut env));
         let mut binds = vec![bind(source.path(), SRC, true)];

@@ -7,6 +7,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use serde_json::json;
+use store::Digest;
 
 use super::Broken;
 use super::Finished;
@@ -14,7 +15,9 @@ use super::Job;
 use super::Tell;
 use super::Tools;
 use super::config::script;
-use super::objects::Built;
+use super::fixed::Fixed;
+use super::fixed::SIGNING_KEY;
+use super::fixed::SIGNING_KEY_FILE;
 use super::objects::Objects;
 use super::step::End;
 use super::step::SRC;
@@ -22,11 +25,15 @@ use super::step::Step;
 use super::step::bind;
 use super::step::input;
 use super::step::left;
+use crate::buildlog::BuildLog;
 use crate::graph::Slot;
 use crate::kconfig::Config;
 use crate::sandbox::User;
 use crate::spec::KernelSpec;
 use crate::text::counted;
+
+/// The output that lists the warnings of a build.
+pub const WARNINGS: &str = "warnings.json";
 
 // `modules.tar` is always there: an empty one says that the config has no modules.
 const SCRIPT: &str = r#"
@@ -50,7 +57,7 @@ fi
 
 impl Tools {
     /// Outputs `image`, `vmlinux`, `System.map`, `modules.tar`, `metadata.json` and, where the arch
-    /// has device trees, `dtbs.tar`.
+    /// has device trees, `dtbs.tar`; `warnings.json` where there were any.
     pub(super) fn kernel(&self, spec: &KernelSpec, job: &Job) -> Result<Finished, Broken> {
         let tools = self;
         let image = tools.image_tree(job)?;
@@ -71,14 +78,21 @@ impl Tools {
             Some(_) => String::new(),
             None => format!("-j{}", self.make_jobs),
         };
+        let fixed = Fixed::of(&config);
+        if fixed.signs {
+            tools.signing_key(spec, job, build)?;
+        }
         let env = BTreeMap::from([
             ("ARCH".to_owned(), spec.kernel_arch.clone()),
-            ("MAKE_VARIABLES".to_owned(), compiler.variables.clone()),
+            (
+                "MAKE_VARIABLES".to_owned(),
+                fixed.variables(&compiler.variables),
+            ),
             ("PATH".to_owned(), compiler.path.clone()),
             ("JOBS".to_owned(), jobs),
             ("TARGETS".to_owned(), spec.targets.join(" ")),
         ]);
-        let script = script(&spec.kernel_arch, SCRIPT);
+        let script = script(&spec.kernel_arch, &fixed.script(SCRIPT));
         let mut binds = vec![bind(source.path(), SRC, true)];
         binds.extend(compiler.binds.iter().cloned());
         let step = Step {
@@ -89,8 +103,11 @@ impl Tools {
             parallel: true,
         };
         let (end, told) = watched(job, &config, || tools.step(job, image.path(), build, &step));
+        let warnings = tools.warnings(&told)?;
+        let facts =
+            json!({ "objects": told.objects, "warnings": told.warnings, "error": told.error() });
         if let End::Failure(message) = end? {
-            return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
+            return Ok(Finished::failure(message, warnings, facts.to_string()));
         }
         let now = left(build, ".config").and_then(|path| fs::read(path).ok());
         if now.as_ref() != Some(&config) {
@@ -117,8 +134,9 @@ impl Tools {
             "metadata.json".to_owned(),
             tools.store.put_bytes(&metadata)?,
         );
-        let facts = json!({ "objects": told.objects, "warnings": told.warnings }).to_string();
-        let mut finished = Finished::success(outputs, facts);
+        outputs.extend(warnings);
+        let facts = json!({ "objects": told.objects, "warnings": told.warnings });
+        let mut finished = Finished::success(outputs, facts.to_string());
         if told.warnings > 0 {
             finished.message = counted(told.warnings, "warning", "warnings");
         }
@@ -126,12 +144,35 @@ impl Tools {
     }
 }
 
+impl Tools {
+    fn signing_key(&self, spec: &KernelSpec, job: &Job, build: &Path) -> Result<(), Broken> {
+        let key = spec.signing_key.as_deref();
+        self.write(&build.join(SIGNING_KEY_FILE), key.unwrap_or(SIGNING_KEY))?;
+        job.note(match key {
+            Some(_) => "signs modules by the key of the definitions",
+            None => "signs modules by the engine's own key, which is no secret",
+        });
+        Ok(())
+    }
+
+    /// Output `warnings.json`, where there were any: each with its file and line.
+    fn warnings(&self, log: &BuildLog) -> Result<BTreeMap<String, Digest>, Broken> {
+        if log.list.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let list = serde_json::to_vec_pretty(&log.list).unwrap_or_default();
+        let list = self.store.put_bytes(&list)?;
+        Ok(BTreeMap::from([(WARNINGS.to_owned(), list)]))
+    }
+}
+
 /// Runs a build while its log is looked at; gives what it counted too.
-fn watched<T>(job: &Job, config: &[u8], build: impl FnOnce() -> T) -> (T, Built) {
+fn watched<T>(job: &Job, config: &[u8], build: impl FnOnce() -> T) -> (T, BuildLog) {
     let (end, ended) = channel();
     let tell = |step| (job.tell)(Tell::Step(step));
     thread::scope(|scope| {
-        let objects = Objects::new(config);
+        let begin = job.log.metadata().map_or(0, |log| log.len());
+        let objects = Objects::new(config, begin);
         let watch = scope.spawn(move || objects.watch(&job.log, &ended, &tell));
         let done = build();
         drop(end);

@@ -1,4 +1,4 @@
-//! How far a kernel's build is, by what kbuild prints: `  CC      init/main.o`.
+//! How far a kernel's build is, by what its log tells.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -7,100 +7,61 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use super::Step;
+use crate::buildlog::BuildLog;
 
 /// Between two looks at the log.
 const TICK: Duration = Duration::from_millis(300);
 
-/// What a build's log told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Built {
-    /// Objects compiled.
-    pub objects: u64,
-    /// Warnings of the compiler, the linker and objtool, not of make.
-    pub warnings: u64,
-}
-
-/// Counts objects and warnings in a growing log.
+/// Reads a log that grows.
 #[derive(Debug)]
 pub(super) struct Objects {
     of: u64,
-    built: Built,
-    at: String,
+    log: BuildLog,
     read: u64,
-    /// The beginning of a line whose end is not there yet.
-    rest: Vec<u8>,
 }
 
 impl Objects {
-    /// Of a build of a .config.
-    pub(super) fn new(config: &[u8]) -> Self {
+    /// Of a build of a .config, whose part of the log begins at an offset.
+    pub(super) fn new(config: &[u8], begin: u64) -> Self {
         Self {
             of: expected(config),
-            built: Built::default(),
-            at: String::new(),
-            read: 0,
-            rest: Vec::new(),
+            log: BuildLog::default(),
+            read: begin,
         }
     }
 
     /// Looks at the log until `end` is dropped, telling what is new; gives what there was.
-    pub(super) fn watch(mut self, log: &File, end: &Receiver<()>, tell: &dyn Fn(Step)) -> Built {
+    pub(super) fn watch(mut self, log: &File, end: &Receiver<()>, tell: &dyn Fn(Step)) -> BuildLog {
         loop {
             let ended = end.recv_timeout(TICK) == Err(RecvTimeoutError::Disconnected);
             if self.look(log) {
                 tell(self.step());
             }
             if ended {
-                return self.built;
+                self.log.end();
+                return self.log;
             }
         }
     }
 
     /// Reads what the log has grown by; says whether there were objects in it.
     fn look(&mut self, log: &File) -> bool {
-        let before = self.built.objects;
+        let before = self.log.objects;
         let mut buffer = vec![0; 1 << 16];
         while let Ok(count @ 1..) = log.read_at(&mut buffer, self.read) {
             self.read += count as u64;
-            for byte in &buffer[..count] {
-                if *byte == b'\n' {
-                    let line = std::mem::take(&mut self.rest);
-                    self.line(&String::from_utf8_lossy(&line));
-                } else {
-                    self.rest.push(*byte);
-                }
-            }
+            self.log.push(&buffer[..count]);
         }
-        self.built.objects > before
-    }
-
-    fn line(&mut self, line: &str) {
-        if let Some(object) = object(line) {
-            self.built.objects += 1;
-            object.clone_into(&mut self.at);
-        } else if line.contains(": warning: ") && !line.starts_with("make") {
-            self.built.warnings += 1;
-        }
+        self.log.objects > before
     }
 
     fn step(&self) -> Step {
         Step {
-            done: self.built.objects,
-            of: Some(self.of.max(self.built.objects)),
-            at: self.at.clone(),
+            done: self.log.objects,
+            of: Some(self.of.max(self.log.objects)),
+            at: self.log.at.clone(),
         }
     }
-}
-
-/// The object that a line of kbuild's tells of: compiled C or assembly, built in or for a module.
-fn object(line: &str) -> Option<&str> {
-    let line = line.strip_prefix("  ")?;
-    let rest = line
-        .strip_prefix("CC ")
-        .or_else(|| line.strip_prefix("AS "))?;
-    let rest = rest.trim_start();
-    let object = rest.strip_prefix("[M]").unwrap_or(rest).trim();
-    object.strip_suffix(".o").map(|_| object)
 }
 
 /// About how many objects a .config makes.
@@ -122,7 +83,7 @@ mod tests {
     #[test]
     fn objects_are_counted_and_the_last_is_named() {
         let mut log = tempfile::tempfile().unwrap();
-        let mut objects = Objects::new(b"CONFIG_A=y\nCONFIG_B=m\nCONFIG_C=\"y\"\n");
+        let mut objects = Objects::new(b"CONFIG_A=y\nCONFIG_B=m\nCONFIG_C=\"y\"\n", 0);
         log.write_all(b"  HOSTCC  scripts/basic/fixdep\n  CC      init/main.o\n  CC [M]  fs/ex")
             .unwrap();
         assert!(objects.look(&log));
@@ -148,11 +109,8 @@ mod tests {
         .unwrap();
         let (end, ended) = channel();
         drop(end);
-        let objects = Objects::new(b"");
-        let built = Built {
-            objects: 1,
-            warnings: 1,
-        };
-        assert_eq!(objects.watch(&log, &ended, &|_| {}), built);
+        let objects = Objects::new(b"", 0);
+        let log = objects.watch(&log, &ended, &|_| {});
+        assert_eq!((log.objects, log.warnings), (1, 1));
     }
 }

@@ -51,7 +51,34 @@ impl Execute for Tools {
         Takes::of(spec, slots)
     }
 
+    /// What a tool that died of itself could not do is tried once more before it is believed.
     fn execute(&self, job: &Job) -> Result<Finished, Broken> {
+        let why = match self.once(job) {
+            Err(Broken::Doubtful(why)) => why,
+            ended => return ended,
+        };
+        job.note(&format!(
+            "runs once more, as a busy or faulty machine looks the same: {why}"
+        ));
+        match self.once(job) {
+            Err(Broken::Doubtful(why)) => {
+                Ok(Finished::failure(why, BTreeMap::new(), String::new()))
+            }
+            ended => ended,
+        }
+    }
+
+    fn wait(&self, job: Job) -> Waiting {
+        let (store, lava) = (Arc::clone(&self.store), self.lava.clone());
+        Box::pin(async move {
+            let lava = lava.ok_or(Broken::Unresolved("lab"))?;
+            super::lava::boot(store, lava, job).await
+        })
+    }
+}
+
+impl Tools {
+    fn once(&self, job: &Job) -> Result<Finished, Broken> {
         match job.spec.spec() {
             Spec::Fetch(spec) => self.fetch(spec, job),
             Spec::Source(spec) => self.source(spec, job),
@@ -67,16 +94,6 @@ impl Execute for Tools {
         }
     }
 
-    fn wait(&self, job: Job) -> Waiting {
-        let (store, lava) = (Arc::clone(&self.store), self.lava.clone());
-        Box::pin(async move {
-            let lava = lava.ok_or(Broken::Unresolved("lab"))?;
-            super::lava::boot(store, lava, job).await
-        })
-    }
-}
-
-impl Tools {
     /// Takes files of a finished step into the store, by output name; what is not there is left out.
     pub(super) fn take(
         &self,

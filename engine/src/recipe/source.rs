@@ -15,6 +15,7 @@ use super::Broken;
 use super::Finished;
 use super::Job;
 use super::Tools;
+use super::mail;
 use super::step::SRC;
 use super::step::archived;
 use super::step::bind;
@@ -74,12 +75,14 @@ impl Tools {
             Ok(tree) => tree,
             Err(message) => return failure(message),
         };
-        if let Some(declared) = &source.version {
-            let makefile = left(tree.path(), "Makefile").and_then(|path| fs::read(path).ok());
-            let makefile = makefile.unwrap_or_default();
-            if let Some(message) = other_version(declared, &String::from_utf8_lossy(&makefile)) {
-                return failure(message);
-            }
+        let makefile = left(tree.path(), "Makefile").and_then(|path| fs::read(path).ok());
+        let Some(makefile) = makefile else {
+            return failure("it is no kernel source: it holds no `Makefile`".to_owned());
+        };
+        let makefile = String::from_utf8_lossy(&makefile);
+        let declared = source.version.as_ref();
+        if let Some(message) = declared.and_then(|version| other_version(version, &makefile)) {
+            return failure(message);
         }
         let outputs = BTreeMap::from([("tar".to_owned(), tarball)]);
         Ok(Finished::success(outputs, String::new()))
@@ -138,7 +141,15 @@ impl Tools {
     ) -> Result<Option<String>, Broken> {
         let _ = writeln!(&mut &*job.log, "applies {}", patch.path);
         let input = work.join("patch");
-        fs::write(&input, &patch.text).map_err(file("write", &input))?;
+        let bytes = patch.bytes();
+        let content = match mail::decoded(&bytes) {
+            Ok(content) => content,
+            Err(why) => return Ok(Some(format!("`{}` is not readable: {why}", patch.path))),
+        };
+        if !is_patch(&content) {
+            return Ok(Some(format!("`{}` holds no patch", patch.path)));
+        }
+        fs::write(&input, &content).map_err(file("write", &input))?;
         let rejects = work.join("rejects");
         fs::create_dir_all(&rejects).map_err(file("make", &rejects))?;
         let mut binds = program.binds.clone();
@@ -188,6 +199,13 @@ impl Tools {
             hunk.unwrap_or("see the log").trim()
         )))
     }
+}
+
+/// Whether anything would be changed: a program that finds nothing to do is content with that.
+fn is_patch(content: &[u8]) -> bool {
+    const BEGINS: [&[u8]; 4] = [b"diff ", b"--- ", b"*** ", b"@@ "];
+    let mut lines = content.split(|byte| *byte == b'\n');
+    lines.any(|line| BEGINS.iter().any(|begin| line.starts_with(begin)))
 }
 
 /// Applies patches.

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::io::Seek;
 use std::io::SeekFrom;
+use std::os::unix::fs::FileExt as _;
 use std::os::unix::fs::chown;
 use std::path::Path;
 use std::path::PathBuf;
@@ -18,7 +19,8 @@ use store::WorkDir;
 use super::Broken;
 use super::Job;
 use super::Tools;
-use super::broken::infrastructure_fault;
+use crate::buildlog::BuildLog;
+use crate::buildlog::Evidence;
 use crate::graph::Slot;
 use crate::sandbox::Bind;
 use crate::sandbox::Cancel;
@@ -32,6 +34,7 @@ use crate::sandbox::SandboxError;
 use crate::sandbox::Spec;
 use crate::sandbox::Stdio;
 use crate::sandbox::User;
+use crate::sandbox::used_up;
 
 /// Where a step's output directory lies in the sandbox.
 pub(super) const BUILD: &str = "/build";
@@ -113,6 +116,17 @@ impl Tools {
         self.give_to_worker(path)
     }
 
+    /// Whether there is room where a step works, and in the store.
+    pub(super) fn room(&self, work: &Path) -> Result<(), Broken> {
+        for path in [work, self.store.root()] {
+            if let Some(why) = used_up(path) {
+                let path = path.display().to_string();
+                return Err(Broken::Full { path, why });
+            }
+        }
+        Ok(())
+    }
+
     /// Runs a script in an image with `build` writable at `/build`.
     pub(super) fn step(
         &self,
@@ -125,6 +139,7 @@ impl Tools {
             .log
             .try_clone()
             .map_err(file("open", Path::new("log")))?;
+        let begin = log.metadata().map_or(0, |log| log.len());
         let spec = spec(image, build, step, self.sandbox.emulator_of(image)?);
         let jobserver = self.jobserver.as_ref().filter(|_| step.parallel);
         let stdio = Stdio::Log(log);
@@ -134,10 +149,19 @@ impl Tools {
         {
             Exit::Code(0) => Ok(End::Success),
             Exit::Code(code) => {
-                let log = read_log(&job.log);
-                match infrastructure_fault(&log) {
-                    Some(line) => Err(Broken::Infrastructure(line.to_owned())),
-                    None => Ok(End::Failure(telling_line(&log, code))),
+                let log = build_log(&job.log, begin);
+                self.room(build)?;
+                let ended = match code {
+                    137 | 143 => Some(Evidence::Broken(format!(
+                        "a command ended with status {code}"
+                    ))),
+                    132 | 134..=136 | 139 => Some(Evidence::Doubtful(log.telling(code))),
+                    _ => log.evidence(),
+                };
+                match ended {
+                    Some(Evidence::Broken(line)) => Err(Broken::told(line, build)),
+                    Some(Evidence::Doubtful(_)) => Err(Broken::Doubtful(log.telling(code))),
+                    None => Ok(End::Failure(log.telling(code))),
                 }
             }
             Exit::Signal(signal) => Err(Broken::Infrastructure(format!(
@@ -255,6 +279,19 @@ pub(super) fn only_file(dir: &Path, such: impl Fn(&str) -> bool) -> Result<PathB
     }
 }
 
+/// What a log tells from an offset on; what cannot be read tells nothing.
+pub(super) fn build_log(log: &File, begin: u64) -> BuildLog {
+    let mut read = BuildLog::default();
+    let mut buffer = vec![0; 1 << 16];
+    let mut at = begin;
+    while let Ok(count @ 1..) = log.read_at(&mut buffer, at) {
+        at += count as u64;
+        read.push(&buffer[..count]);
+    }
+    read.end();
+    read
+}
+
 /// The whole log so far; what cannot be read reads as empty.
 pub(super) fn read_log(log: &File) -> String {
     let mut bytes = Vec::new();
@@ -264,27 +301,4 @@ pub(super) fn read_log(log: &File) -> String {
         let _ = log.read_to_end(&mut bytes);
     }
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// The line of a failed build's log that a person would point at.
-fn telling_line(log: &str, code: i32) -> String {
-    let lines = || log.lines().map(str::trim);
-    lines()
-        .find(|line| line.contains(" error: ") || line.contains("fatal error:"))
-        .or_else(|| lines().find(|line| line.contains("undefined reference")))
-        .or_else(|| lines().find(|line| line.starts_with("make") && line.contains("***")))
-        .or_else(|| lines().rfind(|line| !line.is_empty()))
-        .map_or_else(|| format!("exit status {code}"), str::to_owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_compiler_error_is_the_telling_line() {
-        let log = "  CC a.o\na.c:3:1: error: unknown type\nmake[1]: *** [a.o] Error 1\n";
-        assert_eq!(telling_line(log, 2), "a.c:3:1: error: unknown type");
-        assert_eq!(telling_line("", 2), "exit status 2");
-    }
 }

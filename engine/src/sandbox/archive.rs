@@ -61,18 +61,22 @@ pub(super) fn unpack(
     strip_top: bool,
     owners: bool,
 ) -> Result<(), StepError> {
-    let bytes = decompressed(archive).step(|| format!("read `{}`", archive.display()))?;
+    let reading = || format!("read `{}`", archive.display());
+    let begin = begin(archive).step(reading)?;
+    let bytes = decompressed(archive).step(reading)?;
     let unpack = || format!("unpack `{}` into `{}`", archive.display(), dest.display());
     fs::create_dir_all(dest)
         .and_then(|()| fs::canonicalize(dest))
         .and_then(|dest| {
-            extract(Decoded::start(bytes)?, &dest, owners)?;
+            // A root filesystem's devices are the sandbox's.
+            extract(Decoded::start(bytes)?, &dest, owners, !strip_top)
+                .map_err(|error| explained(error, &begin))?;
             if strip_top { strip(&dest) } else { Ok(()) }
         })
         .step(unpack)
 }
 
-fn extract(bytes: impl Read, dest: &Path, owners: bool) -> io::Result<()> {
+fn extract(bytes: impl Read, dest: &Path, owners: bool, is_root: bool) -> io::Result<()> {
     let mut archive = Archive::new(bytes);
     archive.set_preserve_permissions(true);
     archive.set_preserve_ownerships(owners);
@@ -80,10 +84,18 @@ fn extract(bytes: impl Read, dest: &Path, owners: bool) -> io::Result<()> {
     // Directories come last and the deepest first: their modes could forbid, and their contents
     // would change, what is set on them.
     let mut directories = Vec::new();
+    let mut any = false;
     for entry in archive.entries()? {
-        let mut entry = entry?;
-        let path = inside(&entry.path()?);
-        if below_dev(&path) {
+        // What it is not is told by its first bytes.
+        let mut entry = entry.map_err(|error| if any { error } else { NotTar::of(error) })?;
+        any = true;
+        let whole = entry.path()?;
+        if whole.is_absolute() {
+            let message = format!("the entry `{}` has an absolute path", whole.display());
+            return Err(io::Error::other(message));
+        }
+        let path = inside(&whole);
+        if is_root && below_dev(&path) {
             continue;
         }
         match entry.header().entry_type() {
@@ -127,7 +139,13 @@ fn place(entry: &mut Entry<'_, impl Read>, dest: &Path) -> io::Result<()> {
             if texts.iter().any(|text| text.starts_with(XATTR_REFUSED)) {
                 return Ok(());
             }
-            Err(io::Error::new(error.kind(), texts.join(": ")))
+            // Whose entry it is, not where it was to be put.
+            let reason = texts.last().cloned().unwrap_or_default();
+            let path = entry.path()?;
+            Err(io::Error::new(
+                error.kind(),
+                format!("the entry `{}`: {reason}", path.display()),
+            ))
         }
     }
 }
@@ -166,12 +184,79 @@ fn below_dev(path: &Path) -> bool {
     parts.next() == Some(Component::Normal(OsStr::new("dev"))) && parts.next().is_some()
 }
 
+/// The error of a file whose first entry is none.
+#[derive(Debug, thiserror::Error)]
+#[error("it is no tar archive")]
+struct NotTar;
+
+impl NotTar {
+    fn of(error: io::Error) -> io::Error {
+        match error.raw_os_error() {
+            None => io::Error::other(Self),
+            Some(_) => error,
+        }
+    }
+}
+
+/// How the file begins.
+fn begin(path: &Path) -> io::Result<Vec<u8>> {
+    let mut begin = Vec::new();
+    File::open(path)?.take(64).read_to_end(&mut begin)?;
+    Ok(begin)
+}
+
+/// Says of a file that is no archive what it seems to be, and what is read.
+fn explained(error: io::Error, begin: &[u8]) -> io::Error {
+    const OTHERS: [(&[u8], &str); 5] = [
+        (b"BZh", "bzip2"),
+        (b"PK\x03\x04", "zip"),
+        (b"LZIP", "lzip"),
+        (b"\x04\x22\x4d\x18", "lz4"),
+        (b"\x5d\x00\x00", "lzma"),
+    ];
+    const READ: &str = "tar is read, plain or compressed by gzip, xz or zstd";
+    let is_other = error.get_ref().is_none_or(|error| !error.is::<NotTar>());
+    if is_other {
+        return error;
+    }
+    let other = OTHERS.iter().find(|(magic, _)| begin.starts_with(magic));
+    let known = [XZ, ZSTD, GZIP]
+        .iter()
+        .any(|magic| begin.starts_with(magic));
+    let what = match other {
+        Some((_, name)) => format!("it is compressed by {name}"),
+        None if known => "what is compressed in it is no tar archive".to_owned(),
+        None => {
+            let text: String = String::from_utf8_lossy(begin)
+                .chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .take(40)
+                .collect();
+            format!("it is no tar archive, it begins with `{}`", text.trim())
+        }
+    };
+    io::Error::other(format!("{what}; {READ}"))
+}
+
 /// Moves everything in the one top directory of `dest` up.
 fn strip(dest: &Path) -> io::Result<()> {
     let mut entries = fs::read_dir(dest)?.collect::<io::Result<Vec<_>>>()?;
+    let mut names: Vec<String> = entries
+        .iter()
+        .map(|entry| format!("`{}`", entry.file_name().to_string_lossy()))
+        .collect();
+    names.sort();
+    names.truncate(3);
     let top = match (entries.pop(), entries.is_empty()) {
         (Some(top), true) if top.file_type()?.is_dir() => top.path(),
-        _ => return Err(io::Error::other("it does not hold one top directory")),
+        (None, _) => return Err(io::Error::other("it is empty")),
+        _ => {
+            let message = format!(
+                "it does not hold one top directory, but {}",
+                names.join(", ")
+            );
+            return Err(io::Error::other(message));
+        }
     };
     // The top directory may hold an entry of its own name.
     let aside = dest.join(".top");

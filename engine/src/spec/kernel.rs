@@ -19,6 +19,8 @@ pub struct KernelSpec {
     pub image: String,
     /// Make targets that give it.
     pub targets: Vec<String>,
+    /// Key and certificate (PEM) that sign modules where the `.config` would have the build make a random one; else the engine's own.
+    pub signing_key: Option<String>,
     /// The native compiler that stands in for an emulated one.
     pub accelerate: Option<Accelerate>,
 }

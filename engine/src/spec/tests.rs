@@ -295,7 +295,7 @@ fn from() -> impl Strategy<Value = LavaTestFrom> + Clone {
 }
 
 arbitrary! {
-    file -> ProjectFile { path: word(), text: word() }
+    file -> ProjectFile { path: word(), text: word(), latin1: prop::bool::ANY }
     fetch_file -> FetchFile {
         name: word(), size: maybe(number().prop_map(u64::from)), checksums: checksums(), urls: words(),
     }
@@ -320,7 +320,7 @@ arbitrary! {
         accelerate: maybe(accelerate()),
     }
     kernel -> KernelSpec {
-        kernel_arch: word(), make: map(word()), image: word(), targets: words(), accelerate: maybe(accelerate()),
+        kernel_arch: word(), make: map(word()), image: word(), targets: words(), signing_key: maybe(word()), accelerate: maybe(accelerate()),
     }
     matching -> MatchSpec { matcher: number(), boards: map(needs()) }
     rootfs -> RootfsSpec {

@@ -243,6 +243,12 @@ const ARCH: Record = Record {
             doc: "the toolchains to build with; only an arch that is `not_bootable` may have none",
         },
         Field {
+            name: "signing_key",
+            shape: Shape::File,
+            need: Need::Otherwise("the engine's own, which is no secret"),
+            doc: "key and certificate in PEM that sign modules where the `.config` would have the build make a random one, so that a kernel is the same when it is built again",
+        },
+        Field {
             name: "sources",
             shape: Shape::List(&Shape::Handle(Kind::Source)),
             need: Need::Otherwise("all"),
@@ -372,6 +378,7 @@ fn arch(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistak
             .take("make_targets")
             .unwrap_or_else(|| kernel_image.map(image_name)),
         kernel_image,
+        signing_key: fields.take("signing_key"),
         toolchains,
         sources,
         not_bootable,

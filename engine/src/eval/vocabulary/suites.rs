@@ -7,6 +7,7 @@ use crate::model::Catalog;
 use crate::model::Judging;
 use crate::model::LavaTest;
 use crate::model::LavaTestFrom;
+use crate::model::ProjectFile;
 use crate::model::Rootfs;
 use crate::model::RootfsFormat;
 use crate::model::Severity;
@@ -223,7 +224,7 @@ fn rootfs(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mist
     let name: String = arguments.next();
     let mut fields: Fields = arguments.next();
     let handle = call.declare(Kind::Rootfs, &name, &["0"])?;
-    let init = match fields.take("init") {
+    let init = match source(&mut fields, "init")? {
         Some(init) => init,
         None => call
             .state
@@ -236,7 +237,7 @@ fn rootfs(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mist
         abi: abi(&call.state.catalog, &toolchain, fields.take("abi"))?,
         toolchain,
         init,
-        libc: fields.take("libc"),
+        libc: source(&mut fields, "libc")?,
         format: match fields.take_or_empty::<String>("format").as_str() {
             "ext2" => RootfsFormat::Ext2,
             "tar" => RootfsFormat::Tar,
@@ -282,6 +283,19 @@ fn abi(catalog: &Catalog, toolchain: &str, given: Option<String>) -> Result<Abi,
     }
 }
 
+/// A C source: the compiler takes it as UTF-8.
+fn source(fields: &mut Fields, field: &str) -> Result<Option<ProjectFile>, Mistake> {
+    let file: Option<ProjectFile> = fields.take(field);
+    match file.as_ref().filter(|file| file.latin1) {
+        None => Ok(file),
+        Some(file) => {
+            let at = ["1".to_owned(), field.to_owned()];
+            let message = format!("`{}` is not UTF-8", file.path);
+            Err(Mistake::at(&at, message).help("`iconv -f ISO-8859-1 -t UTF-8` converts it"))
+        }
+    }
+}
+
 fn suite(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
     let name: String = arguments.next();
     let mut fields: Fields = arguments.next();
@@ -295,7 +309,7 @@ fn suite(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mista
         .collect();
     let suite = Suite {
         name: name.clone(),
-        program: fields.take("program"),
+        program: source(&mut fields, "program")?,
         definitions: definitions?,
         manual: fields.take_or_empty("manual"),
         silence_secs,
