@@ -50,9 +50,9 @@ GRAPH = test(/^(spec|graph|plan|realise|origins|labs|jobs|machine)::/) + test(wo
     + binary(labs) + binary(layers) + binary(source) + test(share_a_jobserver) + test(within_a_second) \
     + test(laid_open) + test(refused_at_once) + test(invalid_projects)
 
-test-judge: ## Only the tests of consoles, test protocols, build logs and blame
+test-judge: ## Only the tests of consoles, test protocols, build logs and blame, with those that take long
 	@tools/setup.sh test
-	cargo nextest run --locked --workspace -E 'binary(judge) + test(/^(console|buildlog)::/) + test(junit)'
+	cargo nextest run --locked --workspace --run-ignored all -E 'binary(judge) + binary(source) + test(/^(console|buildlog)::/) + test(junit)'
 
 test-graph: ## Only the tests of specs, the growing graph, placement, QEMU in its sandbox, and what ends a run
 	@tools/setup.sh test

@@ -1,5 +1,6 @@
 //! Collects what a kernel complains about, as the lines of its console come.
 
+use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::LazyLock;
 
@@ -22,6 +23,8 @@ use crate::model::Severity;
 const MAX_FINDINGS: usize = 64;
 /// Lines of one finding that are kept.
 const MAX_LINES: usize = 1000;
+/// Complaints whose lines are looked at; of a flood the rest is counted by the words it begins with.
+const MAX_READ: u32 = 1000;
 /// Complaints that are told at once, by different callers.
 const MAX_OPEN: usize = 8;
 /// Lines that are no part of a trace, after which it has ended.
@@ -75,18 +78,31 @@ pub(crate) struct Findings {
     done: Vec<Finding>,
     before: VecDeque<(Option<Caller>, u64, String)>,
     panicked: bool,
+    /// Complaints that were begun.
+    begun: u32,
+    /// The newest finding that began with such words, numbers left out.
+    words: BTreeMap<String, usize>,
+    /// The last complaint was only counted: what follows it is not looked at.
+    counted: bool,
 }
 
 impl Findings {
     /// Reads a line of the kernel.
     pub(crate) fn line(&mut self, line: Line) {
         let text = line.text;
+        if self.is_counted(text) || (self.counted && !headers::may_be(text)) {
+            return;
+        }
         let found = if self.panicked {
             None
         } else {
             headers::header(text)
         };
         if let Some((header, _)) = found {
+            if self.counted && header.follows {
+                return;
+            }
+            self.counted = false;
             if !self.goes_on(header, &line) {
                 self.begin(header, &line);
             }
@@ -163,6 +179,23 @@ impl Findings {
         false
     }
 
+    /// Whether there was so much that `text` only counts for what began with the same words.
+    fn is_counted(&mut self, text: &str) -> bool {
+        if self.begun < MAX_READ || !headers::may_be(text) {
+            return false;
+        }
+        let known = self
+            .words
+            .get(&letters(text))
+            .and_then(|at| self.done.get_mut(*at));
+        let Some(known) = known else {
+            return false;
+        };
+        known.count = known.count.saturating_add(1);
+        self.counted = true;
+        true
+    }
+
     fn begin(&mut self, header: &'static Header, line: &Line) {
         while let Some(at) = self.open.iter().position(|open| open.caller == line.caller) {
             let open = self.open.remove(at);
@@ -187,6 +220,7 @@ impl Findings {
         let at = lines.len();
         lines.push(line.text.to_owned());
         self.before.clear();
+        self.begun = self.begun.saturating_add(1);
         self.open.push(Open {
             header,
             caller: line.caller,
@@ -226,6 +260,13 @@ impl Findings {
             known.count = known.count.saturating_add(finding.count);
             known.severity = known.severity.max(finding.severity);
         } else if self.done.len() < MAX_FINDINGS {
+            if let Some(header) = finding
+                .lines
+                .iter()
+                .find(|line| headers::header(line).is_some())
+            {
+                self.words.insert(letters(header), self.done.len());
+            }
             self.done.push(finding);
         }
     }
@@ -244,11 +285,12 @@ impl Open {
         if text.starts_with("---[ end trace") {
             return self.header.severity < Severity::Fatal;
         }
-        if matches!(frames::part(text), Part::Other) && !is_dump(text) {
-            self.idle += 1;
-        } else {
+        if is_trace(text) {
             self.idle = 0;
-            self.traced |= matches!(frames::part(text), Part::Frame(_));
+            // Registers stand at the begin of a line.
+            self.traced |= text.starts_with([' ', '[', '(']) && text.contains("+0x");
+        } else {
+            self.idle += 1;
         }
         let bound = if self.traced { MAX_IDLE } else { MAX_LINES / 4 };
         self.idle > bound && self.lines.len() > self.at + MAX_IDLE || self.lines.len() >= MAX_LINES
@@ -259,7 +301,7 @@ impl Open {
         let end = self
             .lines
             .iter()
-            .rposition(|line| frames::part(line) != Part::Other || is_dump(line))
+            .rposition(|line| is_trace(line))
             .unwrap_or(self.at)
             .max(self.at);
         let tail = self.lines[end + 1..].iter().position(|line| {
@@ -303,6 +345,15 @@ impl Open {
     }
 }
 
+/// Whether `text` is of a trace: a frame, what begins a stack, registers, memory or code. Of a flood every line is asked.
+fn is_trace(text: &str) -> bool {
+    if text.contains("+0x") || text.ends_with("[inline]") {
+        return true;
+    }
+    let begins = text.trim_end().ends_with(':') && frames::part(text) != Part::Other;
+    begins || is_dump(text)
+}
+
 /// Whether `text` is of registers, memory or code, as traces have them.
 fn is_dump(text: &str) -> bool {
     const BEGINS: [&str; 17] = [
@@ -325,7 +376,15 @@ fn is_dump(text: &str) -> bool {
         "pstate:",
     ];
     let text = text.trim_start();
-    BEGINS.iter().any(|begin| text.starts_with(begin))
+    // `5e40: 8163f8d8 801654b0 …`
+    let is_memory = || {
+        text.len() > 30
+            && text.split_once(": ").is_some_and(|(at, words)| {
+                let hex = |c: char| c.is_ascii_hexdigit() || c == ' ';
+                at.len() <= 16 && at.chars().all(hex) && words.chars().all(hex)
+            })
+    };
+    BEGINS.iter().any(|begin| text.starts_with(begin)) || is_memory()
 }
 
 fn title(
@@ -363,6 +422,12 @@ fn title(
     let end = title.floor_char_boundary(MAX_TITLE);
     title.truncate(end);
     title
+}
+
+/// What two complaints of a flood have in common: the letters that are no hexadecimal digits.
+fn letters(text: &str) -> String {
+    let letter = |c: &char| c.is_ascii_alphabetic() && !c.is_ascii_hexdigit();
+    text.chars().filter(letter).collect()
 }
 
 /// `text` without what differs from run to run.

@@ -258,14 +258,21 @@ static HEADERS: LazyLock<Vec<Header>> = LazyLock::new(|| {
         .collect()
 });
 
+/// Whether `line` is worth a closer look.
+pub(super) fn may_be(line: &str) -> bool {
+    CANDIDATE.is_match(line)
+}
+
 /// The header that `line` is, with what it says.
 pub(super) fn header(line: &str) -> Option<(&'static Header, Captures<'_>)> {
-    if !CANDIDATE.is_match(line) || INNOCENT.is_match(line) {
+    if !may_be(line) || INNOCENT.is_match(line) {
         return None;
     }
-    HEADERS
+    // Nearly all say no: that is cheaper to ask than what they caught.
+    let header = HEADERS
         .iter()
-        .find_map(|header| Some((header, header.pattern.captures(line)?)))
+        .find(|header| header.pattern.is_match(line))?;
+    Some((header, header.pattern.captures(line)?))
 }
 
 /// Whether `line` only ends what was told before.
