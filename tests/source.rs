@@ -184,15 +184,7 @@ fn a_patch_changes_nothing_outside_the_tree() {
 
 #[test]
 fn what_is_no_tarball_is_the_sources_fault() {
-    const JUNK: &[u8] = b"<html>not found</html>";
-    let world = World::with(SMALL);
-    let junk = world.path("junk");
-    fs::write(&junk, JUNK).unwrap();
-    let sha256 = digits(&junk);
-    let url = serve(JUNK.to_vec());
-    let source = format!("#{{ tarball: #{{ url: {url:?}, sha256: {sha256:?} }} }}");
-    world.edit("main.rhai", DEBIAN, &source);
-    world.pin();
+    let world = of_bytes(b"<html>not found</html>");
     let ended = realize(&world);
     assert_eq!(ended.code, Some(1), "{ended}");
     let text = ended.to_string();

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::mem;
 use std::sync::LazyLock;
 
+use memchr::memchr2;
 use regex::Regex;
 
 use super::stamp;
@@ -88,7 +89,7 @@ impl Lines {
     /// Adds `bytes`; hands every line that is complete to `sink`.
     pub(super) fn push(&mut self, bytes: &[u8], mut sink: impl FnMut(Line)) {
         let mut rest = bytes;
-        while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+        while let Some(end) = memchr2(b'\n', b'\r', rest) {
             self.part(&rest[..end], &mut sink);
             match rest[end] {
                 b'\n' => {
@@ -295,23 +296,21 @@ fn is_whole(head: &str) -> bool {
 }
 
 fn clean(raw: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(raw);
-    let is_plain = |byte: u8| byte >= b' ' && byte != 0x7f || byte == b'\t';
-    if text.bytes().all(is_plain) && matches!(text, Cow::Borrowed(_)) {
-        return match text {
-            Cow::Borrowed(text) => Cow::Borrowed(text.trim_end()),
-            Cow::Owned(text) => Cow::Owned(text),
-        };
+    let is_plain = |byte: &u8| (*byte >= b' ' && *byte != 0x7f) || *byte == b'\t';
+    // Nearly every line.
+    if let Ok(text) = str::from_utf8(raw)
+        && raw.iter().all(is_plain)
+    {
+        return Cow::Borrowed(text.trim_end());
     }
-    Cow::Owned(
-        ESCAPE
-            .replace_all(&text, "")
-            .chars()
-            .filter(|c| *c == '\t' || !c.is_control())
-            .collect::<String>()
-            .trim_end()
-            .to_owned(),
-    )
+    let text = String::from_utf8_lossy(raw);
+    let shown = |c: &char| *c == '\t' || !c.is_control();
+    let text: String = ESCAPE
+        .replace_all(&text, "")
+        .chars()
+        .filter(shown)
+        .collect();
+    Cow::Owned(text.trim_end().to_owned())
 }
 
 #[cfg(test)]

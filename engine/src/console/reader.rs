@@ -189,7 +189,8 @@ impl Log {
         {
             return true;
         }
-        if let Some(found) = GLUED.captures(text)
+        if text.contains("ok ")
+            && let Some(found) = GLUED.captures(text)
             && found[2]
                 .parse()
                 .is_ok_and(|number| self.suite.awaits(number))

@@ -2,6 +2,8 @@
 //!
 //! Formats: kernel `kernel/printk/printk.c` (`print_syslog`, `print_time`, `print_caller`), `Documentation/ABI/testing/dev-kmsg`, RFC 3164.
 
+use memchr::memchr;
+
 /// Who printed a line, with `CONFIG_PRINTK_CALLER`: the two of one machine that print at once are told apart by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Caller {
@@ -44,7 +46,7 @@ pub(super) fn leading(text: &str) -> Option<Stamp> {
 pub(super) fn inside(text: &str) -> Option<(usize, Stamp)> {
     let bytes = text.as_bytes();
     let mut from = 0;
-    while let Some(found) = bytes[from..].iter().position(|byte| *byte == b'[') {
+    while let Some(found) = memchr(b'[', &bytes[from..]) {
         let at = from + found;
         if let Some(stamp) = bracketed(text, at) {
             let begin = text[..at]
