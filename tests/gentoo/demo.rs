@@ -10,7 +10,7 @@ use store::Checksum;
 use store::Store;
 
 use super::*;
-use crate::portage::shared;
+use crate::shared::shared_store;
 
 /// Where the mirror has the kernel's source.
 const SOURCE: &str = "/linux.tar.xz";
@@ -28,10 +28,14 @@ fn linux() -> Vec<u8> {
     for arguments in [&["update", "--if-gone"][..], &["realize", NODE]] {
         let path = std::env::var_os("PATH").unwrap();
         let mut command = world.command(arguments);
-        let ended = world.run(command.env("PATH", path).env("ENGINE_STORE", shared()));
+        let ended = world.run(
+            command
+                .env("PATH", path)
+                .env("ENGINE_STORE", shared_store()),
+        );
         assert_eq!(ended.code, Some(0), "{ended}");
     }
-    let store = Arc::new(Store::open(&shared()).unwrap());
+    let store = Arc::new(Store::open(&shared_store()).unwrap());
     let session = Session::open(&world.path("project"), Arc::clone(&store)).unwrap();
     let files = session.record(NODE).unwrap().outputs["files"];
     let dir = world.path("files");

@@ -19,6 +19,8 @@ mod mirror;
 mod pins;
 mod portage;
 mod project;
+#[path = "../world/store.rs"]
+mod shared;
 #[path = "../world/user.rs"]
 mod user;
 

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::mirror::DAY;
+use crate::shared::shared_store;
 
 /// What Portage and a kernel's build need of Debian.
 const PACKAGES: &str = r#"["bc", "binutils", "bison", "bzip2", "cpio", "ed", "file", "flex", "g++", "gcc", "gpg", "gpgv", "kmod",
@@ -25,14 +26,6 @@ const PORTAGE: &str = "portage==3.0.83";
 /// What `sys-devel/bc` is made from.
 const BC: &str = "http://deb.debian.org/debian/pool/main/b/bc/bc_1.07.1.orig.tar.gz";
 const BC_NAME: &str = "bc_1.07.1.orig.tar.gz";
-
-/// The store that tests on real input share.
-pub fn shared() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/test-store");
-    let store = std::env::var_os("ENGINE_TEST_STORE").map_or(root, PathBuf::from);
-    fs::create_dir_all(&store).unwrap();
-    store
-}
 
 fn done(command: &mut Command) {
     let output = command.output().unwrap();
@@ -59,7 +52,7 @@ impl Stage3 {
                 text.trim_end().trim_end_matches(';')
             ),
         );
-        let store = shared();
+        let store = shared_store();
         for arguments in [&["update"][..], &["realize", "base:portage"]] {
             let path = std::env::var_os("PATH").unwrap();
             let mut command = world.command(arguments);

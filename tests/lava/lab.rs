@@ -8,6 +8,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::shared::shared_store;
+
 /// Where its server listens; the next four ports are its own too.
 pub const PORT: u16 = 18080;
 
@@ -21,14 +23,6 @@ pub struct Lab {
 
 pub fn url() -> String {
     format!("http://127.0.0.1:{PORT}")
-}
-
-/// The store that tests on real input share.
-pub fn shared_store() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/test-store");
-    let store = std::env::var_os("ENGINE_TEST_STORE").map_or(root, PathBuf::from);
-    fs::create_dir_all(&store).unwrap();
-    store
 }
 
 pub fn signal(child: &Child, signal: &str) {

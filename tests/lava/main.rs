@@ -14,6 +14,8 @@ mod world;
 
 mod lab;
 mod schema;
+#[path = "../world/store.rs"]
+mod shared;
 #[expect(dead_code, reason = "these tests need root")]
 #[path = "../world/user.rs"]
 mod user;
@@ -84,7 +86,7 @@ impl Project {
         command
             .env("PATH", std::env::var_os("PATH").unwrap())
             .env("LAVA_TOKEN", &self.token)
-            .env("ENGINE_STORE", lab::shared_store());
+            .env("ENGINE_STORE", shared::shared_store());
         command
     }
 

@@ -1,11 +1,7 @@
 //! The world of tests on real input: one store that all of them share, and private copies of the
 //! demo project, so that no test touches the checkout's lock file.
 
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "a test's world may look where it is told to, and fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test's world fails by panicking")]
 
 use std::fs;
 use std::path::Path;
@@ -15,6 +11,11 @@ use std::process::Output;
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+#[path = "store.rs"]
+mod shared;
+
+use shared::shared_store;
 
 /// A copy of a project below `definitions/` on the shared store.
 pub struct Real {
@@ -44,12 +45,9 @@ impl Real {
     /// A project with pins that the mirror still carries.
     pub fn of(project: &str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let store = std::env::var_os("ENGINE_TEST_STORE")
-            .map_or_else(|| root.join("target/test-store"), PathBuf::from);
-        fs::create_dir_all(&store).unwrap();
         let real = Self {
             project: tempfile::tempdir().unwrap(),
-            store,
+            store: shared_store(),
         };
         for entry in fs::read_dir(root.join("definitions").join(project)).unwrap() {
             let path = entry.unwrap().path();

@@ -364,6 +364,37 @@ fn a_suite_says_what_fails_it() {
     ");
 }
 
+/// Of a flood the rest is counted; what is new in it, and a panic at its end, are not lost.
+#[test]
+fn a_flood_of_complaints() {
+    let warning = |at: u32| {
+        format!(
+            "[    1.{at:06}] WARNING: CPU: 0 PID: {at} at fs/x.c:1 do_thing+0x1/0x2\n[    1.{at:06}] Call Trace:\n[    1.{at:06}]  do_caller+0x1/0x2\n"
+        )
+    };
+    let mut log: String = (0..3000).map(warning).collect();
+    log += "[    2.000000] BUG: Bad rss-counter state mm:1 idx:0 val:15\n";
+    log += &warning(1);
+    log += "[    3.000000] Kernel panic - not syncing: panic_on_warn set ...\n";
+    let mut console = Console::new(Judging::default());
+    console.push(log.as_bytes());
+    assert!(console.is_over());
+    let told: Vec<String> = console
+        .captured()
+        .findings
+        .iter()
+        .map(|finding| {
+            format!(
+                "{} {} {}",
+                finding.severity.word(),
+                finding.count,
+                finding.title
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @"");
+}
+
 #[test]
 fn a_log_from_anywhere_needs_no_suite() {
     let verdict = |log: &str| {

@@ -99,7 +99,8 @@ impl Findings {
             headers::header(text)
         };
         if let Some((header, _)) = found {
-            if self.counted && header.follows {
+            // A panic is the machine's end, whatever it follows.
+            if self.counted && header.follows && !text.contains(PANIC) {
                 return;
             }
             self.counted = false;
