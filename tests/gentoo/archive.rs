@@ -65,8 +65,8 @@ fn archives_that_lead_out_or_are_damaged_are_the_bases_failure() {
     a hard link to a file outside: the root filesystem cannot be unpacked: the entry `./shadow` is a hard link to `SECRET`, which is not in it
     a hard link above: the root filesystem cannot be unpacked: the entry `./shadow` is a hard link to `../../../etc/shadow`, which is not in it
     cut short: the root filesystem cannot be unpacked: premature eof
-    not xz: the root filesystem cannot be unpacked: failed to read entire block
-    not tar: the root filesystem cannot be unpacked: failed to read entire block
+    not xz: the root filesystem cannot be unpacked: it is no tar archive, it begins with `<html>404</html>`; tar is read, plain or compressed by gzip, xz or zstd
+    not tar: the root filesystem cannot be unpacked: what is compressed in it is no tar archive; tar is read, plain or compressed by gzip, xz or zstd
     ");
 }
 

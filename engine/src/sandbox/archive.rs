@@ -190,10 +190,19 @@ fn below_dev(path: &Path) -> bool {
 struct NotTar;
 
 impl NotTar {
+    /// What the tar crate says of a first block that is no header; what the decoder says of damage stays as it is.
     fn of(error: io::Error) -> io::Error {
-        match error.raw_os_error() {
-            None => io::Error::other(Self),
-            Some(_) => error,
+        const BEGINS: [&str; 3] = [
+            "failed to read entire block",
+            "archive header checksum mismatch",
+            "numeric field was not a number",
+        ];
+        let texts: Vec<String> = chain(&error).map(ToString::to_string).collect();
+        let is_header = |text: &String| BEGINS.iter().any(|begin| text.starts_with(begin));
+        if texts.iter().any(is_header) {
+            io::Error::other(Self)
+        } else {
+            error
         }
     }
 }
