@@ -230,7 +230,8 @@ fn built(demo: &Real, name: &str, prepare: &str, program: &str) -> String {
 /// The same from another recipe, or with fixups behind it.
 fn built_from(demo: &Real, name: &str, recipe: &str, prepare: &str, program: &str) -> String {
     let mut tar = tar::Builder::new(Vec::new());
-    let makefile = MAKEFILE.replace("PREPARE", prepare);
+    // Never built before: what is in the store already is not told again.
+    let makefile = MAKEFILE.replace("PREPARE", prepare) + &format!("# {}\n", demo.path().display());
     for (path, text) in [
         ("linux/Makefile", makefile.as_str()),
         ("linux/x.c", program),
@@ -331,9 +332,9 @@ fn builds_are_judged_by_evidence() {
     insta::assert_snapshot!(told, @r"
     1 s/x86_64/quoted/gcc x.c:4: 'missing_name' undeclared (first use in this function)
     0 s/x86_64/warns/gcc, 1 warning 
-    0 s/x86_64/warns/gcc, 2 warnings 
+    0 s/x86_64/warns/gcc, 2 warnings, 1 new: x.c:6: 'g' defined but not used [-Wunused-function] 
     3 s/x86_64/killed/gcc make: *** [Makefile:8: x.o] Killed
-    1 s/x86_64/crashed/gcc make: *** [Makefile:8: x.o] Segmentation fault
+    1 s/x86_64/crashed/gcc make: *** [Makefile:8: x.o] Segmentation fault (tried twice)
     3 s/x86_64/full/gcc no space is left for `STORE/work/WORK/tree`: cp: error writing /build/y: No space left on device
     1 s/x86_64/missing/gcc `frobnicate` is not in the image
     ");
