@@ -231,7 +231,8 @@ fn built(demo: &Real, name: &str, prepare: &str, program: &str) -> String {
 fn built_from(demo: &Real, name: &str, recipe: &str, prepare: &str, program: &str) -> String {
     let mut tar = tar::Builder::new(Vec::new());
     // Never built before: what is in the store already is not told again.
-    let makefile = MAKEFILE.replace("PREPARE", prepare) + &format!("# {}\n", demo.path().display());
+    let makefile = MAKEFILE.replace("PREPARE", prepare);
+    let makefile = format!("{makefile}# {}\n", demo.path().display());
     for (path, text) in [
         ("linux/Makefile", makefile.as_str()),
         ("linux/x.c", program),

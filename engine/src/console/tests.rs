@@ -392,7 +392,10 @@ fn a_flood_of_complaints() {
             )
         })
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r"
+    warning 3001 WARNING in do_thing
+    fatal 1 BUG: Bad rss-counter state
+    ");
 }
 
 #[test]
