@@ -652,7 +652,7 @@ fn top_directory_is_stripped(world: &World) {
         .unwrap_err()
         .to_string();
     assert!(
-        error.ends_with("it does not hold one top directory"),
+        error.ends_with("it does not hold one top directory, but `dev`, `etc`"),
         "{error}"
     );
     world.sandbox.remove(&dest).unwrap();

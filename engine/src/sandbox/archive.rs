@@ -90,7 +90,8 @@ fn extract(bytes: impl Read, dest: &Path, owners: bool, is_root: bool) -> io::Re
         let mut entry = entry.map_err(|error| if any { error } else { NotTar::of(error) })?;
         any = true;
         let whole = entry.path()?;
-        if whole.is_absolute() {
+        // Of a root filesystem it is meant below that.
+        if !is_root && whole.is_absolute() {
             let message = format!("the entry `{}` has an absolute path", whole.display());
             return Err(io::Error::other(message));
         }
