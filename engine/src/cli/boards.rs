@@ -31,7 +31,7 @@ pub(super) struct BoardsArgs {
 }
 
 pub(super) fn run(context: &Context, args: &BoardsArgs) -> Result<Ending, Fault> {
-    let session = context.session()?;
+    let session = context.session(&[&args.addresses[..], &args.why].concat())?;
     if let [build, board] = &args.why[..] {
         if !session.catalog.boards.contains_key(board) {
             let known: Vec<String> = session

@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, args: &BootArgs) -> Result<Ending, Fault> {
     realize.wanted.lab = args.lab.clone();
     realize.wanted.retry_failed = args.retry_failed;
     let ending = realize::realise(context, &realize, addresses.clone())?;
-    let session = args.lab.session(context)?;
+    let session = args.lab.session(context, &addresses)?;
     for (boot, console) in session.consoles(&addresses)? {
         context.terminal.say(&format!("console of {boot}:"));
         context.terminal.data(console)?;

@@ -87,9 +87,9 @@ pub(super) struct AtLab {
 }
 
 impl AtLab {
-    /// Opens the project, narrowed to the lab that was named.
-    pub(super) fn session(&self, context: &Context) -> Result<Session, Fault> {
-        let mut session = context.session()?;
+    /// Opens the project for some addresses, narrowed to the lab that was named.
+    pub(super) fn session(&self, context: &Context, names: &[String]) -> Result<Session, Fault> {
+        let mut session = context.session(names)?;
         if let Some(lab) = &self.lab {
             session.at_lab(lab)?;
         }
@@ -178,9 +178,9 @@ impl Context {
         Ok(())
     }
 
-    /// Opens the project on the store.
-    pub(super) fn session(&self) -> Result<Session, Fault> {
-        Ok(Session::open(&self.project, self.store()?)?)
+    /// Opens the project on the store, for some addresses.
+    pub(super) fn session(&self, names: &[String]) -> Result<Session, Fault> {
+        Ok(Session::open(&self.project, self.store()?, names)?)
     }
 }
 

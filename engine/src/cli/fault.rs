@@ -12,6 +12,8 @@ use crate::graph::GraphError;
 use crate::graph::GrowError;
 use crate::labs::LabError;
 use crate::lock::LockError;
+use crate::model::BuildError;
+use crate::model::DerivedError;
 use crate::origins::OriginError;
 use crate::realise::RealiseError;
 use crate::recipe::Broken;
@@ -209,6 +211,20 @@ impl From<GraphError> for Fault {
     fn from(error: GraphError) -> Self {
         match error {
             GraphError::Lock(error) => error.into(),
+            GraphError::NoBuild { ref source, .. } => {
+                let fault = Self::of(Blame::User, &error);
+                match source {
+                    BuildError::Unknown {
+                        similar: Some(similar),
+                        ..
+                    } => fault.help(format!("did you mean `{similar}`?")),
+                    BuildError::Derived(DerivedError::NoKey { known, .. }) => {
+                        let known = known.join("`, `");
+                        fault.help(format!("keys are `{known}`, and symbols of Kconfig"))
+                    }
+                    _ => fault,
+                }
+            }
             GraphError::Dangling { .. } => Self::of(Blame::Engine, &error),
         }
     }

@@ -44,7 +44,7 @@ pub(super) struct GraphArgs {
 }
 
 pub(super) fn run(context: &Context, args: &GraphArgs) -> Result<Ending, Fault> {
-    let session = context.session()?;
+    let session = context.session(&args.addresses)?;
     let selection = Selection::of(&args.addresses, None).map_err(DriveError::from)?;
     let progress = session.progress(selection, false)?;
     let all = args.addresses.is_empty();

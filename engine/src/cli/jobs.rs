@@ -30,7 +30,7 @@ pub(super) struct JobsArgs {
 }
 
 pub(super) fn run(context: &Context, args: &JobsArgs) -> Result<Ending, Fault> {
-    let mut session = context.session()?;
+    let mut session = context.session(&args.addresses)?;
     match &args.lab {
         Some(lab) => session.at_lab(lab)?,
         None => session.at_lava(),

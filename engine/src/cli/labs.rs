@@ -54,7 +54,7 @@ pub(super) fn run(context: &Context, args: &LabsArgs) -> Result<Ending, Fault> {
     if let Some(LabsCommand::Gather(args)) = &args.command {
         return gather(context, args);
     }
-    let session = context.session()?;
+    let session = context.session(&[])?;
     let labs = session.labs(variable)?;
     if args.json {
         let lines: Vec<String> = labs.iter().map(|lab| as_json(lab).to_string()).collect();
@@ -72,7 +72,7 @@ pub(super) fn run(context: &Context, args: &LabsArgs) -> Result<Ending, Fault> {
 }
 
 fn gather(context: &Context, args: &GatherArgs) -> Result<Ending, Fault> {
-    let session = args.realize.wanted.lab.session(context)?;
+    let session = args.realize.wanted.lab.session(context, &[])?;
     let tickets = session.submitted();
     if tickets.is_empty() {
         context.terminal.say("no job of this project is in a lab");

@@ -49,7 +49,9 @@ pub(super) struct LogArgs {
 const TICK: Duration = Duration::from_millis(200);
 
 pub(super) fn run(context: &Context, args: &LogArgs) -> Result<Ending, Fault> {
-    let session = args.lab.session(context)?;
+    let session = args
+        .lab
+        .session(context, std::slice::from_ref(&args.node))?;
     if args.follow {
         if let Some(log) = session.running_log(&args.node)? {
             follow(context, args, &session, &log)?;

@@ -47,7 +47,7 @@ const HEAD: [&str; 7] = [
 ];
 
 pub(super) fn run(context: &Context, args: &MatrixArgs) -> Result<Ending, Fault> {
-    let session = context.session()?;
+    let session = context.session(&args.addresses)?;
     let matrix = session.matrix(&args.addresses)?;
     let text = if args.markdown {
         markdown(&matrix)

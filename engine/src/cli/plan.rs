@@ -53,14 +53,14 @@ pub(super) fn show(
 ) -> Result<Ending, Fault> {
     let mut ending = Ending::Good;
     if resolve {
-        let session = wanted.lab.session(context)?;
+        let session = wanted.lab.session(context, &wanted.addresses)?;
         let mut options = wanted.options(&session, None);
         options.until = Some(Kind::Match);
         options.keep_going = true;
         let observer = context.terminal.observer(Format::Text);
         ending = super::realize::ending(&session.realise(&options, &*observer)?.report, false);
     }
-    let session = wanted.lab.session(context)?;
+    let session = wanted.lab.session(context, &wanted.addresses)?;
     context.say_left_out(&session, &wanted.addresses, wanted.until)?;
     let outlook = session.outlook(&wanted.addresses, wanted.until, wanted.retry_failed)?;
     let verbose = context.terminal.level() == Level::Verbose;

@@ -151,7 +151,7 @@ pub(super) fn realise(
     args: &RealizeArgs,
     addresses: Vec<String>,
 ) -> Result<Ending, Fault> {
-    let session = args.wanted.lab.session(context)?;
+    let session = args.wanted.lab.session(context, &addresses)?;
     let mut options = args.wanted.options(&session, args.results.as_deref());
     options.patterns = addresses;
     options.labs.submit_only = args.submit_only;
@@ -191,7 +191,7 @@ pub(super) fn realise(
         let session = if run.is_cached() {
             session
         } else {
-            args.wanted.lab.session(context)?
+            args.wanted.lab.session(context, &options.patterns)?
         };
         session.matched(&options.patterns, options.until)?;
     }

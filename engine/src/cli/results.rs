@@ -33,7 +33,7 @@ pub(super) struct ResultsArgs {
 }
 
 pub(super) fn run(context: &Context, args: &ResultsArgs) -> Result<Ending, Fault> {
-    let session = args.lab.session(context)?;
+    let session = args.lab.session(context, &args.addresses)?;
     let lines = session.results(&args.addresses)?;
     let text = if args.json {
         let lines: Result<Vec<String>, _> = lines.iter().map(serde_json::to_string).collect();

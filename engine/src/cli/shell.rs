@@ -35,7 +35,7 @@ pub(super) fn run(context: &Context, args: &ShellArgs) -> Result<Ending, Fault> 
     if !io::stdin().is_terminal() {
         return Err(Fault::user("a shell needs a terminal to talk to"));
     }
-    let session = context.session()?;
+    let session = context.session(std::slice::from_ref(&args.node))?;
     let jobs = available_parallelism().map_or(1, usize::from);
     let network = Network {
         patience: Patience::default().duration(),

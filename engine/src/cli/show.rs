@@ -34,7 +34,10 @@ pub(super) struct ShowArgs {
 }
 
 pub(super) fn run(context: &Context, args: &ShowArgs) -> Result<Ending, Fault> {
-    let view = args.lab.session(context)?.show(&args.node)?;
+    let view = args
+        .lab
+        .session(context, std::slice::from_ref(&args.node))?
+        .show(&args.node)?;
     if args.json {
         let mut object = json!(view);
         object["v"] = json!(1);

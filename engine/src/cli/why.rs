@@ -25,7 +25,10 @@ pub(super) struct WhyArgs {
 }
 
 pub(super) fn run(context: &Context, args: &WhyArgs) -> Result<Ending, Fault> {
-    let explanation = args.lab.session(context)?.why(&args.node)?;
+    let explanation = args
+        .lab
+        .session(context, std::slice::from_ref(&args.node))?
+        .why(&args.node)?;
     let mut lines = vec![format!("{}: {}", explanation.node, explanation.state)];
     if let Some(run) = explanation.since {
         lines.push(format!("compared with run {run}:"));

@@ -305,7 +305,7 @@ impl Session {
             return false;
         };
         let catalog = &self.catalog;
-        let declared = catalog.build(build).is_some()
+        let declared = catalog.build(build).is_ok()
             && catalog.boards.contains_key(board)
             && catalog.suites.contains_key(suite);
         declared

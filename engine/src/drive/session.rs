@@ -18,6 +18,7 @@ use super::worker::worker;
 use crate::eval;
 use crate::graph::Boots;
 use crate::graph::Declared;
+use crate::graph::Derive;
 use crate::graph::Graph;
 use crate::graph::Node;
 use crate::graph::NodeId;
@@ -29,6 +30,7 @@ use crate::lock::Lock;
 use crate::lock::LockError;
 use crate::lock::MOST_BYTES;
 use crate::model::Catalog;
+use crate::model::Derived;
 use crate::origins::requests;
 use crate::plan::Matching;
 use crate::plan::Progress;
@@ -47,6 +49,8 @@ pub struct Session {
     pub(super) lab: Option<String>,
     /// Where boots run.
     pub(super) place: Place,
+    lock: Lock,
+    worker: Worker,
     declared: Declared,
     records: Records,
     digest: Digest,
@@ -86,8 +90,9 @@ pub fn check(project: &Path) -> Result<Checked, DriveError> {
 }
 
 impl Session {
-    /// Loads a project, from the cache where nothing changed.
-    pub fn open(project: &Path, store: Arc<Store>) -> Result<Self, DriveError> {
+    /// Loads a project, from the cache where nothing changed. Builds that `names` (addresses, or `KIND:ADDRESS`) derive from what is
+    /// declared are there beside the declared ones.
+    pub fn open(project: &Path, store: Arc<Store>, names: &[String]) -> Result<Self, DriveError> {
         let project = find(project)?;
         let (lock, lock_text) = read_lock(&project)?;
         let lock_digest = Digest::of(&lock_text);
@@ -123,16 +128,44 @@ impl Session {
             hasher = hasher.str(path).digest(content);
         }
         let records = store.load_records()?;
-        Ok(Self {
+        let mut session = Self {
             digest: hasher.finish(),
             project,
             store,
             catalog: Arc::new(entry.catalog),
             lab: None,
             place: Place::Usual,
+            lock,
+            worker: entry.worker,
             declared: entry.declared,
             records,
-        })
+        };
+        session.derive(names)?;
+        Ok(session)
+    }
+
+    /// Adds the derived builds that are named.
+    fn derive(&mut self, names: &[String]) -> Result<(), DriveError> {
+        let mut addresses = names.iter().filter_map(|name| derived(name)).peekable();
+        if addresses.peek().is_none() {
+            return Ok(());
+        }
+        let graph = self.declared.graph.clone();
+        let mut derive = Derive::new(self.world(), graph);
+        for address in addresses {
+            derive.build(&address)?;
+        }
+        self.declared.graph = std::mem::take(derive.graph());
+        Ok(())
+    }
+
+    /// What the graph is made of.
+    pub(super) fn world(&self) -> World<'_> {
+        World {
+            catalog: &self.catalog,
+            lock: &self.lock,
+            worker: &self.worker,
+        }
     }
 
     /// What a selection wants and where each node stands.
@@ -233,6 +266,17 @@ fn history_name(project: &Path, node: &str) -> String {
 /// The project of a name in the history.
 pub(super) fn history_project(name: &str) -> &Path {
     Path::new(name.rsplit_once(' ').map_or("", |(project, _)| project))
+}
+
+/// The address of a build whose configuration is derived, if a name is that or lies below it.
+fn derived(name: &str) -> Option<String> {
+    let address = match name.split_once(':') {
+        Some((word, rest)) if Kind::of_word(word).is_some() => rest,
+        _ => name,
+    };
+    let parts: Vec<&str> = address.splitn(5, '/').take(4).collect();
+    let meant = parts.len() == 4 && Derived::is_meant(parts[2]);
+    (meant && !parts.iter().any(|part| part.contains('*'))).then(|| parts.join("/"))
 }
 
 /// The project directory: the given one, absolute.

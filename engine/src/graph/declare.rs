@@ -23,8 +23,9 @@ use crate::matching::MATCHER_REVISION;
 use crate::model::Accel;
 use crate::model::Board;
 use crate::model::Build;
-use crate::model::BuildAddress;
+use crate::model::BuildError;
 use crate::model::Catalog;
+use crate::model::Derived;
 use crate::model::LabKind;
 use crate::model::LavaDevice;
 use crate::model::LavaMethod;
@@ -90,6 +91,14 @@ pub enum GraphError {
     /// A pin is missing or answers another definition.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// An address that is no build's.
+    #[error("`{address}` is no build: {source}")]
+    NoBuild {
+        /// The address.
+        address: String,
+        /// Why not.
+        source: BuildError,
+    },
     /// A name does not resolve; evaluation should have said so.
     #[error("`{kind}:{name}` refers to something that is not declared")]
     Dangling {
@@ -115,15 +124,9 @@ impl Declared {
         for (name, request) in requests(world.catalog) {
             world.lock.pin(&name, &request)?;
         }
-        let mut declare = Declare {
-            world: *world,
-            graph: Graph::default(),
-            shared: BTreeMap::new(),
-            specs: BTreeMap::new(),
-        };
-        let matching = Spec::Match(match_spec(world.catalog)).into();
+        let mut declare = Declare::new(*world, Graph::default());
         for build in world.catalog.builds() {
-            declare.build(&build, &matching)?;
+            declare.build(&build.to_string())?;
         }
         let mut boots = Boots::default();
         for board in world.catalog.boards.values() {
@@ -141,17 +144,30 @@ impl Declared {
 }
 
 /// Adds nodes, remembering what was added under which name.
-struct Declare<'a> {
+pub(super) struct Declare<'a> {
     world: World<'a>,
-    graph: Graph,
-    shared: BTreeMap<(Kind, String), NodeId>,
+    pub graph: Graph,
+    /// The one spec of all match nodes.
+    matching: Closed,
+    pub shared: BTreeMap<(Kind, String), NodeId>,
     /// Specs by kind and digest, so that equal ones are one.
     specs: BTreeMap<(Kind, store::Digest), Closed>,
 }
 
 type Inputs = Vec<(Slot, NodeId, Output)>;
 
-impl Declare<'_> {
+impl<'a> Declare<'a> {
+    /// Adds to a graph.
+    pub fn new(world: World<'a>, graph: Graph) -> Self {
+        Self {
+            world,
+            graph,
+            matching: Spec::Match(match_spec(world.catalog)).into(),
+            shared: BTreeMap::new(),
+            specs: BTreeMap::new(),
+        }
+    }
+
     fn closed(&mut self, spec: Spec) -> Closed {
         let closed = Closed::from(spec);
         let kept = self.specs.entry((closed.kind(), closed.digest()));
@@ -258,13 +274,17 @@ impl Declare<'_> {
         })
     }
 
-    fn build(&mut self, address: &BuildAddress, matching: &Closed) -> Result<(), GraphError> {
-        let name = address.to_string();
+    /// Adds config, kernel and match node of a build; gives the last.
+    pub fn build(&mut self, name: &str) -> Result<NodeId, GraphError> {
         let catalog = self.world.catalog;
-        let build = catalog.build(&name);
-        let build = build.ok_or_else(|| dangling(Kind::Kernel, &name))?;
+        let build = catalog.build(name);
+        let build = build.map_err(|source| GraphError::NoBuild {
+            address: name.to_owned(),
+            source,
+        })?;
         let toolchain = build.toolchain;
-        let source = (Slot::Source, self.source(&address.source)?, Output::Tar);
+        let source = name.split('/').next().unwrap_or_default();
+        let source = (Slot::Source, self.source(source)?, Output::Tar);
         let image = (Slot::Image, self.image(&build.image)?, Output::Tar);
         let mut inputs = vec![source, image];
         if let Some((native, _)) = toolchain.accelerator(catalog) {
@@ -272,17 +292,39 @@ impl Declare<'_> {
         }
         let accelerate = accelerate(toolchain, catalog);
         let spec = Spec::Config(config_spec(&build, accelerate.clone()));
-        let config = self.node(&name, spec, &inputs);
+        let mut of_config = inputs.clone();
+        if let Some(parent) = &build.parent {
+            of_config.push((Slot::Parent, self.parent(name, parent)?, Output::Config));
+        }
+        let config = self.node(name, spec, &of_config);
         let config = (Slot::Config, config, Output::Config);
         inputs.push(config);
         let spec = Spec::Kernel(kernel_spec(&build, accelerate));
-        self.node(&name, spec, &inputs);
+        self.node(name, spec, &inputs);
         let node = Node {
             name: name.into(),
-            spec: matching.clone(),
+            spec: self.matching.clone(),
         };
-        self.graph.add(node, &[config]);
-        Ok(())
+        let id = self.graph.add(node, &[config]);
+        self.shared.insert((Kind::Match, name.to_owned()), id);
+        self.shared
+            .insert((Kind::Config, name.to_owned()), config.1);
+        Ok(id)
+    }
+
+    /// The config node of the build that another is a mutant of: the address with another configuration.
+    fn parent(&mut self, name: &str, parent: &Derived) -> Result<NodeId, GraphError> {
+        let mut names: Vec<String> = name.split('/').map(str::to_owned).collect();
+        if let Some(configuration) = names.get_mut(2) {
+            *configuration = parent.to_string();
+        }
+        let name = names.join("/");
+        let config = (Kind::Config, name.clone());
+        if !self.shared.contains_key(&config) {
+            self.build(&name)?;
+        }
+        let found = self.shared.get(&config).copied();
+        found.ok_or_else(|| dangling(Kind::Config, &name))
     }
 
     fn rootfs(&mut self, rootfs: &str, suite: &Suite) -> Result<NodeId, GraphError> {
@@ -416,16 +458,11 @@ impl Declare<'_> {
 }
 
 fn config_spec(build: &Build<'_>, accelerate: Option<Accelerate>) -> ConfigSpec {
-    let fixups = build.fixups.iter();
     ConfigSpec {
         kernel_arch: build.kernel_arch.to_owned(),
         make: build.toolchain.make_variables(),
         recipe: build.recipe.clone(),
-        fixups: fixups
-            .map(|(symbol, (strength, value))| {
-                ((*symbol).to_owned(), (*strength, (*value).clone()))
-            })
-            .collect(),
+        fixups: build.fixups.clone(),
         accelerate,
     }
 }

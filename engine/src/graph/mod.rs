@@ -7,6 +7,7 @@
 
 mod boots;
 mod declare;
+mod derive;
 mod dot;
 mod grow;
 mod key;
@@ -21,6 +22,7 @@ pub use declare::Declared;
 pub use declare::GraphError;
 pub use declare::Worker;
 pub use declare::World;
+pub use derive::Derive;
 pub use dot::DotOptions;
 pub use grow::Grow;
 pub use grow::GrowError;

@@ -80,6 +80,13 @@ pub enum ConfigRecipe {
         /// `KCONFIG_PROBABILITY`, such as `20:30`; empty for the kernel's default.
         probability: String,
     },
+    /// A resolved .config (input `parent`) of which a share of the symbols is changed, by a seed, and completed by `olddefconfig`.
+    Mutant {
+        /// Which of all changes.
+        seed: u32,
+        /// How many of 10,000 symbols are changed, about.
+        share: u32,
+    },
     /// A whole .config as a project file, completed by `olddefconfig`.
     File {
         /// The file.

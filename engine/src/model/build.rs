@@ -2,14 +2,25 @@
 
 use std::collections::BTreeMap;
 
+use thiserror::Error;
+
+use super::Arch;
 use super::BuildAddress;
 use super::Catalog;
 use super::ConfigRecipe;
 use super::Defconfig;
+use super::Derived;
+use super::DerivedError;
 use super::Image;
+use super::Mutation;
+use super::Start;
 use super::Strength;
 use super::Toolchain;
+use crate::kconfig;
+use crate::kconfig::Unmet;
 use crate::kconfig::Value;
+use crate::kconfig::Version;
+use crate::text::did_you_mean;
 
 /// A build as its source's kernel version makes it.
 #[derive(Clone, Debug)]
@@ -23,17 +34,70 @@ pub struct Build<'a> {
     /// What signs modules, where it is not the engine's own key.
     pub signing_key: Option<&'a str>,
     /// How the .config is begun.
-    pub recipe: &'a ConfigRecipe,
+    pub recipe: ConfigRecipe,
     /// The last word of the fixups on every symbol.
-    pub fixups: BTreeMap<&'a str, (Strength, &'a Value)>,
+    pub fixups: BTreeMap<String, (Strength, Value)>,
+    /// The configuration whose resolved .config is changed, for a mutant: the third component of its address.
+    pub parent: Option<Derived>,
     /// The compiler.
     pub toolchain: &'a Toolchain,
     /// Name of the image it is built in: the toolchain's, or that with what the defconfig needs.
     pub image: String,
 }
 
+/// Why an address that is no declared build's is that of no other build either.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BuildError {
+    /// It has not four components.
+    #[error("the address of a build is SOURCE/ARCH/DEFCONFIG/TOOLCHAIN")]
+    Components,
+    /// A component names nothing.
+    #[error("there is no {what} `{name}`")]
+    Unknown {
+        /// What was looked for.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The most similar name there is.
+        similar: Option<String>,
+    },
+    /// The configuration is not written as such.
+    #[error(transparent)]
+    Derived(#[from] DerivedError),
+    /// A board for which no symbols can be set.
+    #[error("no symbols make a .config fit `{0}`: {1}")]
+    Unmet(String, Unmet),
+    /// A definition that depends on a version that is not known; evaluation refuses it.
+    #[error("what is declared says nothing for this kernel version")]
+    Version,
+}
+
+/// A declared thing by its name, or the mistake that there is none.
+fn find<'a, T>(
+    what: &'static str,
+    name: &str,
+    all: &'a BTreeMap<String, T>,
+) -> Result<&'a T, BuildError> {
+    all.get(name)
+        .ok_or_else(|| unknown(what, name, all.keys().map(String::as_str)))
+}
+
+fn unknown<'n>(
+    what: &'static str,
+    name: &str,
+    known: impl Iterator<Item = &'n str> + Clone,
+) -> BuildError {
+    BuildError::Unknown {
+        what,
+        name: name.to_owned(),
+        similar: did_you_mean(name, known).map(str::to_owned),
+    }
+}
+
+type Fixups = BTreeMap<String, (Strength, Value)>;
+
 impl Catalog {
-    /// Every build address there is, sorted.
+    /// Every build address that is declared, sorted.
     pub fn builds(&self) -> Vec<BuildAddress> {
         let mut builds = Vec::new();
         for defconfig in self.defconfigs.values() {
@@ -57,32 +121,113 @@ impl Catalog {
         builds
     }
 
-    /// The build at an address; `None` where a name is not declared or, as evaluation refuses, a
-    /// value depends on a version that is not known.
-    pub fn build(&self, address: &str) -> Option<Build<'_>> {
-        let mut names = address.split('/');
-        let version = self.sources.get(names.next()?)?.version.as_ref();
-        let arch = self.arches.get(names.next()?)?;
-        let key = (arch.name.clone(), names.next()?.to_owned());
-        let defconfig = self.defconfigs.get(&key)?;
-        let fixups = defconfig.fixups.iter();
-        let fixups = fixups.filter(|fixup| fixup.versions.contains(version));
-        let toolchain = self.toolchains.get(names.next()?)?;
-        Some(Build {
-            image: self.image_of(defconfig, toolchain),
+    /// The build at an address: a declared one, or one whose configuration is derived ([`Derived`]).
+    pub fn build(&self, address: &str) -> Result<Build<'_>, BuildError> {
+        let names: Vec<&str> = address.split('/').collect();
+        let [source, arch, configuration, toolchain] = names[..] else {
+            return Err(BuildError::Components);
+        };
+        let version = find("source", source, &self.sources)?.version.as_ref();
+        let arch = find("arch", arch, &self.arches)?;
+        let derived = if Derived::is_meant(configuration) {
+            configuration.parse()?
+        } else {
+            Derived::declared(configuration)
+        };
+        let defconfig = match &derived.start {
+            Start::Declared(name) => Some(self.defconfig(arch, name)?),
+            Start::Random { .. } => None,
+        };
+        let toolchains = defconfig.map_or(&arch.toolchains[..], |defconfig| {
+            defconfig.toolchains_in(arch)
+        });
+        if !toolchains.iter().any(|name| name == toolchain) {
+            let known = toolchains.iter().map(String::as_str);
+            return Err(unknown("toolchain", toolchain, known));
+        }
+        let toolchain = find("toolchain", toolchain, &self.toolchains)?;
+        let (recipe, fixups) = self.configuration(&derived, defconfig, version)?;
+        Ok(Build {
+            image: defconfig.map_or_else(
+                || toolchain.image.clone(),
+                |defconfig| self.image_of(defconfig, toolchain),
+            ),
             kernel_arch: &arch.kernel_arch,
             signing_key: arch.signing_key.as_ref().map(|key| &*key.text),
-            kernel_image: arch.kernel_image.at(version)?,
-            make_targets: arch.make_targets.at(version)?,
-            recipe: defconfig.recipe.at(version)?,
-            fixups: fixups
-                .flat_map(|fixup| {
-                    let symbols = fixup.symbols.iter();
-                    symbols.map(|(symbol, value)| (symbol.as_str(), (fixup.strength, value)))
-                })
-                .collect(),
+            kernel_image: arch.kernel_image.at(version).ok_or(BuildError::Version)?,
+            make_targets: arch.make_targets.at(version).ok_or(BuildError::Version)?,
+            recipe,
+            fixups,
+            parent: derived.parent(),
             toolchain,
         })
+    }
+
+    fn defconfig(&self, arch: &Arch, name: &str) -> Result<&Defconfig, BuildError> {
+        let found = self.defconfigs.get(&(arch.name.clone(), name.to_owned()));
+        found.ok_or_else(|| {
+            let of_arch = self.defconfigs.keys().filter(|(of, _)| *of == arch.name);
+            unknown("defconfig", name, of_arch.map(|(_, name)| name.as_str()))
+        })
+    }
+
+    /// How a .config is begun, and what is set on top.
+    fn configuration(
+        &self,
+        derived: &Derived,
+        defconfig: Option<&Defconfig>,
+        version: Option<&Version>,
+    ) -> Result<(ConfigRecipe, Fixups), BuildError> {
+        let mut fixups = Fixups::new();
+        if let Some(Mutation { seed, share, keep }) = derived.mutations.last() {
+            self.satisfy(keep.as_deref(), version, &mut fixups)?;
+            let (seed, share) = (*seed, *share);
+            return Ok((ConfigRecipe::Mutant { seed, share }, fixups));
+        }
+        let recipe = match (&derived.start, defconfig) {
+            (Start::Random { seed, probability }, _) => ConfigRecipe::Randconfig {
+                seed: *seed,
+                probability: probability.clone(),
+            },
+            (Start::Declared(_), defconfig) => {
+                let defconfig = defconfig.ok_or(BuildError::Components)?;
+                let of_version = defconfig.fixups.iter();
+                let of_version = of_version.filter(|fixup| fixup.versions.contains(version));
+                fixups.extend(of_version.flat_map(|fixup| {
+                    let symbols = fixup.symbols.iter();
+                    symbols.map(|(symbol, value)| (symbol.clone(), (fixup.strength, value.clone())))
+                }));
+                let recipe = defconfig.recipe.at(version);
+                recipe.ok_or(BuildError::Version)?.clone()
+            }
+        };
+        self.satisfy(derived.boots.as_deref(), version, &mut fixups)?;
+        let wanted = derived.symbols.iter();
+        fixups.extend(
+            wanted.map(|(symbol, value)| (symbol.clone(), (Strength::Want, value.clone()))),
+        );
+        Ok((recipe, fixups))
+    }
+
+    /// Puts in what makes a .config fit a board.
+    fn satisfy(
+        &self,
+        board: Option<&str>,
+        version: Option<&Version>,
+        fixups: &mut Fixups,
+    ) -> Result<(), BuildError> {
+        let Some(board) = board else {
+            return Ok(());
+        };
+        let needs = self.requires(find("board", board, &self.boards)?);
+        let parts = kconfig::satisfy(&needs);
+        let parts = parts.map_err(|unmet| BuildError::Unmet(board.to_owned(), unmet))?;
+        let parts = parts.into_iter();
+        for part in parts.filter(|part| part.versions.contains(version)) {
+            let symbols = part.symbols.into_iter();
+            fixups.extend(symbols.map(|(symbol, value)| (symbol, (Strength::Satisfy, value))));
+        }
+        Ok(())
     }
 
     /// Name of the image in which a toolchain builds a defconfig.

@@ -199,7 +199,7 @@ fn resolve(recipe: &ConfigRecipe, env: &mut BTreeMap<String, String>) -> &'stati
             }
             RANDCONFIG
         }
-        ConfigRecipe::File { .. } => FILE,
+        ConfigRecipe::File { .. } | ConfigRecipe::Mutant { .. } => FILE,
     }
 }
 
