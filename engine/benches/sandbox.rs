@@ -211,7 +211,7 @@ fn foreign(store: &Path) -> Done {
 impl World {
     fn open(store: &Path) -> Done<Option<Self>> {
         let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../definitions/demo");
-        let session = Session::open(&project, Arc::new(Store::open(store)?), &[])?;
+        let session = Session::open(&project, Arc::new(Store::open(store)?))?;
         let output = |node: &str, name: &str| {
             session
                 .record(node)

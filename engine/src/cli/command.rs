@@ -10,6 +10,7 @@ use super::completions;
 use super::context::Context;
 use super::context::Global;
 use super::doc;
+use super::explore;
 use super::fault::Ending;
 use super::fault::Fault;
 use super::gc;
@@ -71,6 +72,7 @@ pub(super) enum Command {
     Judge(judge::JudgeArgs),
     Boards(boards::BoardsArgs),
     Boot(boot::BootArgs),
+    Explore(explore::ExploreArgs),
     Labs(labs::LabsArgs),
     Jobs(jobs::JobsArgs),
     Serve(serve::ServeArgs),
@@ -100,6 +102,7 @@ impl Command {
             Self::Judge(args) => judge::run(context, args),
             Self::Boards(args) => boards::run(context, args),
             Self::Boot(args) => boot::run(context, args),
+            Self::Explore(args) => explore::run(context, args),
             Self::Labs(args) => labs::run(context, args),
             Self::Jobs(args) => jobs::run(context, args),
             Self::Serve(args) => serve::run(context, args),

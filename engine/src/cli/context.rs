@@ -106,11 +106,14 @@ pub(super) enum When {
 }
 
 /// What a command works on.
+#[derive(Clone)]
 pub(super) struct Context {
     /// Where it prints.
     pub terminal: Terminal,
     /// The project's directory.
     pub project: PathBuf,
+    /// Whether it was named.
+    named: bool,
     store: Option<PathBuf>,
 }
 
@@ -133,6 +136,7 @@ impl Context {
         Self {
             terminal: global.terminal(),
             project,
+            named: global.project.is_some(),
             store: global.store.clone().or_else(store_dir),
         }
     }
@@ -178,9 +182,22 @@ impl Context {
         Ok(())
     }
 
+    /// The same with the project that a file belongs to, unless one was named: the nearest upwards from it.
+    #[must_use]
+    pub(super) fn of_file(mut self, file: &Path) -> Self {
+        let found = file
+            .ancestors()
+            .skip(1)
+            .find(|dir| dir.join("main.rhai").is_file());
+        if let (false, Some(found)) = (self.named, found) {
+            found.clone_into(&mut self.project);
+        }
+        self
+    }
+
     /// Opens the project on the store, for some addresses.
     pub(super) fn session(&self, names: &[String]) -> Result<Session, Fault> {
-        Ok(Session::open(&self.project, self.store()?, names)?)
+        Ok(Session::open_for(&self.project, self.store()?, names)?)
     }
 }
 

@@ -104,6 +104,13 @@ impl Fault {
         Self::new(Blame::Engine, message.into()).help(REPORT)
     }
 
+    /// The same with nothing to be said any more.
+    #[must_use]
+    pub(super) fn quiet(mut self) -> Self {
+        self.diagnostics.clear();
+        self
+    }
+
     /// Adds a next step.
     #[must_use]
     pub(super) fn help(mut self, help: impl AsRef<str>) -> Self {

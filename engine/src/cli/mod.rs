@@ -8,6 +8,7 @@ mod complete;
 mod completions;
 mod context;
 mod doc;
+mod explore;
 mod fault;
 mod gc;
 mod graph;

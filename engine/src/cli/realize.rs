@@ -57,6 +57,15 @@ pub(super) struct Wanted {
     /// Run recorded failures again
     #[arg(long)]
     pub retry_failed: bool,
+    #[command(flatten)]
+    pub means: Means,
+    #[command(flatten)]
+    pub lab: AtLab,
+}
+
+/// What a run may take.
+#[derive(Debug, Default, Args)]
+pub(super) struct Means {
     /// What may run at once, in CPUs [default: all there are]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
@@ -68,8 +77,6 @@ pub(super) struct Wanted {
     /// Ask nothing of any server: what the store lacks is broken
     #[arg(long)]
     offline: bool,
-    #[command(flatten)]
-    pub lab: AtLab,
 }
 
 /// Build, boot and test what is wanted and not there yet
@@ -107,8 +114,8 @@ fn kinds() -> impl clap::builder::TypedValueParser<Value = Kind> {
         .try_map(|word| Kind::of_word(&word).ok_or("no such kind"))
 }
 
-impl Wanted {
-    /// The options of a run for this, with results in the project unless elsewhere.
+impl Means {
+    /// The options of a run of everything with these, with results in the project unless elsewhere.
     pub(super) fn options(&self, session: &Session, results: Option<&Path>) -> RunOptions {
         let cpus = || available_parallelism().map_or(1, usize::from);
         let arguments: Vec<String> = env::args_os()
@@ -116,8 +123,8 @@ impl Wanted {
             .map(|word| word.to_string_lossy().into_owned())
             .collect();
         RunOptions {
-            patterns: self.addresses.clone(),
-            until: self.until,
+            patterns: Vec::new(),
+            until: None,
             jobs: self.jobs.map_or_else(cpus, usize::from),
             memory_mib: self.memory.unwrap_or_else(memory_mib),
             load: load_dir(),
@@ -126,7 +133,7 @@ impl Wanted {
                 offline: self.offline,
             },
             keep_going: false,
-            retry_failed: self.retry_failed,
+            retry_failed: false,
             rebuild: false,
             labs: LabOptions {
                 submit_only: false,
@@ -134,6 +141,18 @@ impl Wanted {
             },
             results: results.map_or_else(|| session.project.join("results"), Path::to_owned),
             command: arguments.join(" "),
+        }
+    }
+}
+
+impl Wanted {
+    /// The options of a run for this, with results in the project unless elsewhere.
+    pub(super) fn options(&self, session: &Session, results: Option<&Path>) -> RunOptions {
+        RunOptions {
+            patterns: self.addresses.clone(),
+            until: self.until,
+            retry_failed: self.retry_failed,
+            ..self.means.options(session, results)
         }
     }
 }

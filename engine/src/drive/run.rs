@@ -24,6 +24,7 @@ use crate::console::BootResults;
 use crate::graph::NodeId;
 use crate::labs::QemuLab;
 use crate::machine::Load;
+use crate::model::Derived;
 use crate::model::SourceOrigin;
 use crate::origins::Network;
 use crate::plan::Progress;
@@ -121,9 +122,7 @@ impl Session {
             progress.force(named);
         }
         if progress.has_ready() {
-            // What cannot be written is better known before an hour of work.
-            results::prepare(&options.results)
-                .map_err(super::error::file("write", &options.results))?;
+            prepare(options)?;
         }
         let mut jobserver = None;
         let recipes: Arc<dyn Execute> = if progress.has_ready() {
@@ -240,7 +239,7 @@ impl Session {
     }
 
     /// Writes the history and the tree of links, unless nothing can have changed.
-    fn keep(
+    pub(super) fn keep(
         &self,
         progress: &Progress<'_>,
         report: &RunReport,
@@ -277,6 +276,7 @@ impl Session {
                     || names.contains(name)
                     || declared.contains(name)
                     || self.is_manual_boot(name)
+                    || is_derived(name)
             })?;
         }
         results::link(&self.store, progress, &options.results)
@@ -348,8 +348,13 @@ impl Session {
     }
 }
 
+/// Sees that results can be written: that is better known before an hour of work.
+pub(super) fn prepare(options: &RunOptions) -> Result<(), DriveError> {
+    results::prepare(&options.results).map_err(super::error::file("write", &options.results))
+}
+
 /// Lets other engines see this one; says so where together they take more than there is.
-fn load(options: &RunOptions, observer: &dyn Observer) -> Option<Load> {
+pub(super) fn load(options: &RunOptions, observer: &dyn Observer) -> Option<Load> {
     // A place that cannot be written keeps nobody from working.
     let (load, others) = Load::enter(options.load.as_ref()?, options.jobs).ok()?;
     let cpus = available_parallelism().map_or(1, usize::from);
@@ -364,6 +369,14 @@ fn load(options: &RunOptions, observer: &dyn Observer) -> Option<Load> {
         )));
     }
     Some(load)
+}
+
+/// Whether a name of the history is that of a derived build, or of something below one: no run of what is declared ends its last result.
+fn is_derived(history_name: &str) -> bool {
+    let name = history_name
+        .rsplit_once(' ')
+        .map_or(history_name, |(_, name)| name);
+    name.split('/').nth(2).is_some_and(Derived::is_meant)
 }
 
 /// Stands in where nothing is to run.

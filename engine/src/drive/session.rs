@@ -49,8 +49,8 @@ pub struct Session {
     pub(super) lab: Option<String>,
     /// Where boots run.
     pub(super) place: Place,
-    lock: Lock,
-    worker: Worker,
+    lock: Arc<Lock>,
+    worker: Arc<Worker>,
     declared: Declared,
     records: Records,
     digest: Digest,
@@ -90,9 +90,19 @@ pub fn check(project: &Path) -> Result<Checked, DriveError> {
 }
 
 impl Session {
-    /// Loads a project, from the cache where nothing changed. Builds that `names` (addresses, or `KIND:ADDRESS`) derive from what is
-    /// declared are there beside the declared ones.
-    pub fn open(project: &Path, store: Arc<Store>, names: &[String]) -> Result<Self, DriveError> {
+    /// Loads a project, and the builds that `names` (addresses, or `KIND:ADDRESS`) derive from what is declared.
+    pub fn open_for(
+        project: &Path,
+        store: Arc<Store>,
+        names: &[String],
+    ) -> Result<Self, DriveError> {
+        let mut session = Self::open(project, store)?;
+        session.derive(names)?;
+        Ok(session)
+    }
+
+    /// Loads a project, from the cache where nothing changed.
+    pub fn open(project: &Path, store: Arc<Store>) -> Result<Self, DriveError> {
         let project = find(project)?;
         let (lock, lock_text) = read_lock(&project)?;
         let lock_digest = Digest::of(&lock_text);
@@ -128,20 +138,18 @@ impl Session {
             hasher = hasher.str(path).digest(content);
         }
         let records = store.load_records()?;
-        let mut session = Self {
+        Ok(Self {
             digest: hasher.finish(),
             project,
             store,
             catalog: Arc::new(entry.catalog),
             lab: None,
             place: Place::Usual,
-            lock,
-            worker: entry.worker,
+            lock: Arc::new(lock),
+            worker: Arc::new(entry.worker),
             declared: entry.declared,
             records,
-        };
-        session.derive(names)?;
-        Ok(session)
+        })
     }
 
     /// Adds the derived builds that are named.
@@ -150,8 +158,7 @@ impl Session {
         if addresses.peek().is_none() {
             return Ok(());
         }
-        let graph = self.declared.graph.clone();
-        let mut derive = Derive::new(self.world(), graph);
+        let mut derive = self.deriving();
         for address in addresses {
             derive.build(&address)?;
         }
@@ -159,13 +166,15 @@ impl Session {
         Ok(())
     }
 
-    /// What the graph is made of.
-    pub(super) fn world(&self) -> World<'_> {
-        World {
-            catalog: &self.catalog,
-            lock: &self.lock,
-            worker: &self.worker,
-        }
+    /// The graph, to add builds to.
+    pub(super) fn deriving(&self) -> Derive {
+        let (catalog, lock, worker) = (&self.catalog, &self.lock, &self.worker);
+        Derive::new(
+            Arc::clone(catalog),
+            Arc::clone(lock),
+            Arc::clone(worker),
+            self.declared.graph.clone(),
+        )
     }
 
     /// What a selection wants and where each node stands.

@@ -1,7 +1,6 @@
 //! One evaluation, from the files to the catalog.
 
 use std::path::Path;
-use std::thread;
 
 use rhai::Dynamic;
 use rhai::EvalAltResult;
@@ -46,22 +45,7 @@ pub fn evaluate(project: &Path) -> Result<Evaluated, Vec<Diagnostic>> {
 /// Evaluates the project that `files` is.
 pub fn evaluate_files(files: &Files) -> Result<Evaluated, Vec<Diagnostic>> {
     let files = files.clone();
-    let fault = |message: String| {
-        vec![Diagnostic {
-            message,
-            labels: Vec::new(),
-            help: None,
-            trace: Vec::new(),
-        }]
-    };
-    let thread = thread::Builder::new()
-        .name("evaluate".to_owned())
-        .stack_size(limits::STACK_BYTES)
-        .spawn(|| run(files))
-        .map_err(|error| fault(format!("cannot start the evaluating thread: {error}")))?;
-    thread
-        .join()
-        .unwrap_or_else(|_| Err(fault("the interpreter failed inside".to_owned())))
+    limits::on_large_stack(|| run(files))
 }
 
 fn run(files: Files) -> Result<Evaluated, Vec<Diagnostic>> {

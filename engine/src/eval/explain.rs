@@ -15,7 +15,6 @@ use super::handle::describe;
 use super::handle::describe_type;
 use super::limits::Ended;
 use super::limits::MAX_CALL_LEVELS;
-use super::limits::MAX_OPERATIONS;
 use super::limits::MAX_TIME;
 use super::limits::MAX_VARIABLES;
 use super::mistake::Mistake;
@@ -250,13 +249,7 @@ fn words(scripts: &Scripts, source: &str, error: &EvalAltResult) -> Words {
             ("`throw` without a message".to_owned(), None)
         }
         E::ErrorRuntime(value, _) => (format!("{} was thrown", describe(value)), None),
-        E::ErrorTooManyOperations(_) => (
-            format!(
-                "evaluation takes more than {} million operations",
-                MAX_OPERATIONS / 1_000_000
-            ),
-            Some("is there a loop that does not end?".to_owned()),
-        ),
+        E::ErrorTooManyOperations(_) => return names::too_many_operations(script),
         E::ErrorStackOverflow(_) => (
             format!("functions call each other more than {MAX_CALL_LEVELS} levels deep"),
             Some("is there a recursion that does not end?".to_owned()),
@@ -271,6 +264,7 @@ fn words(scripts: &Scripts, source: &str, error: &EvalAltResult) -> Words {
             Some("definitions are for declarations; keep large data in files".to_owned()),
         ),
         E::ErrorTerminated(reason, _) => match reason.clone().try_cast::<Ended>() {
+            Some(Ended::Over) => ("the exploration is over".to_owned(), None),
             Some(Ended::Memory) => (
                 "evaluation takes more than 1 GiB of memory".to_owned(),
                 Some("definitions are for declarations; keep large data in files".to_owned()),

@@ -6,6 +6,7 @@ use rhai::Dynamic;
 use rhai::FnPtr;
 use rhai::ImmutableString;
 
+use super::exploration::Thing;
 use crate::kconfig;
 use crate::kconfig::Predicate;
 use crate::kconfig::Version;
@@ -51,6 +52,15 @@ pub(super) struct Handle {
     pub name: ImmutableString,
 }
 
+/// A thing that an exploration asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// What it is.
+    pub thing: Thing,
+    /// Its address.
+    pub address: ImmutableString,
+}
+
 impl Kind {
     /// The function that declares it, which is also its name in messages.
     pub fn word(self) -> &'static str {
@@ -90,6 +100,9 @@ pub(super) fn describe(value: &Dynamic) -> String {
     let value = value.flatten_clone();
     if let Some(handle) = value.clone().try_cast::<Handle>() {
         return format!("the {} `{}`", handle.kind.word(), handle.name);
+    }
+    if let Some(asked) = value.clone().try_cast::<Asked>() {
+        return format!("the {} `{}`", asked.thing.word(), asked.address);
     }
     if let Some(text) = value.clone().try_cast::<ImmutableString>() {
         let short: String = text.chars().take(40).collect();
@@ -137,6 +150,8 @@ pub(super) fn describe_type(name: &str) -> &str {
         ("project file", "a file"),
         ("kconfig value", "a Kconfig value"),
         ("handle", "a declared thing"),
+        (std::any::type_name::<Asked>(), "a thing of an exploration"),
+        ("asked thing", "a thing of an exploration"),
     ];
     known
         .iter()

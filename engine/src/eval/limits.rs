@@ -1,6 +1,7 @@
 //! The interpreter with everything closed that is not needed, and a bound on everything that is.
 
 use std::fs;
+use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -22,11 +23,13 @@ use rhai::packages::LogicPackage;
 use rhai::packages::MoreStringPackage;
 use rhai::packages::Package;
 
+use crate::text::Diagnostic;
+
 /// Stack of the evaluating thread. The limits below guard the interpreter, not the stack: a chain of
 /// closures that keep each other is as deep as there are operations, and is dropped recursively.
 /// Measured: 10 million operations need between 128 and 192 MiB unoptimised. Only what is touched
 /// takes memory.
-pub(super) const STACK_BYTES: usize = 512 << 20;
+const STACK_BYTES: usize = 512 << 20;
 
 /// Operations of the interpreter; a declaration in a loop costs about twenty.
 pub(super) const MAX_OPERATIONS: u64 = 5_000_000;
@@ -64,6 +67,33 @@ pub(super) enum Ended {
     Time,
     /// [`MAX_GROWTH_BYTES`]
     Memory,
+    /// Whoever explores wants no more.
+    Over,
+}
+
+/// Operations of a script that explores: a config asked for in a loop costs some fifty.
+pub(super) const MAX_EXPLORING_OPERATIONS: u64 = 20_000_000;
+
+/// Runs an evaluation on a thread with the stack it may need.
+pub(super) fn on_large_stack<T: Send + 'static>(
+    run: impl FnOnce() -> Result<T, Vec<Diagnostic>> + Send + 'static,
+) -> Result<T, Vec<Diagnostic>> {
+    let fault = |message: String| {
+        vec![Diagnostic {
+            message,
+            labels: Vec::new(),
+            help: None,
+            trace: Vec::new(),
+        }]
+    };
+    let thread = thread::Builder::new()
+        .name("evaluate".to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(run)
+        .map_err(|error| fault(format!("cannot start the evaluating thread: {error}")))?;
+    thread
+        .join()
+        .unwrap_or_else(|_| Err(fault("the interpreter failed inside".to_owned())))
 }
 
 /// An engine without host functions.
@@ -104,18 +134,31 @@ pub(super) fn bounded_engine() -> Engine {
         .set_max_functions(MAX_FUNCTIONS)
         .set_max_modules(MAX_MODULES);
     free_words(&mut engine);
+    bound_resources(&mut engine, Some(MAX_TIME));
+    engine
+}
+
+/// An engine without host functions for a script that waits for results, as long as they take.
+pub(super) fn exploring_engine() -> Engine {
+    let mut engine = bounded_engine();
+    engine.set_max_operations(MAX_EXPLORING_OPERATIONS);
+    bound_resources(&mut engine, None);
+    engine
+}
+
+/// Ends what takes too long or grows too large.
+fn bound_resources(engine: &mut Engine, time: Option<Duration>) {
     let (started, memory) = (Instant::now(), resident_bytes());
     engine.on_progress(move |operations| {
         if !operations.is_multiple_of(LOOK_EVERY) {
             return None;
         }
-        if started.elapsed() > MAX_TIME {
+        if time.is_some_and(|most| started.elapsed() > most) {
             return Some(Dynamic::from(Ended::Time));
         }
         let growth = resident_bytes().saturating_sub(memory);
         (growth > MAX_GROWTH_BYTES).then(|| Dynamic::from(Ended::Memory))
     });
-    engine
 }
 
 /// Answers for a function of the language's core that definitions do not have.
@@ -126,7 +169,7 @@ fn absent(name: &str) -> Result<(), Box<EvalAltResult>> {
     )))
 }
 
-/// Gives back words that Rhai reserves without using them: `cfg("A").is("y")`, `cfg("A").module()`
+/// Gives back words that Rhai reserves without using them: `cfg("A").is("y")`, `cfg("A").module()`, `config.with(…)`
 /// and the field `package`.
 #[expect(
     deprecated,
@@ -134,7 +177,7 @@ fn absent(name: &str) -> Result<(), Box<EvalAltResult>> {
 )]
 fn free_words(engine: &mut Engine) {
     engine.on_parse_token(|token, _, _| match token {
-        Token::Reserved(word) if matches!(word.as_str(), "is" | "module" | "package") => {
+        Token::Reserved(word) if matches!(word.as_str(), "is" | "module" | "package" | "with") => {
             Token::Identifier(word)
         }
         token => token,

@@ -146,8 +146,10 @@ pub(super) fn parse(engine: &Engine, shared: &Shared, file: &str) -> Result<AST,
         .compile(&*text.text)
         .map_err(|error| LoadError::Inside(file.to_owned(), Box::new(error.into())))?;
     ast.set_source(file);
-    let index = Arc::new(FileIndex::new(text, &ast));
-    shared.lock().scripts.insert(file.to_owned(), index);
+    let mut state = shared.lock();
+    let index = Arc::new(FileIndex::new(text, &ast, state.language));
+    state.scripts.insert(file.to_owned(), index);
+    drop(state);
     Ok(ast)
 }
 

@@ -8,6 +8,7 @@ use crate::text::did_you_mean;
 
 use super::files::FileError;
 use super::files::embedded;
+use super::limits::Ended;
 
 /// A place as the interpreter knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub(super) struct Mistake {
     pub path: ValuePath,
     /// An earlier place that has to do with it.
     pub earlier: Option<Box<(Site, ValuePath, String)>>,
+    /// It is nobody's mistake: the exploration is over, and no `catch` keeps it.
+    pub over: bool,
 }
 
 impl Site {
@@ -55,6 +58,7 @@ impl Mistake {
             site: Site::none(),
             path: path.to_vec(),
             earlier: None,
+            over: false,
         }
     }
 
@@ -97,6 +101,12 @@ impl Mistake {
     )]
     pub fn thrown(self, site: Site) -> Box<EvalAltResult> {
         let position = site.position;
+        if self.over {
+            return Box::new(EvalAltResult::ErrorTerminated(
+                Dynamic::from(Ended::Over),
+                position,
+            ));
+        }
         Box::new(EvalAltResult::ErrorRuntime(
             Dynamic::from(Self { site, ..self }),
             position,

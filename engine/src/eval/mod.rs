@@ -29,6 +29,9 @@
 
 mod evaluate;
 mod explain;
+mod exploration;
+#[cfg(test)]
+mod exploration_tests;
 mod files;
 mod handle;
 mod limits;
@@ -47,9 +50,20 @@ mod words;
 pub use evaluate::Evaluated;
 pub use evaluate::evaluate;
 pub use evaluate::evaluate_files;
+pub use exploration::Coverage;
+pub use exploration::Culprit;
+pub use exploration::Explored;
+pub use exploration::Explorer;
+pub use exploration::Fits;
+pub use exploration::Outcome;
+pub use exploration::Random;
+pub use exploration::Refusal;
+pub use exploration::Thing;
+pub use exploration::explore;
 pub use files::FileError;
 pub use files::Files;
 pub use files::demo;
 pub use files::embedded;
 pub use places::Places;
+pub use reference::exploration_reference;
 pub use reference::reference;

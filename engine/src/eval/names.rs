@@ -11,14 +11,17 @@ use super::schema::Shape;
 use super::spans::FileIndex;
 use super::spans::ScriptFunction;
 use super::vocabulary::Function;
-use super::vocabulary::functions;
+use super::vocabulary::Language;
 
 /// A name that strict parsing does not know.
 pub(super) fn undefined_name(script: Option<&Arc<FileIndex>>, name: &str) -> Words {
     let declared = script
         .map(|script| declared_names(&script.text.text))
         .unwrap_or_default();
-    let help = if functions().any(|function| function.name == name) {
+    let help = if language(script)
+        .functions()
+        .any(|function| function.name == name)
+    {
         Some(format!("`{name}` is a function: call it, `{name}(…)`"))
     } else if declared.contains(name) {
         Some(
@@ -32,6 +35,20 @@ pub(super) fn undefined_name(script: Option<&Arc<FileIndex>>, name: &str) -> Wor
     Words {
         message: format!("there is no variable or module `{name}`"),
         help,
+    }
+}
+
+/// Which functions a script has.
+fn language(script: Option<&Arc<FileIndex>>) -> Language {
+    script.map_or(Language::Definitions, |script| script.language)
+}
+
+/// A script that takes more operations than its language allows.
+pub(super) fn too_many_operations(script: Option<&Arc<FileIndex>>) -> Words {
+    let most = language(script).most_operations() / 1_000_000;
+    Words {
+        message: format!("evaluation takes more than {most} million operations"),
+        help: Some("is there a loop that does not end?".to_owned()),
     }
 }
 
@@ -74,7 +91,10 @@ pub(super) fn unknown_function(
     if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
         return unknown_operator(name, &arguments);
     }
-    if let Some(function) = functions().find(|function| function.name == name) {
+    if let Some(function) = language(script)
+        .functions()
+        .find(|function| function.name == name)
+    {
         return Words {
             message: format!("`{name}` does not take {}", count(arguments.len())),
             help: Some(format!("write `{}`", signature_of(function))),
@@ -83,7 +103,7 @@ pub(super) fn unknown_function(
     let own = script
         .map(|script| script.functions.as_slice())
         .unwrap_or_default();
-    let known = functions().map(|function| function.name);
+    let known = language(script).functions().map(|function| function.name);
     let known = known
         .chain(own.iter().map(|own| own.name.as_str()))
         .chain(BUILT_IN.iter().copied());

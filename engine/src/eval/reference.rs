@@ -11,6 +11,8 @@ use super::schema::Need;
 use super::schema::Record;
 use super::schema::Shape;
 use super::vocabulary::CHAPTERS;
+use super::vocabulary::Chapter;
+use super::vocabulary::EXPLORING;
 use super::vocabulary::Function;
 
 const INTRODUCTION: &str = "\
@@ -21,15 +23,35 @@ takes in `boards/arm.rhai`, `import \"std/…\"` a module of the standard librar
 the files of their project and nothing else, and are bounded in time and memory.
 ";
 
+const EXPLORATION: &str = "\
+# Scripts that explore
+
+`engine explore` runs a [Rhai](https://rhai.rs/book/) script that asks for configurations, builds and boots, and sees what came of
+them. Asking queues, and what something came to is waited for, so a plain loop keeps all CPUs busy. A script sees neither the clock nor the disk, and
+what is random comes from seeds it names: the same script asks for the same again, and finds it in the store. Names are those of the project's definitions.
+";
+
+/// The reference of scripts that explore, as Markdown.
+pub fn exploration_reference() -> String {
+    let mut out = EXPLORATION.to_owned();
+    chapters(&mut out, EXPLORING);
+    out.push_str("\n## Handles\n\nWhat asking gives has an `.address`.\n");
+    out
+}
+
+fn chapters(out: &mut String, chapters: &[Chapter]) {
+    for chapter in chapters {
+        let _ = writeln!(out, "\n## {}", chapter.title);
+        for function in chapter.functions {
+            host_function(out, function);
+        }
+    }
+}
+
 /// The reference as Markdown: host functions by chapter, then the standard library's modules.
 pub fn reference() -> String {
     let mut out = INTRODUCTION.to_owned();
-    for chapter in CHAPTERS {
-        let _ = writeln!(out, "\n## {}", chapter.title);
-        for function in chapter.functions {
-            host_function(&mut out, function);
-        }
-    }
+    chapters(&mut out, CHAPTERS);
     out.push_str("\n## Handles\n\nWhat a declaration gives has a `.name`; what `file(…)` gives has a `.path`.\n");
     out.push_str("\n## Standard library\n");
     for (path, text) in embedded() {

@@ -18,6 +18,9 @@ use rhai::Dynamic;
 use rhai::ImmutableString;
 use rhai::Map;
 
+use super::exploration::Fits;
+use super::exploration::Thing;
+use super::handle::Asked;
 use super::handle::Cases;
 use super::handle::Handle;
 use super::handle::Kind;
@@ -88,6 +91,16 @@ pub(super) enum Shape {
     Record(&'static Record),
     /// Any map.
     Map,
+    /// A value that is handed on as it is.
+    Any,
+    /// What `randconfig(…)`, `config(…)` and `mutate(…)` of an exploration give.
+    Config,
+    /// What `build(…)` of an exploration gives.
+    Build,
+    /// A build or a boot of an exploration.
+    Outcome,
+    /// The name of a board, or a predicate.
+    Fits,
 }
 
 /// A map with known fields.
@@ -158,8 +171,12 @@ pub(super) enum Checked {
     List(Vec<Checked>),
     /// `Record`
     Record(Fields),
-    /// `Map`
+    /// `Map` and `Any`
     Raw(Dynamic),
+    /// `Config`, `Build` and `Outcome`
+    Asked(Asked),
+    /// `Fits`
+    Fits(Fits),
 }
 
 /// The fields of a checked record that were given.
@@ -196,6 +213,8 @@ from_checked! {
     BTreeMap<String, String> => Variables,
     Fields => Record,
     Dynamic => Raw,
+    Asked => Asked,
+    Fits => Fits,
 }
 
 impl<T: FromChecked> FromChecked for Vec<T> {
@@ -348,6 +367,11 @@ impl fmt::Display for Shape {
                 return write!(f, "a map with the fields {}", list_names(record.names(), "and"));
             }
             Self::Map => "a map",
+            Self::Any => "a value",
+            Self::Config => "a config, as `randconfig(…)`, `config(…)` and `mutate(…)` give it",
+            Self::Build => "a build, as `build(…)` gives it",
+            Self::Outcome => "a config, a build or a boot",
+            Self::Fits => "the name of a board, or a predicate, as `cfg(…)` gives it",
         })
     }
 }
@@ -434,8 +458,29 @@ impl Shape {
                 Some(items) => Some(Checked::List(each_of(inner, &items, path)?)),
                 None => None,
             },
+            Self::Any | Self::Config | Self::Build | Self::Outcome | Self::Fits => {
+                self.check_asked(value)
+            }
         };
         checked.ok_or_else(|| self.mismatch(value, path))
+    }
+
+    /// Checks a value of a script that explores.
+    fn check_asked(&self, value: &Dynamic) -> Option<Checked> {
+        let asked = |such: fn(Thing) -> bool| {
+            let asked = cast::<Asked>(value).filter(|asked| such(asked.thing));
+            asked.map(Checked::Asked)
+        };
+        match self {
+            Self::Config => asked(|thing| matches!(thing, Thing::Config(_))),
+            Self::Build => asked(|thing| matches!(thing, Thing::Build(_))),
+            Self::Outcome => asked(|_| true),
+            Self::Fits => match cast::<ImmutableString>(value) {
+                Some(board) => Some(Checked::Fits(Fits::Board(board.to_string()))),
+                None => cast(value).map(|needs| Checked::Fits(Fits::Needs(needs))),
+            },
+            _ => Some(Checked::Raw(value.flatten_clone())),
+        }
     }
 
     /// The mistake of a value that is something else, with a hint where it is a common one.

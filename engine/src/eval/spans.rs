@@ -14,12 +14,15 @@ use crate::text::SourceText;
 use crate::text::Span;
 
 use super::mistake::ValuePath;
+use super::vocabulary::Language;
 
 /// What one file's syntax tree says about places and names.
 #[derive(Debug)]
 pub(super) struct FileIndex {
     /// The file.
     pub text: SourceText,
+    /// Which functions of the engine it has.
+    pub language: Language,
     /// Its functions.
     pub functions: Vec<ScriptFunction>,
     /// Import alias to the path of the module's file.
@@ -46,9 +49,10 @@ const DEPTH: usize = 16;
 
 impl FileIndex {
     /// The index of a file that did not parse.
-    pub fn unparsed(text: SourceText) -> Self {
+    pub fn unparsed(text: SourceText, language: Language) -> Self {
         Self {
             text,
+            language,
             functions: Vec::new(),
             imports: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -57,8 +61,8 @@ impl FileIndex {
     }
 
     /// Walks the tree of a file once.
-    pub fn new(text: SourceText, ast: &AST) -> Self {
-        let mut index = Self::unparsed(text);
+    pub fn new(text: SourceText, ast: &AST, language: Language) -> Self {
+        let mut index = Self::unparsed(text, language);
         index.functions = ast
             .iter_functions()
             .map(|function| ScriptFunction {

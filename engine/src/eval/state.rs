@@ -12,12 +12,14 @@ use crate::model::Catalog;
 use crate::model::ProjectFile;
 use crate::text::SourceText;
 
+use super::exploration::Exploration;
 use super::files::FileError;
 use super::files::Files;
 use super::handle::Kind;
 use super::mistake::Site;
 use super::mistake::ValuePath;
 use super::spans::FileIndex;
+use super::vocabulary::Language;
 
 /// Most lines `print` may give.
 const MAX_LOG_LINES: usize = 1000;
@@ -46,11 +48,20 @@ pub(super) struct State {
     pub modules: BTreeMap<String, Arc<Module>>,
     /// What is known about the scripts, by path.
     pub scripts: BTreeMap<String, Arc<FileIndex>>,
+    /// Which functions the scripts have.
+    pub language: Language,
+    /// Answers scripts that explore.
+    pub exploration: Option<Exploration>,
 }
 
 impl Shared {
-    /// A state that has seen nothing yet.
+    /// A state of definitions that has seen nothing yet.
     pub fn new(files: Files) -> Self {
+        Self::of(files, Language::Definitions, None)
+    }
+
+    /// A state that has seen nothing yet.
+    pub fn of(files: Files, language: Language, exploration: Option<Exploration>) -> Self {
         Self(Arc::new(Mutex::new(State {
             files,
             read: BTreeMap::new(),
@@ -60,6 +71,8 @@ impl Shared {
             loading: Vec::new(),
             modules: BTreeMap::new(),
             scripts: BTreeMap::new(),
+            language,
+            exploration,
         })))
     }
 
@@ -105,8 +118,10 @@ impl State {
             name: path.into(),
             text,
         };
-        self.scripts
-            .insert(path.to_owned(), Arc::new(FileIndex::unparsed(text.clone())));
+        self.scripts.insert(
+            path.to_owned(),
+            Arc::new(FileIndex::unparsed(text.clone(), self.language)),
+        );
         Ok(text)
     }
 

@@ -29,6 +29,7 @@ use crate::model::Derived;
 use crate::model::LabKind;
 use crate::model::LavaDevice;
 use crate::model::LavaMethod;
+use crate::model::MOST_BYTES;
 use crate::model::QemuMachine;
 use crate::model::RootfsFormat;
 use crate::model::Suite;
@@ -124,7 +125,7 @@ impl Declared {
         for (name, request) in requests(world.catalog) {
             world.lock.pin(&name, &request)?;
         }
-        let mut declare = Declare::new(*world, Graph::default());
+        let mut declare = Declare::new(*world, Made::default());
         for build in world.catalog.builds() {
             declare.build(&build.to_string())?;
         }
@@ -138,7 +139,7 @@ impl Declared {
         for image in world.catalog.images.keys() {
             declare.image(image)?;
         }
-        let graph = declare.graph;
+        let graph = declare.made.graph;
         Ok(Self { graph, boots })
     }
 }
@@ -146,37 +147,52 @@ impl Declared {
 /// Adds nodes, remembering what was added under which name.
 pub(super) struct Declare<'a> {
     world: World<'a>,
+    pub made: Made,
+}
+
+/// What was added, and under which name.
+#[derive(Default)]
+pub(super) struct Made {
     pub graph: Graph,
-    /// The one spec of all match nodes.
-    matching: Closed,
     pub shared: BTreeMap<(Kind, String), NodeId>,
+    /// The one spec of all match nodes.
+    pub matching: Option<Closed>,
+    /// Configurations that are too long to be written out, by their names.
+    pub private: BTreeMap<String, Derived>,
     /// Specs by kind and digest, so that equal ones are one.
-    specs: BTreeMap<(Kind, store::Digest), Closed>,
+    pub specs: BTreeMap<(Kind, store::Digest), Closed>,
 }
 
 type Inputs = Vec<(Slot, NodeId, Output)>;
 
-impl<'a> Declare<'a> {
-    /// Adds to a graph.
-    pub fn new(world: World<'a>, graph: Graph) -> Self {
-        Self {
-            world,
-            graph,
-            matching: Spec::Match(match_spec(world.catalog)).into(),
-            shared: BTreeMap::new(),
-            specs: BTreeMap::new(),
+impl Made {
+    /// The third component of the address of a configuration; of one that is too long to be written out, the name under which it is kept.
+    pub fn component(&mut self, derived: &Derived) -> String {
+        let text = derived.to_string();
+        if text.len() <= MOST_BYTES {
+            return text;
         }
+        let name = derived.private_name(&store::Digest::of(text.as_bytes()).short());
+        self.private.insert(name.clone(), derived.clone());
+        name
+    }
+}
+
+impl<'a> Declare<'a> {
+    /// Adds to what was made.
+    pub fn new(world: World<'a>, made: Made) -> Self {
+        Self { world, made }
     }
 
     fn closed(&mut self, spec: Spec) -> Closed {
         let closed = Closed::from(spec);
-        let kept = self.specs.entry((closed.kind(), closed.digest()));
+        let kept = self.made.specs.entry((closed.kind(), closed.digest()));
         kept.or_insert(closed).clone()
     }
 
     fn node(&mut self, name: &str, spec: Spec, inputs: &Inputs) -> NodeId {
         let (name, spec) = (name.into(), self.closed(spec));
-        self.graph.add(Node { name, spec }, inputs)
+        self.made.graph.add(Node { name, spec }, inputs)
     }
 
     fn shared(
@@ -185,12 +201,12 @@ impl<'a> Declare<'a> {
         name: &str,
         make: impl FnOnce(&mut Self) -> Result<(Spec, Inputs), GraphError>,
     ) -> Result<NodeId, GraphError> {
-        if let Some(id) = self.shared.get(&(kind, name.to_owned())) {
+        if let Some(id) = self.made.shared.get(&(kind, name.to_owned())) {
             return Ok(*id);
         }
         let (spec, inputs) = make(self)?;
         let id = self.node(name, spec, &inputs);
-        self.shared.insert((kind, name.to_owned()), id);
+        self.made.shared.insert((kind, name.to_owned()), id);
         Ok(id)
     }
 
@@ -277,7 +293,14 @@ impl<'a> Declare<'a> {
     /// Adds config, kernel and match node of a build; gives the last.
     pub fn build(&mut self, name: &str) -> Result<NodeId, GraphError> {
         let catalog = self.world.catalog;
-        let build = catalog.build(name);
+        let names: Vec<&str> = name.split('/').collect();
+        let private = names.get(2).and_then(|name| self.made.private.get(*name));
+        let build = match (private, &names[..]) {
+            (Some(derived), [source, arch, _, toolchain]) => {
+                catalog.build_of(source, arch, derived, toolchain)
+            }
+            _ => catalog.build(name),
+        };
         let build = build.map_err(|source| GraphError::NoBuild {
             address: name.to_owned(),
             source,
@@ -300,15 +323,24 @@ impl<'a> Declare<'a> {
         let config = (Slot::Config, config, Output::Config);
         inputs.push(config);
         let spec = Spec::Kernel(kernel_spec(&build, accelerate));
-        self.node(name, spec, &inputs);
+        let kernel = self.node(name, spec, &inputs);
+        let catalog = self.world.catalog;
+        let matching = self
+            .made
+            .matching
+            .get_or_insert_with(|| Spec::Match(match_spec(catalog)).into());
         let node = Node {
             name: name.into(),
-            spec: self.matching.clone(),
+            spec: matching.clone(),
         };
-        let id = self.graph.add(node, &[config]);
-        self.shared.insert((Kind::Match, name.to_owned()), id);
-        self.shared
-            .insert((Kind::Config, name.to_owned()), config.1);
+        let id = self.made.graph.add(node, &[config]);
+        let build = [
+            (Kind::Config, config.1),
+            (Kind::Kernel, kernel),
+            (Kind::Match, id),
+        ];
+        let shared = build.map(|(kind, id)| ((kind, name.to_owned()), id));
+        self.made.shared.extend(shared);
         Ok(id)
     }
 
@@ -316,14 +348,14 @@ impl<'a> Declare<'a> {
     fn parent(&mut self, name: &str, parent: &Derived) -> Result<NodeId, GraphError> {
         let mut names: Vec<String> = name.split('/').map(str::to_owned).collect();
         if let Some(configuration) = names.get_mut(2) {
-            *configuration = parent.to_string();
+            *configuration = self.made.component(parent);
         }
         let name = names.join("/");
         let config = (Kind::Config, name.clone());
-        if !self.shared.contains_key(&config) {
+        if !self.made.shared.contains_key(&config) {
             self.build(&name)?;
         }
-        let found = self.shared.get(&config).copied();
+        let found = self.made.shared.get(&config).copied();
         found.ok_or_else(|| dangling(Kind::Config, &name))
     }
 

@@ -1,5 +1,6 @@
 //! A resolved .config: read as kconfig reads it, but junk is an error instead of a warning.
 
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
@@ -119,6 +120,25 @@ impl Config {
             .collect();
         sorted.sort_unstable_by_key(|(symbol, _)| *symbol);
         sorted.into_iter()
+    }
+
+    /// The symbols whose values differ from those of another, sorted, with both; a symbol of which nothing is said is as one that is `n`.
+    pub fn differing<'c>(
+        &'c self,
+        other: &'c Self,
+    ) -> impl Iterator<Item = (&'c str, Option<&'c Value>, Option<&'c Value>)> {
+        let symbols: BTreeSet<&str> = self
+            .values
+            .keys()
+            .chain(other.values.keys())
+            .map(|symbol| &**symbol)
+            .collect();
+        let both = |symbol: &'c str| (symbol, self.get(symbol), other.get(symbol));
+        let set = |value: Option<&'c Value>| value.filter(|value| **value != Value::No);
+        symbols
+            .into_iter()
+            .map(both)
+            .filter(move |(_, left, right)| set(*left) != set(*right))
     }
 
     /// How many symbols it speaks of, those not set included.

@@ -61,6 +61,12 @@ impl Tree {
         tree
     }
 
+    /// Whether a person is ever asked for a symbol: all others follow from these.
+    pub fn is_asked(&self, symbol: &str) -> bool {
+        let definitions = self.definitions.get(symbol);
+        definitions.is_some_and(|all| all.iter().any(|one| one.prompt.is_some()))
+    }
+
     fn file(&mut self, path: &str, reader: &Reader<'_>, frames: &mut Vec<Frame>) {
         self.files += 1;
         if reader.depth > DEEPEST || self.files > MOST_FILES {

@@ -127,13 +127,24 @@ impl Catalog {
         let [source, arch, configuration, toolchain] = names[..] else {
             return Err(BuildError::Components);
         };
-        let version = find("source", source, &self.sources)?.version.as_ref();
-        let arch = find("arch", arch, &self.arches)?;
         let derived = if Derived::is_meant(configuration) {
             configuration.parse()?
         } else {
             Derived::declared(configuration)
         };
+        self.build_of(source, arch, &derived, toolchain)
+    }
+
+    /// The build of a configuration.
+    pub fn build_of(
+        &self,
+        source: &str,
+        arch: &str,
+        derived: &Derived,
+        toolchain: &str,
+    ) -> Result<Build<'_>, BuildError> {
+        let version = find("source", source, &self.sources)?.version.as_ref();
+        let arch = find("arch", arch, &self.arches)?;
         let defconfig = match &derived.start {
             Start::Declared(name) => Some(self.defconfig(arch, name)?),
             Start::Random { .. } => None,
@@ -146,7 +157,7 @@ impl Catalog {
             return Err(unknown("toolchain", toolchain, known));
         }
         let toolchain = find("toolchain", toolchain, &self.toolchains)?;
-        let (recipe, fixups) = self.configuration(&derived, defconfig, version)?;
+        let (recipe, fixups) = self.configuration(derived, defconfig, version)?;
         Ok(Build {
             image: defconfig.map_or_else(
                 || toolchain.image.clone(),

@@ -67,6 +67,9 @@ pub struct Mutation {
 /// Why a component is no derived configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DerivedError {
+    /// The name of one that is too long to be written.
+    #[error("`{0}` is known only to the exploration that made it")]
+    Private(String),
     /// A word without `=`.
     #[error("`{0}` sets nothing: write `KEY=VALUE`")]
     NoValue(String),
@@ -127,12 +130,13 @@ impl Derived {
         })
     }
 
-    /// Whether it only names a declared defconfig.
-    pub fn is_declared(&self) -> bool {
-        matches!(self.start, Start::Declared(_))
-            && self.boots.is_none()
-            && self.symbols.is_empty()
-            && self.mutations.is_empty()
+    /// Its name where it is too long to be written out: by what it begins with, and a digest of all of it.
+    pub fn private_name(&self, digest: &str) -> String {
+        let start = match &self.start {
+            Start::Declared(name) => name,
+            Start::Random { .. } => RANDOM,
+        };
+        format!("{start},@{digest}")
     }
 }
 
@@ -171,6 +175,9 @@ impl<'t> Words<'t> {
     fn read(words: impl Iterator<Item = &'t str>) -> Result<Self, DerivedError> {
         let mut read = BTreeMap::new();
         for word in words {
+            if word.starts_with('@') {
+                return Err(DerivedError::Private(word.to_owned()));
+            }
             let split = word.split_once('=').filter(|(key, _)| !key.is_empty());
             let (key, value) = split.ok_or_else(|| DerivedError::NoValue(word.to_owned()))?;
             if read.insert(key, value).is_some() {

@@ -35,6 +35,7 @@ pub use build::BuildError;
 pub use catalog::Catalog;
 pub use derived::Derived;
 pub use derived::DerivedError;
+pub use derived::MOST_BYTES;
 pub use derived::Mutation;
 pub use derived::Start;
 pub use derived::WHOLE_SHARE;

@@ -75,6 +75,15 @@ pub(super) enum Request {
     Add(Draft, mpsc::Sender<Result<NodeId, DemandError>>),
     Find(Kind, String, mpsc::Sender<Option<NodeId>>),
     Ask(NodeId, mpsc::Sender<Settled>),
+    Again(NodeId, mpsc::Sender<Settled>),
+    Note(String),
+    Stop(&'static str),
+}
+
+/// What a driver has the run itself do.
+pub(super) enum Command {
+    Note(String),
+    Stop(&'static str),
 }
 
 impl Demand {
@@ -101,6 +110,21 @@ impl Demand {
     /// Wants a node; `told` hears when it is settled, at once if it is.
     pub fn ask(&self, id: NodeId, told: &mpsc::Sender<Settled>) -> Result<(), DemandError> {
         self.send(Request::Ask(id, told.clone()))
+    }
+
+    /// Runs a node that has a result once more; `told` hears what comes of it. The new result stands in the store.
+    pub fn again(&self, id: NodeId, told: &mpsc::Sender<Settled>) -> Result<(), DemandError> {
+        self.send(Request::Again(id, told.clone()))
+    }
+
+    /// Tells whoever watches the run a line.
+    pub fn note(&self, text: &str) -> Result<(), DemandError> {
+        self.send(Request::Note(text.to_owned()))
+    }
+
+    /// Ends the run: what runs is cancelled, and nothing more is started.
+    pub fn stop(&self, reason: &'static str) -> Result<(), DemandError> {
+        self.send(Request::Stop(reason))
     }
 
     /// Wants a node and waits until it is settled.
@@ -147,15 +171,26 @@ impl Drivers {
         }
     }
 
-    /// Serves a request; `None` says that the last driver is gone.
+    /// Serves a request; `None` says that the last driver is gone. What the run itself must do is given back.
     pub(super) fn serve(
         &mut self,
         request: Option<Request>,
         progress: &mut Progress<'_>,
         stopped: Option<&str>,
-    ) {
+    ) -> Option<Command> {
         match request {
             None => self.demands = None,
+            Some(Request::Note(text)) => return Some(Command::Note(text)),
+            Some(Request::Stop(reason)) => return Some(Command::Stop(reason)),
+            Some(Request::Again(id, told)) => {
+                if id.index() < progress.graph().len() && stopped.is_none() {
+                    progress.force([id]);
+                }
+                self.asked.entry(id).or_default().push(told);
+                if id.index() < progress.graph().len() && progress.state(id).is_settled() {
+                    self.tell(id, progress);
+                }
+            }
             Some(Request::Add(draft, reply)) => {
                 let added = match stopped {
                     None => self.add(draft, progress),
@@ -179,6 +214,7 @@ impl Drivers {
                 }
             }
         }
+        None
     }
 
     /// Tells those who asked for a node that is settled.

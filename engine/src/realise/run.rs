@@ -31,6 +31,7 @@ use super::Event;
 use super::NodeReport;
 use super::Observer;
 use super::RunReport;
+use super::demand::Command;
 use super::demand::Drivers;
 use super::forecast::Forecast;
 use super::forecast::Underway;
@@ -215,8 +216,16 @@ impl Run<'_, '_> {
             tokio::select! {
                 Some(told) = told.recv() => self.take(told, &mut tokens)?,
                 request = self.drivers.next() => {
-                    self.drivers.serve(request, self.progress, self.stopped);
+                    let command = self.drivers.serve(request, self.progress, self.stopped);
                     self.report_settled();
+                    match command {
+                        Some(Command::Note(text)) => self.observer.event(Event::RunNote(&text)),
+                        Some(Command::Stop(reason)) => {
+                            self.stop(reason);
+                            break;
+                        }
+                        None => {}
+                    }
                 }
                 () = signals.next() => {
                     self.stop("the run was interrupted");

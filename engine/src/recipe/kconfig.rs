@@ -6,7 +6,10 @@ use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
+use store::Digest;
 
+use super::Broken;
+use super::Tools;
 use super::step::left;
 use crate::kconfig::Config;
 use crate::kconfig::Tree;
@@ -14,6 +17,7 @@ use crate::kconfig::Value;
 use crate::kconfig::check;
 use crate::model::ConfigRecipe;
 use crate::model::Strength;
+use crate::sandbox::Cancel;
 use crate::text::did_you_mean;
 
 /// What became of one fixup, as `fixups.json` and a config node's facts tell it.
@@ -92,10 +96,7 @@ impl<'s> Kconfig<'s> {
     }
 
     fn read(&self) -> Tree {
-        Tree::read(self.srcarch, &|path| {
-            let bytes = fs::read(left(self.source, path)?).ok()?;
-            Some(String::from_utf8_lossy(&bytes).into_owned())
-        })
+        kconfig_tree(self.source, self.srcarch)
     }
 
     /// Why a configuration cannot be begun, if the log of the kernel's make says that there is none of its name.
@@ -126,6 +127,22 @@ impl<'s> Kconfig<'s> {
         Some(format!(
             "this source has no `{target}` for the arch; {help}"
         ))
+    }
+}
+
+/// What the Kconfig files of a source's tree say for a directory below `arch`.
+fn kconfig_tree(source: &Path, srcarch: &str) -> Tree {
+    Tree::read(srcarch, &|path| {
+        let bytes = fs::read(left(source, path)?).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    })
+}
+
+impl Tools {
+    /// What the Kconfig files of a source's tarball say, for an `ARCH=`.
+    pub fn kconfig_tree(&self, source: &Digest, kernel_arch: &str) -> Result<Tree, Broken> {
+        let tree = self.unpacked(source, true, &Cancel::new(), &|| {})?;
+        Ok(kconfig_tree(tree.path(), srcarch(kernel_arch)))
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod arches;
 mod boards;
+mod explore;
 mod function;
 mod general;
 mod labs;
@@ -15,8 +16,10 @@ mod suites;
 mod toolchains;
 mod versions;
 
+pub(super) use function::Chapter;
 pub(super) use function::Function;
 pub(super) use register::CHAPTERS;
-pub(super) use register::functions;
+pub(super) use register::EXPLORING;
+pub(super) use register::Language;
 pub(super) use register::register;
 pub(super) use versions::check_versions;

@@ -10,6 +10,7 @@ use rhai::NativeCallContext;
 
 use super::arches;
 use super::boards;
+use super::explore;
 use super::function::Arguments;
 use super::function::Call;
 use super::function::Chapter;
@@ -22,8 +23,11 @@ use super::sources;
 use super::suites;
 use super::toolchains;
 use super::versions;
+use crate::eval::handle::Asked;
 use crate::eval::handle::Cases;
 use crate::eval::handle::Handle;
+use crate::eval::limits::MAX_EXPLORING_OPERATIONS;
+use crate::eval::limits::MAX_OPERATIONS;
 use crate::eval::mistake::Site;
 use crate::eval::schema::Shape;
 use crate::eval::state::Shared;
@@ -72,9 +76,52 @@ pub(in crate::eval) const CHAPTERS: &[Chapter] = &[
     },
 ];
 
-/// Every host function.
-pub(in crate::eval) fn functions() -> impl Iterator<Item = &'static Function> + Clone {
-    CHAPTERS.iter().flat_map(|chapter| chapter.functions)
+/// What a script that explores has, in the order of the reference.
+pub(in crate::eval) const EXPLORING: &[Chapter] = &[
+    Chapter {
+        title: "Configurations",
+        functions: explore::CONFIGS,
+    },
+    Chapter {
+        title: "Builds and boots",
+        functions: explore::RESULTS,
+    },
+    Chapter {
+        title: "Predicates",
+        functions: predicates::FUNCTIONS,
+    },
+    Chapter {
+        title: "General",
+        functions: general::FUNCTIONS,
+    },
+];
+
+/// Which host functions a script has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::eval) enum Language {
+    /// Those that declare.
+    Definitions,
+    /// Those that ask for results.
+    Exploration,
+}
+
+impl Language {
+    /// Operations that one run may take.
+    pub fn most_operations(self) -> u64 {
+        match self {
+            Self::Definitions => MAX_OPERATIONS,
+            Self::Exploration => MAX_EXPLORING_OPERATIONS,
+        }
+    }
+
+    /// Every host function.
+    pub fn functions(self) -> impl Iterator<Item = &'static Function> + Clone {
+        let chapters = match self {
+            Self::Definitions => CHAPTERS,
+            Self::Exploration => EXPLORING,
+        };
+        chapters.iter().flat_map(|chapter| chapter.functions)
+    }
 }
 
 /// Gives an engine the host functions and the types they exchange.
@@ -91,10 +138,14 @@ pub(in crate::eval) fn register(engine: &mut Engine, shared: &Shared) {
         .register_get("path", |file: &mut ProjectFile| {
             ImmutableString::from(file.path.as_str())
         })
+        .register_type_with_name::<Asked>("asked thing")
+        .register_get("address", |asked: &mut Asked| asked.address.clone())
+        .register_fn("to_string", |asked: &mut Asked| asked.address.clone())
         .register_fn("to_string", |handle: &mut Handle| handle.name.clone())
         .register_fn("==", |left: Handle, right: Handle| left == right)
         .register_fn("!=", |left: Handle, right: Handle| left != right);
-    for function in functions() {
+    let language = shared.lock().language;
+    for function in language.functions() {
         let most = function.params.len();
         let least = match function.params.last() {
             Some(Param {

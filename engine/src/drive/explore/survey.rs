@@ -1,0 +1,337 @@
+//! What an exploration has come to, at any moment.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use store::Digest;
+use store::Records;
+use store::Verdict;
+
+use super::driver::AskedNode;
+use super::driver::Budget;
+use super::driver::Inner;
+use super::driver::content;
+use super::tally::Cluster;
+use super::tally::Exploration;
+use super::tally::Stage;
+use super::tally::shared;
+use super::verdicts::signature;
+use crate::eval::Coverage;
+use crate::eval::Refusal;
+use crate::graph::NodeId;
+use crate::graph::Output;
+use crate::plan::State;
+use crate::text::counted;
+use crate::text::duration;
+
+impl Inner {
+    /// Waits for all that the script asked for.
+    pub(super) fn finish(&mut self) -> Result<(), Refusal> {
+        let configs = self.configs.iter().map(|config| config.config);
+        let builds = self
+            .builds
+            .iter()
+            .chain(&self.boots)
+            .map(|asked| asked.node);
+        let nodes: Vec<NodeId> = configs.chain(builds).collect();
+        // What was begun ends also where the budget has no room for more.
+        let ended = self.ended.take();
+        for node in nodes {
+            self.outcome(node)?;
+        }
+        self.ended = ended;
+        Ok(())
+    }
+
+    /// One line on how far it is.
+    pub(super) fn headline(&self) -> String {
+        let decided = self
+            .configs
+            .iter()
+            .filter(|config| self.graph.state(config.matching).is_some());
+        let (decided, tried) = (decided.count(), self.configs.len());
+        let (builds, boots) = (self.stage(&self.builds), self.stage(&self.boots));
+        let ended = |stage: Stage| stage.all() - stage.open;
+        let failed = builds.failed + builds.flaky + boots.failed + boots.flaky;
+        let mut line = format!(
+            "exploration: {decided} of {tried} configs decided, {} of {} built, {} of {} booted",
+            ended(builds),
+            builds.all(),
+            ended(boots),
+            boots.all(),
+        );
+        if failed > 0 {
+            let clusters = counted(self.clusters(None).len(), "cluster", "clusters");
+            line = format!("{line}, {failed} failed in {clusters}");
+        }
+        let elapsed = self.start.elapsed();
+        match self.budget {
+            Budget::Endless => {}
+            Budget::Builds(most) => line = format!("{line}; a budget of {most} builds"),
+            Budget::Time(most) => {
+                let left = most.saturating_sub(elapsed);
+                let done = real(ended(builds).saturating_sub(builds.cached));
+                let more = done * left.as_secs_f64() / elapsed.as_secs_f64().max(1.0);
+                let left = duration(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+                line = format!("{line}; {left} left, about {more:.0} builds more");
+            }
+        }
+        line
+    }
+
+    fn stage(&self, asked: &[AskedNode]) -> Stage {
+        let mut stage = Stage::default();
+        for asked in asked.iter().filter(|asked| !asked.probe) {
+            let told = self.told(asked.node);
+            stage.count(told.verdict);
+            match self.graph.state(asked.node) {
+                Some(State::Done { cached: true, .. } | State::Failed { cached: true, .. }) => {
+                    stage.cached += 1;
+                }
+                Some(State::Done { duration_ms, .. } | State::Failed { duration_ms, .. }) => {
+                    stage.ms += duration_ms;
+                }
+                _ => {}
+            }
+        }
+        stage
+    }
+
+    /// Failures by signature; what else in the store failed so says whether they are known.
+    fn clusters(&self, records: Option<&Records>) -> Vec<Cluster> {
+        let mut clusters: Vec<Cluster> = Vec::new();
+        let configs = self.configs.iter().filter(|config| !config.probe);
+        let configs = configs.map(|config| (config.config, &config.address));
+        let nodes = self
+            .builds
+            .iter()
+            .chain(&self.boots)
+            .filter(|asked| !asked.probe);
+        let nodes = nodes.map(|asked| (asked.node, &asked.address));
+        for (node, address) in configs.chain(nodes) {
+            let told = self.told(node);
+            if !matches!(told.verdict, "failed" | "flaky" | "broken") {
+                continue;
+            }
+            let state = self.graph.state(node);
+            let again = state
+                .and_then(State::key)
+                .and_then(|key| self.recurrence(&key));
+            let (runs, failed) = again.map_or((1, 1), |again| (again.runs, again.failed));
+            let class = match told.verdict {
+                "broken" => "infrastructure",
+                "flaky" => "flaky",
+                _ => "new",
+            };
+            let found = clusters
+                .iter()
+                .position(|cluster| cluster.signature == told.signature);
+            let index = found.unwrap_or_else(|| {
+                clusters.push(Cluster {
+                    signature: told.signature.clone(),
+                    class,
+                    reason: told.reason.clone(),
+                    addresses: Vec::new(),
+                    runs: 0,
+                    failed: 0,
+                    axes: BTreeSet::new(),
+                });
+                clusters.len() - 1
+            });
+            let cluster = &mut clusters[index];
+            // What came again once is no flake.
+            if class == "new" {
+                cluster.class = class;
+            }
+            cluster.runs += runs;
+            cluster.failed += failed;
+            let names: Vec<&str> = address.split('/').collect();
+            if let [_, arch, _, toolchain, ..] = names[..] {
+                cluster.axes.insert(format!("{arch}/{toolchain}"));
+            }
+            cluster.addresses.push(address.clone());
+        }
+        if let Some(records) = records {
+            let known = self.known(records);
+            let new = clusters.iter_mut().filter(|cluster| cluster.class == "new");
+            for cluster in new.filter(|cluster| known.contains(&cluster.signature)) {
+                cluster.class = "known";
+            }
+        }
+        clusters.sort_by_key(|cluster| std::cmp::Reverse(cluster.addresses.len()));
+        clusters
+    }
+
+    /// Signatures of failures in the store that this exploration did not ask for.
+    fn known(&self, records: &Records) -> BTreeSet<String> {
+        let configs = self.configs.iter().map(|config| config.config);
+        let asked = self
+            .builds
+            .iter()
+            .chain(&self.boots)
+            .map(|asked| asked.node);
+        let own = configs
+            .chain(asked)
+            .filter_map(|node| self.graph.state(node)?.key());
+        let own: BTreeSet<Digest> = own.collect();
+        let others = records
+            .iter()
+            .filter(|record| record.verdict() == Verdict::Failed && !own.contains(&record.key()));
+        let signatures = others
+            .map(|record| signature(record.facts()).unwrap_or_else(|| record.message().to_owned()));
+        signatures.collect()
+    }
+
+    /// How many symbols are on in a configuration that are on in none of those that were asked to be built before.
+    pub(super) fn gain(&mut self, index: usize) -> Result<usize, Refusal> {
+        let Some(config) = self.resolved(index)? else {
+            return Ok(0);
+        };
+        let place = |index: usize, inner: &Self| {
+            let config = &inner.configs[index];
+            (config.source.clone(), config.arch.clone())
+        };
+        let of = place(index, self);
+        for build in self.surveyed..self.builds.len() {
+            let built = self.builds[build].of;
+            if let Some(config) = self.resolved(built)? {
+                let symbols = on(&config).map(str::to_owned);
+                self.built
+                    .entry(place(built, self))
+                    .or_default()
+                    .extend(symbols);
+            }
+        }
+        self.surveyed = self.builds.len();
+        let built = self.built.get(&of);
+        let new = |symbol: &&str| built.is_none_or(|built| !built.contains(*symbol));
+        Ok(on(&config).filter(new).count())
+    }
+
+    /// How much of an arch the builds and boots that were asked for cover, once they have ended.
+    pub(super) fn covered(&mut self, arch: &str) -> Result<Coverage, Refusal> {
+        let mut built = BTreeSet::new();
+        let mut booted = BTreeSet::new();
+        let mut objects = BTreeSet::new();
+        for build in 0..self.builds.len() {
+            let of = self.builds[build].of;
+            if self.configs[of].arch != arch {
+                continue;
+            }
+            let state = self.wait(self.builds[build].node)?;
+            let (State::Done { key, .. }, Some(config)) = (&state, self.resolved(of)?) else {
+                continue;
+            };
+            built.extend(on(&config).map(str::to_owned));
+            objects.extend(super::coverage::objects(&self.store, key));
+        }
+        for boot in 0..self.boots.len() {
+            let of = self.builds[self.boots[boot].of].of;
+            if self.configs[of].arch != arch {
+                continue;
+            }
+            let state = self.wait(self.boots[boot].node)?;
+            if let (State::Done { .. }, Some(config)) = (state, self.resolved(of)?) {
+                booted.extend(on(&config).map(str::to_owned));
+            }
+        }
+        Ok(Coverage {
+            built: built.len(),
+            booted: booted.len(),
+            objects: objects.len(),
+        })
+    }
+
+    /// What it came to.
+    pub(super) fn report(&mut self, script: &str, records: &Records) -> Exploration {
+        let configs: Vec<_> = self.configs.iter().filter(|config| !config.probe).collect();
+        let state = |node| self.graph.state(node);
+        let digests = configs.iter().filter_map(|config| {
+            let digest = content(state(config.config)?, Output::Config)?;
+            Some((digest, config.matching))
+        });
+        let digests: BTreeMap<Digest, NodeId> = digests.collect();
+        let fits = |node: &&NodeId| {
+            let record = state(**node).and_then(State::key);
+            let record = record.and_then(|key| self.store.record(&key).ok().flatten());
+            let facts = record.map(|record| record.facts).unwrap_or_default();
+            crate::plan::matched("", &facts).is_ok_and(|matched| !matched.boards.is_empty())
+        };
+        let made = |node| match state(node) {
+            Some(
+                State::Done {
+                    cached: false,
+                    duration_ms,
+                    ..
+                }
+                | State::Failed {
+                    cached: false,
+                    duration_ms,
+                    ..
+                },
+            ) => Some(*duration_ms),
+            _ => None,
+        };
+        let cached = |node| {
+            matches!(
+                state(node),
+                Some(State::Done { cached: true, .. } | State::Failed { cached: true, .. })
+            )
+        };
+        let key = |asked: &&AskedNode| state(asked.node)?.key();
+        let times: Vec<u64> = configs
+            .iter()
+            .filter_map(|config| made(config.config))
+            .collect();
+        let decided = self.decided.map_or(0.0, |last| {
+            real(times.len()) * 60.0 / last.duration_since(self.start).as_secs_f64().max(0.001)
+        });
+        let probe = |asked: &&AskedNode| !asked.probe;
+        Exploration {
+            script: script.to_owned(),
+            ended: self.ended.unwrap_or_default().to_owned(),
+            wall_ms: u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX),
+            tried: configs.len(),
+            tried_cached: configs
+                .iter()
+                .filter(|config| cached(config.config))
+                .count(),
+            unresolved: configs
+                .iter()
+                .filter(|config| matches!(state(config.config), Some(State::Failed { .. })))
+                .count(),
+            matched: digests.values().filter(fits).count(),
+            distinct: digests.len(),
+            builds: self.stage(&self.builds),
+            boots: self.stage(&self.boots),
+            shared_builds: shared(
+                self.builds
+                    .iter()
+                    .filter(probe)
+                    .filter_map(|asked| key(&asked)),
+            ),
+            shared_boots: shared(
+                self.boots
+                    .iter()
+                    .filter(probe)
+                    .filter_map(|asked| key(&asked)),
+            ),
+            config_ms: times.iter().sum(),
+            decided_a_minute: decided,
+            clusters: self.clusters(Some(records)),
+            culprits: self.culprits.clone(),
+            coverage: BTreeMap::new(),
+        }
+    }
+}
+
+/// A count to reckon with; what is beyond 32 bits is as much.
+fn real(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// The symbols that are `y` or `m`.
+fn on(config: &crate::kconfig::Config) -> impl Iterator<Item = &str> {
+    let set = config.iter().filter(|(_, value)| value.is_enabled());
+    set.map(|(symbol, _)| symbol)
+}
