@@ -69,11 +69,6 @@ pub(super) struct Ktap {
 }
 
 impl Ktap {
-    /// Whether anything of a protocol was printed.
-    pub(super) fn any(&self) -> bool {
-        !self.levels.is_empty() || !self.tests.is_empty() || self.skipped.is_some()
-    }
-
     /// Why no test was run, where that was said.
     pub(super) fn skipped(&self) -> Option<&str> {
         self.skipped.as_deref()

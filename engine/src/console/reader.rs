@@ -213,18 +213,18 @@ impl Log {
         if text.starts_with("Linux version ") {
             self.banner(&line);
         }
-        let writer = if self.kunit.len() < MAX_WRITERS {
-            line.caller
-        } else {
-            None
-        };
-        let ktap = self.kunit.entry(writer).or_default();
-        if line.stamped && ktap.line(text, line.number, false) {
+        if line.stamped && self.writer(line.caller).line(text, line.number, false) {
             return;
         }
         self.kernel.restarts |=
             text.starts_with("reboot: ") || text.contains("Starting new kernel");
         self.findings.line(line);
+    }
+
+    /// What a caller prints of KTAP; those that are too many share one.
+    fn writer(&mut self, caller: Option<Caller>) -> &mut Ktap {
+        let is_own = self.kunit.len() < MAX_WRITERS || self.kunit.contains_key(&caller);
+        self.kunit.entry(caller.filter(|_| is_own)).or_default()
     }
 
     fn banner(&mut self, line: &Line) {
@@ -268,7 +268,6 @@ impl Log {
     fn judged(self) -> Judged {
         let (mut problems, mut tests) = (Vec::new(), self.others);
         let skipped = self.suite.skipped().map(str::to_owned);
-        let from_suite = self.suite.any();
         for ktap in std::iter::once(self.suite).chain(self.kunit.into_values()) {
             let (more, wrong) = ktap.finish();
             tests.extend(more);
@@ -289,7 +288,7 @@ impl Log {
             suite_end: self.suite_end,
             last_line: self.last_line,
             problems,
-            skipped: skipped.filter(|_| from_suite),
+            skipped,
             read: BootResults {
                 format: FORMAT,
                 verdict: BootVerdict::Succeeded,
