@@ -10,14 +10,14 @@ use regex::Regex;
 use super::stamp;
 use super::stamp::Caller;
 use super::stamp::Stamp;
+use crate::text::regex;
 
 /// Bytes of one line that are kept; a machine gone mad prints without newlines.
 const MAX_LINE: usize = 4096;
 
 /// CSI sequences, OSC sequences, and the two-byte escapes.
 static ESCAPE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-Z\\^-~])")
-        .expect("a constant expression")
+    regex(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-Z\\^-~])")
 });
 
 /// How a line of user space that matters begins: KTAP, and the markers of `/init`.

@@ -22,6 +22,7 @@ use super::results::FORMAT;
 use super::stamp::Caller;
 use crate::model::Judging;
 use crate::model::Severity;
+use crate::text::regex;
 
 /// What `stdlib/init.c` prints, line by line.
 const INIT_REACHED: &str = "engine: init reached";
@@ -34,9 +35,7 @@ const MARKER: &str = "engine: ";
 const MAX_WRITERS: usize = 32;
 
 /// A result behind what was printed without a newline.
-static GLUED: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"[^\s#]((?:not )?ok (\d+)(?: .*)?)$").expect("a constant expression")
-});
+static GLUED: LazyLock<Regex> = LazyLock::new(|| regex(r"[^\s#]((?:not )?ok (\d+)(?: .*)?)$"));
 
 /// How the suite ended, as `/init` saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

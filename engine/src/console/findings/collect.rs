@@ -18,6 +18,7 @@ use super::frames::Part;
 use super::headers;
 use super::headers::Header;
 use crate::model::Severity;
+use crate::text::regex;
 
 /// Different findings that are kept; more are not told apart any more.
 const MAX_FINDINGS: usize = 64;
@@ -37,20 +38,15 @@ const MAX_TITLE: usize = 140;
 /// What a panic of the kernel begins with.
 pub(crate) const PANIC: &str = "Kernel panic - not syncing";
 
-static TAINT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"Tainted: (?:\[[^\]]*\]=[A-Z_]+,? ?)*([A-Z][A-Z ]*)")
-        .expect("a constant expression")
-});
-static ACCESS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\b(Read|Write) (?:of size|at addr)").expect("a constant expression")
-});
+static TAINT: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"Tainted: (?:\[[^\]]*\]=[A-Z_]+,? ?)*([A-Z][A-Z ]*)"));
+static ACCESS: LazyLock<Regex> = LazyLock::new(|| regex(r"\b(Read|Write) (?:of size|at addr)"));
 
 /// What differs between two runs of the same failure.
 static VARIABLE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
+    regex(
         r"(?P<offset>\+0x[0-9a-f]+(?:/(?:0x)?[0-9a-f]+)?)|(?P<address>\b0x[0-9a-fA-F]+\b|\b[0-9a-f]{8,}\b|\(ptrval\)|\(____ptrval____\)|\(null\))|\b\d+(?:\.\d+)?\b",
     )
-    .expect("a constant expression")
 });
 
 /// A complaint that is being told.

@@ -11,6 +11,7 @@ use regex::Regex;
 
 use super::finding::Class;
 use crate::model::Severity;
+use crate::text::regex;
 
 /// Where the function at fault is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,42 +217,38 @@ const PRELUDES: [&str; 2] = ["kernel tried to execute", "refcount_t"];
 
 /// Panics that end what another line has begun.
 static END: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(concat!(
+    regex(concat!(
         r"not syncing: (?:panic_on_warn set|kernel: panic_on_\w+ set|Fatal exception|Fatal error|Oops|hung_task: blocked tasks|softlockup: hung tasks|Hard LOCKUP|RCU Stall|Fatal|",
         r"Machine halted|kernel stack overflow$|Unrecoverable|Aiee, killing interrupt handler|Asynchronous SError|UBSAN: panic_on_warn|KASAN: panic_on_warn|scheduling while atomic)",
     ))
-    .expect("a constant expression")
 });
 
 /// What no line without has to be looked at for.
 static CANDIDATE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(concat!(
+    regex(concat!(
         r"BUG|WARNING: |INFO:|UBSAN: |[Ll]ockup|LOCKUP|blocked (?:in|for)|kthread starved|wakeup didn't happen|unregister_netdevice: |VFS: (?:Busy|Close)|stack space|stack overflow|Kernel panic|suspected memory leaks",
         r"|nable to handle kernel|attempted to|Bad kernel|Bad page fault|NX-protected|general protection|double fault|Unhandled fault|panicked at|ernel (?:bug|Bug)|\[#\d|Internal error|KERNEL TRAP|Oops",
         r"|Kernel Fault|\(code \d|nobody cared|Failed to execute /|refcount_t: |segfault |fatal signal|unhandled signal|Out of memory|divide error: |stack segment: |invalid opcode: ",
     ))
-    .expect("a constant expression")
 });
 
 /// What looks like a header and is none.
 static INNOCENT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(concat!(
+    regex(concat!(
         r"DEBUG:|INFO: lockdep is turned off|Stall ended before|INFO: NMI handler|INFO: recovery required|took too long|_INFO::|[Cc]ommand line: |end Kernel panic|---\[ end |WARNING: workqueue cpumask|BUG: none",
         r"|^WARNING: /|panic_on_oops|oops=panic|Linux version|INFO: Slab|INFO: Object|INFO: Freed by|Rebooting in|BUG: no syscalls|traps: \S+\[|WARNING: Unknown symbol|with crashkernel",
     ))
-    .expect("a constant expression")
 });
 
 static HEADERS: LazyLock<Vec<Header>> = LazyLock::new(|| {
-    let expression = |text: &str| Regex::new(text).expect("a constant expression");
     ROWS.iter()
         .map(|(pattern, class, severity, title, blame, skip)| Header {
-            pattern: expression(pattern),
+            pattern: regex(pattern),
             class: *class,
             severity: *severity,
             title,
             blame: *blame,
-            skip: (!skip.is_empty()).then(|| expression(&format!("^_*(?:{skip})"))),
+            skip: (!skip.is_empty()).then(|| regex(&format!("^_*(?:{skip})"))),
             follows: FOLLOWING.iter().any(|begin| pattern.starts_with(begin)),
             prelude: PRELUDES.iter().any(|begin| pattern.starts_with(begin)),
         })
