@@ -149,16 +149,12 @@ fn as_text(log: &str, results: &BootResults) -> Vec<String> {
         said => format!("{log}: {verdict}: {said}"),
     }];
     lines.extend(results.findings.iter().map(told));
-    let count = |outcome| {
-        let is = |test: &&crate::console::TestResult| test.result == outcome;
-        results.tests.iter().filter(is).count()
-    };
     if !results.tests.is_empty() {
         lines.push(format!(
             "  tests    {} passed, {} failed, {} skipped",
-            count(TestOutcome::Pass),
-            count(TestOutcome::Fail),
-            count(TestOutcome::Skip)
+            results.count(TestOutcome::Pass),
+            results.count(TestOutcome::Fail),
+            results.count(TestOutcome::Skip)
         ));
     }
     let failed = results
