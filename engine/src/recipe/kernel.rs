@@ -136,11 +136,11 @@ impl Tools {
         );
         outputs.extend(warnings);
         let facts = json!({ "objects": told.objects, "warnings": told.warnings });
-        let mut finished = Finished::success(outputs, facts.to_string());
-        if told.warnings > 0 {
-            finished.message = counted(told.warnings, "warning", "warnings");
-        }
-        Ok(finished)
+        let message = match told.warnings {
+            0 => String::new(),
+            warnings => counted(warnings, "warning", "warnings"),
+        };
+        Ok(Finished::success(outputs, facts.to_string()).with_message(message))
     }
 }
 
