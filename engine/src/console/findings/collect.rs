@@ -17,6 +17,7 @@ use super::frames::Frame;
 use super::frames::Part;
 use super::headers;
 use super::headers::Header;
+use super::headers::Role;
 use crate::model::Severity;
 use crate::text::regex;
 
@@ -96,7 +97,7 @@ impl Findings {
         };
         if let Some((header, _)) = found {
             // A panic is the machine's end, whatever it follows.
-            if self.counted && header.follows && !text.contains(PANIC) {
+            if self.counted && header.follows() && !text.contains(PANIC) {
                 return;
             }
             self.counted = false;
@@ -148,7 +149,7 @@ impl Findings {
         let ends = headers::is_end(line.text);
         let same = |open: &&mut Open| open.caller == line.caller;
         let is_panic = line.text.contains(PANIC);
-        if header.follows || ends {
+        if header.follows() || ends {
             let open = match self.open.iter_mut().find(same) {
                 Some(open) => Some(open),
                 None if ends => self.open.last_mut(),
@@ -196,7 +197,7 @@ impl Findings {
     fn begin(&mut self, header: &'static Header, line: &Line) {
         while let Some(at) = self.open.iter().position(|open| open.caller == line.caller) {
             let open = self.open.remove(at);
-            if open.header.prelude && open.lines.len() < MAX_BEFORE {
+            if open.header.role == Role::Prelude && open.lines.len() < MAX_BEFORE {
                 continue;
             }
             self.keep(open.close());
