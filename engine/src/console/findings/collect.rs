@@ -136,7 +136,7 @@ impl Findings {
     /// All of them, in the order of the log.
     pub(crate) fn finish(mut self) -> Vec<Finding> {
         for open in std::mem::take(&mut self.open) {
-            self.keep(open.close());
+            self.close(open);
         }
         // What is only told stands behind what counts.
         self.done
@@ -200,11 +200,11 @@ impl Findings {
             if open.header.role == Role::Prelude && open.lines.len() < MAX_BEFORE {
                 continue;
             }
-            self.keep(open.close());
+            self.close(open);
         }
         if self.open.len() == MAX_OPEN {
             let open = self.open.remove(0);
-            self.keep(open.close());
+            self.close(open);
         }
         // What was said since the cut belongs to it.
         let own = |(caller, _, _): &&(Option<Caller>, u64, String)| *caller == line.caller;
@@ -245,11 +245,19 @@ impl Findings {
         open.push(line.text);
         if open.is_over(line.text) {
             let open = self.open.remove(at);
-            self.keep(open.close());
+            self.close(open);
         }
     }
 
-    fn keep(&mut self, finding: Finding) {
+    fn close(&mut self, open: Open) {
+        let words = letters(&open.lines[open.at]);
+        if let Some(at) = self.keep(open.close()) {
+            self.words.insert(words, at);
+        }
+    }
+
+    /// Counts a finding that is known; keeps another, and gives where.
+    fn keep(&mut self, finding: Finding) -> Option<usize> {
         let known = self
             .done
             .iter_mut()
@@ -257,16 +265,12 @@ impl Findings {
         if let Some(known) = known {
             known.count = known.count.saturating_add(finding.count);
             known.severity = known.severity.max(finding.severity);
-        } else if self.done.len() < MAX_FINDINGS {
-            if let Some(header) = finding
-                .lines
-                .iter()
-                .find(|line| headers::header(line).is_some())
-            {
-                self.words.insert(letters(header), self.done.len());
-            }
-            self.done.push(finding);
+            return None;
         }
+        (self.done.len() < MAX_FINDINGS).then(|| {
+            self.done.push(finding);
+            self.done.len() - 1
+        })
     }
 }
 
