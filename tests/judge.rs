@@ -5,6 +5,10 @@
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "world/real.rs"]
 mod real;
+#[path = "world/serve.rs"]
+mod server;
+#[path = "world/tarball.rs"]
+mod tarballs;
 #[expect(dead_code, reason = "these tests make nothing up")]
 mod world;
 
@@ -24,7 +28,9 @@ use engine::model::Judging;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use real::Real;
+use server::serve;
 use store::Store;
+use tarballs::tarball;
 use world::World;
 
 /// Prints one line for each log: its name, whether the kernel's reader is content, and its counts.
@@ -95,11 +101,8 @@ fn kunit_data_as_the_kernel_reads_it() {
         });
         console.push(&log);
         let results = console.captured();
-        let count = |outcome| {
-            let is = |test: &&engine::console::TestResult| test.result == outcome;
-            results.tests.iter().filter(is).count()
-        };
-        let mut ours = [TestOutcome::Pass, TestOutcome::Fail, TestOutcome::Skip].map(count);
+        let mut ours = [TestOutcome::Pass, TestOutcome::Fail, TestOutcome::Skip]
+            .map(|outcome| results.count(outcome));
         if name.contains("kselftest") {
             // Its tests tell theirs in comments, which the kernel's reader leaves out.
             let mut groups: Vec<&str> = results
@@ -229,38 +232,15 @@ fn built(demo: &Real, name: &str, prepare: &str, program: &str) -> String {
 
 /// The same from another recipe, or with fixups behind it.
 fn built_from(demo: &Real, name: &str, recipe: &str, prepare: &str, program: &str) -> String {
-    let mut tar = tar::Builder::new(Vec::new());
     // Never built before: what is in the store already is not told again.
     let makefile = MAKEFILE.replace("PREPARE", prepare);
     let makefile = format!("{makefile}# {}\n", demo.path().display());
-    for (path, text) in [
+    let tar = tarball(&[
         ("linux/Makefile", makefile.as_str()),
         ("linux/x.c", program),
-    ] {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o644);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_mtime(0);
-        tar.append_data(&mut header, path, text.as_bytes()).unwrap();
-    }
-    let tar = tar.into_inner().unwrap();
+    ]);
     let sha256 = store::Checksum::of(store::Algorithm::Sha256, &tar);
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/x.tar", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut asked = [0; 4096];
-            let _ = std::io::Read::read(&mut stream, &mut asked);
-            let head = format!(
-                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                tar.len()
-            );
-            let _ = std::io::Write::write_all(&mut stream, &[head.as_bytes(), &tar].concat());
-        }
-    });
+    let url = serve("x.tar", tar);
     let definitions = format!(
         "import \"toolchains\" as tc;\nsource(\"s\", #{{ tarball: #{{ url: \"{url}\", sha256: \"{}\" }} }});\n\
          const A = arch(\"x86_64\", #{{ kernel_arch: \"x86_64\", kernel_image: \"x.o\", toolchains: [tc::gcc] }});\n\

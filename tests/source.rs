@@ -6,19 +6,17 @@
     reason = "what fails here fails the test, and `patch` is found by the host's PATH"
 )]
 
+#[path = "world/serve.rs"]
+mod server;
 #[expect(dead_code, reason = "this test needs few of the world's verbs")]
 mod world;
 
 use std::fs;
-use std::io::BufRead as _;
-use std::io::BufReader;
-use std::io::Write as _;
-use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
-use std::thread;
 
+use server::serve;
 use world::Ended;
 use world::World;
 
@@ -27,30 +25,6 @@ const DEBIAN: &str = r#"#{ debian: #{ package: "linux-source-6.1", suite: "bookw
 const MAKEFILE: &str = "VERSION = 6\nPATCHLEVEL = 1\n";
 const GOOD: &str = "--- a/Makefile\n+++ b/Makefile\n@@ -1,2 +1,2 @@\n-VERSION = 6\n+VERSION = 7\n PATCHLEVEL = 1\n";
 const BAD: &str = "--- a/Makefile\n+++ b/Makefile\n@@ -1,2 +1,2 @@\n-VERSION = 5\n+VERSION = 8\n PATCHLEVEL = 1\n";
-
-/// Serves one file to whoever asks, as long as the test runs.
-fn serve(content: Vec<u8>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/linux.tar", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let request = BufReader::new(stream.try_clone().unwrap());
-            for line in request.lines() {
-                if line.unwrap().is_empty() {
-                    break;
-                }
-            }
-            let head = format!(
-                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
-                content.len()
-            );
-            stream.write_all(head.as_bytes()).unwrap();
-            stream.write_all(&content).unwrap();
-        }
-    });
-    url
-}
 
 /// A project whose source is a served tarball with these patches.
 fn project(sha256: Option<&str>, patches: &[(&str, &str)]) -> World {
@@ -85,7 +59,7 @@ fn project_of(fields: &str, sha256: Option<&str>, patches: &[(&str, &str)]) -> W
     assert!(done.unwrap().success());
     let found = digits(&tar);
     let sha256 = sha256.unwrap_or(&found);
-    let url = serve(fs::read(&tar).unwrap());
+    let url = serve("linux.tar", fs::read(&tar).unwrap());
     let mut files = Vec::new();
     for (name, text) in patches {
         world.write(name, text);
@@ -205,7 +179,7 @@ fn of_bytes(bytes: &[u8]) -> World {
     let file = world.path("file");
     fs::write(&file, bytes).unwrap();
     let sha256 = digits(&file);
-    let url = serve(bytes.to_vec());
+    let url = serve("linux.tar", bytes.to_vec());
     let source = format!("#{{ tarball: #{{ url: {url:?}, sha256: {sha256:?} }} }}");
     world.edit("main.rhai", DEBIAN, &source);
     world.pin();

@@ -132,8 +132,14 @@ fn an_unknown_address_names_the_most_similar() {
     insta::assert_snapshot!(world.engine("update image/kbuilt"), @"
     exit code: 2
     --- stderr
-    error: `image/kbuilt` names no node
+    error: `image/kbuilt` is nothing that `engine.lock` pins
       = help: did you mean `image/kbuild`?
+    ");
+    insta::assert_snapshot!(world.engine("update zzz"), @"
+    exit code: 2
+    --- stderr
+    error: `zzz` is nothing that `engine.lock` pins
+      = help: pinned are `base/deb`, `image/kbuild`, `source/linux-6.1`
     ");
     insta::assert_snapshot!(world.engine("plan zzz"), @"
     exit code: 2

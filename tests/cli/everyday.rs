@@ -65,7 +65,7 @@ fn a_mistyped_board_or_suite_is_never_green() {
       = help: did you mean `linux-6.1/x86_64/tiny/gcc`?
     ");
     for command in [
-        "plan", "results", "matrix", "graph", "boards", "log", "why", "show",
+        "plan", "results", "matrix", "graph", "boards", "jobs", "log", "why", "show",
     ] {
         let ended = world.engine(&format!("{command} {BUILD}/pcx/general"));
         assert_eq!(ended.code, Some(2), "{command}: {ended}");
@@ -107,7 +107,7 @@ fn a_board_that_does_not_fit_is_told_with_its_reasons() {
       `EXT4_FS` is not set, wanted `y`
     ");
     for command in [
-        "realize", "plan", "results", "matrix", "graph", "log", "why", "show",
+        "realize", "plan", "results", "matrix", "graph", "boards", "log", "why", "show",
     ] {
         let ended = world.engine(&format!("{command} boot:{BUILD}/pc-disk/general"));
         assert_eq!(ended.code, Some(1), "{command}: {ended}");
@@ -130,6 +130,30 @@ fn a_board_that_does_not_fit_is_told_with_its_reasons() {
       `EXT4_FS` is not set, wanted `y`
       rootfs `initramfs`, ABI `x86_64`: `X86_64` is not set, wanted `y`
     linux-6.1/x86_64/tiny/gcc on pc-disk: no match
+      `EXT4_FS` is not set, wanted `y`
+    ");
+}
+
+#[test]
+fn a_job_of_a_board_that_does_not_fit_says_why_there_is_none() {
+    let world = World::with(&format!(
+        "{}{}",
+        super::SMALL.replace("qemu: QEMU", "qemu: QEMU, lava: LAVA"),
+        r#"lab("far", #{ lava: #{ url: "http://127.0.0.1:1", user: "u", token: #{ env: "LAVA_TOKEN" } } });"#,
+    ));
+    world.edit(
+        "main.rhai",
+        "board(\"pc\"",
+        "const LAVA = #{ device_type: \"qemu\", method: \"qemu\" };\nboard(\"pc\"",
+    );
+    world.pin();
+    world.make_up("");
+    let ended = world.engine(&format!("jobs {BUILD}/pc/general"));
+    assert_eq!(ended.code, Some(0), "{ended}");
+    insta::assert_snapshot!(world.engine(&format!("jobs {BUILD}/pc-disk/general")), @r"
+    exit code: 1
+    --- stderr
+    error: linux-6.1/x86_64/tiny/gcc on pc-disk: no match
       `EXT4_FS` is not set, wanted `y`
     ");
 }

@@ -21,6 +21,8 @@ mod portage;
 mod project;
 #[path = "../world/store.rs"]
 mod shared;
+#[path = "../world/tarball.rs"]
+mod tarballs;
 #[path = "../world/user.rs"]
 mod user;
 
@@ -59,19 +61,7 @@ fn project(tar_xz: &[u8], key: &Key) -> (World, Mirror) {
 
 /// Files as a tarball, compressed by xz.
 fn tarball(files: &[(&str, &str)]) -> Vec<u8> {
-    let mut builder = tar::Builder::new(Vec::new());
-    for (path, text) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o755);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_mtime(0);
-        builder
-            .append_data(&mut header, path, text.as_bytes())
-            .unwrap();
-    }
-    compressed(&builder.into_inner().unwrap())
+    compressed(&tarballs::tarball(files))
 }
 
 fn compressed(tar: &[u8]) -> Vec<u8> {

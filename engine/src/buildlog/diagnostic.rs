@@ -10,6 +10,8 @@ use regex::Regex;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::text::regex;
+
 /// How much a complaint says of why a build failed, the most telling first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Weight {
@@ -32,10 +34,6 @@ pub struct Diagnostic {
     pub text: String,
     /// The same for one complaint in two builds: file and words without lines and numbers.
     pub signature: String,
-}
-
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("a constant expression")
 }
 
 /// `file:line[:column]: error: words`, of gcc, clang, as, dtc, Kconfig and flex.

@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::text::regex;
+
 /// What a line tells of the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
@@ -16,10 +18,6 @@ pub enum Evidence {
     Broken(String),
     /// A tool died of a fault of its own: its bug, or the machine's memory.
     Doubtful(String),
-}
-
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("a constant expression")
 }
 
 /// Of make: a status of 128 and more is a signal's, as the shell tells it.

@@ -73,6 +73,7 @@ pub(super) fn run(context: &Context, args: &BoardsArgs) -> Result<Ending, Fault>
             .terminal
             .say("`?`: the .config is not resolved; `engine plan --resolve` resolves it");
     }
+    session.matched(&args.addresses, None)?;
     Ok(Ending::Good)
 }
 

@@ -21,6 +21,7 @@ use crate::report::JunitError;
 use crate::report::SvgError;
 use crate::terminal::OutputError;
 use crate::text::Diagnostic;
+use crate::text::did_you_mean;
 use crate::text::with_causes;
 
 /// How a command ended that could be carried out.
@@ -165,6 +166,19 @@ impl From<DriveError> for Fault {
                     || "`engine plan --verbose` lists the nodes".to_owned(),
                     |similar| format!("did you mean `{similar}`?"),
                 );
+                Self::of(Blame::User, &error).help(help)
+            }
+            DriveError::NothingPinned {
+                ref name,
+                ref known,
+            } => {
+                let help = match did_you_mean(name, known.iter().map(String::as_str)) {
+                    Some(similar) => format!("did you mean `{similar}`?"),
+                    None if known.is_empty() => {
+                        "what is declared says its checksums itself".to_owned()
+                    }
+                    None => format!("pinned are `{}`", known.join("`, `")),
+                };
                 Self::of(Blame::User, &error).help(help)
             }
             DriveError::NoLab {

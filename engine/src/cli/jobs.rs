@@ -37,6 +37,7 @@ pub(super) fn run(context: &Context, args: &JobsArgs) -> Result<Ending, Fault> {
     }
     let jobs = session.jobs(&args.addresses)?;
     if jobs.is_empty() {
+        session.matched(&args.addresses, None)?;
         let fault = Fault::user("these addresses name no boot that a LAVA lab may run");
         return Err(fault.help("`engine boards` lists which boards fit; a board needs the field `lava`, and a lab of LAVA's must be declared"));
     }
@@ -49,5 +50,6 @@ pub(super) fn run(context: &Context, args: &JobsArgs) -> Result<Ending, Fault> {
         }
     }
     context.terminal.data(text)?;
+    session.matched(&args.addresses, None)?;
     Ok(Ending::Good)
 }

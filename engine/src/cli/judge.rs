@@ -7,7 +7,8 @@ use std::io::BufReader;
 use std::path::Path;
 
 use clap::Args;
-use clap::ValueEnum;
+use clap::builder::PossibleValuesParser;
+use clap::builder::TypedValueParser;
 use serde_json::json;
 
 use super::context::Context;
@@ -46,19 +47,16 @@ pub(super) struct JudgeArgs {
     #[arg(long)]
     json: bool,
     /// From which severity on a complaint of the kernel fails a log
-    #[arg(long, value_name = "SEVERITY", value_enum, default_value = "error")]
-    fails_on: From,
+    #[arg(long, value_name = "SEVERITY", value_parser = severities(), default_value = "error")]
+    fails_on: Severity,
     /// A complaint that must come and fails nothing, by its title; `*` stands for anything
     #[arg(long, value_name = "TITLE")]
     expect: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum From {
-    Notice,
-    Warning,
-    Error,
-    Fatal,
+fn severities() -> impl TypedValueParser<Value = Severity> {
+    PossibleValuesParser::new(Severity::ALL.map(Severity::word))
+        .try_map(|word| Severity::of_word(&word).ok_or("no such severity"))
 }
 
 pub(super) fn run(context: &Context, args: &JudgeArgs) -> Result<Ending, Fault> {
@@ -83,12 +81,7 @@ pub(super) fn run(context: &Context, args: &JudgeArgs) -> Result<Ending, Fault> 
 
 fn judged(log: &str, args: &JudgeArgs) -> Result<BootResults, Fault> {
     let judging = Judging {
-        fails_on: match args.fails_on {
-            From::Notice => Severity::Notice,
-            From::Warning => Severity::Warning,
-            From::Error => Severity::Error,
-            From::Fatal => Severity::Fatal,
-        },
+        fails_on: args.fails_on,
         expects: args.expect.clone(),
         reports_tests: false,
     };
@@ -156,16 +149,12 @@ fn as_text(log: &str, results: &BootResults) -> Vec<String> {
         said => format!("{log}: {verdict}: {said}"),
     }];
     lines.extend(results.findings.iter().map(told));
-    let count = |outcome| {
-        let is = |test: &&crate::console::TestResult| test.result == outcome;
-        results.tests.iter().filter(is).count()
-    };
     if !results.tests.is_empty() {
         lines.push(format!(
             "  tests    {} passed, {} failed, {} skipped",
-            count(TestOutcome::Pass),
-            count(TestOutcome::Fail),
-            count(TestOutcome::Skip)
+            results.count(TestOutcome::Pass),
+            results.count(TestOutcome::Fail),
+            results.count(TestOutcome::Skip)
         ));
     }
     let failed = results

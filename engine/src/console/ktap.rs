@@ -10,6 +10,7 @@ use regex::Regex;
 use super::Measurement;
 use super::TestOutcome;
 use super::TestResult;
+use crate::text::regex;
 
 /// Results that are kept; more only count.
 pub(super) const MAX_TESTS: usize = 20_000;
@@ -17,10 +18,6 @@ pub(super) const MAX_TESTS: usize = 20_000;
 const MAX_DIAGNOSTICS: usize = 20;
 /// Problems that are kept.
 const MAX_PROBLEMS: usize = 20;
-
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("a constant expression")
-}
 
 /// kselftest numbered by `1..2` once.
 static RESULT: LazyLock<Regex> =
@@ -69,11 +66,6 @@ pub(super) struct Ktap {
 }
 
 impl Ktap {
-    /// Whether anything of a protocol was printed.
-    pub(super) fn any(&self) -> bool {
-        !self.levels.is_empty() || !self.tests.is_empty() || self.skipped.is_some()
-    }
-
     /// Why no test was run, where that was said.
     pub(super) fn skipped(&self) -> Option<&str> {
         self.skipped.as_deref()

@@ -10,14 +10,14 @@ use regex::Regex;
 use super::stamp;
 use super::stamp::Caller;
 use super::stamp::Stamp;
+use crate::text::regex;
 
 /// Bytes of one line that are kept; a machine gone mad prints without newlines.
 const MAX_LINE: usize = 4096;
 
 /// CSI sequences, OSC sequences, and the two-byte escapes.
 static ESCAPE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-Z\\^-~])")
-        .expect("a constant expression")
+    regex(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-Z\\^-~])")
 });
 
 /// How a line of user space that matters begins: KTAP, and the markers of `/init`.
@@ -47,12 +47,16 @@ pub(super) struct Line<'a> {
 
 /// Text without what could command a terminal: escape sequences and control characters.
 pub fn printable(bytes: &[u8]) -> String {
+    shown(bytes, &['\n', '\t'])
+}
+
+/// Text without escape sequences, and without control characters but these.
+fn shown(bytes: &[u8], controls: &[char]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    let shown = |c: &char| matches!(c, '\n' | '\t') || !c.is_control();
     ESCAPE
         .replace_all(&text, "")
         .chars()
-        .filter(shown)
+        .filter(|c| controls.contains(c) || !c.is_control())
         .collect()
 }
 
@@ -303,14 +307,7 @@ fn clean(raw: &[u8]) -> Cow<'_, str> {
     {
         return Cow::Borrowed(text.trim_end());
     }
-    let text = String::from_utf8_lossy(raw);
-    let shown = |c: &char| *c == '\t' || !c.is_control();
-    let text: String = ESCAPE
-        .replace_all(&text, "")
-        .chars()
-        .filter(shown)
-        .collect();
-    Cow::Owned(text.trim_end().to_owned())
+    Cow::Owned(shown(raw, &['\t']).trim_end().to_owned())
 }
 
 #[cfg(test)]

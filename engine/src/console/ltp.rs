@@ -8,10 +8,12 @@ use regex::Regex;
 
 use super::TestOutcome;
 use super::TestResult;
+use crate::text::regex;
 
 static RESULT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^(?:([\w.+-]+?)(?:\.c|\.sh|\.h)?:\d+|([\w.+-]+) +(\d+)) ?:? +T(PASS|FAIL|BROK|CONF)(?: *\+ *\w+)? *: *(.*)$")
-        .expect("a constant expression")
+    regex(
+        r"^(?:([\w.+-]+?)(?:\.c|\.sh|\.h)?:\d+|([\w.+-]+) +(\d+)) ?:? +T(PASS|FAIL|BROK|CONF)(?: *\+ *\w+)? *: *(.*)$",
+    )
 });
 
 /// The test results of LTP's programs.

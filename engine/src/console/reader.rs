@@ -22,6 +22,7 @@ use super::results::FORMAT;
 use super::stamp::Caller;
 use crate::model::Judging;
 use crate::model::Severity;
+use crate::text::regex;
 
 /// What `stdlib/init.c` prints, line by line.
 const INIT_REACHED: &str = "engine: init reached";
@@ -34,9 +35,7 @@ const MARKER: &str = "engine: ";
 const MAX_WRITERS: usize = 32;
 
 /// A result behind what was printed without a newline.
-static GLUED: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"[^\s#]((?:not )?ok (\d+)(?: .*)?)$").expect("a constant expression")
-});
+static GLUED: LazyLock<Regex> = LazyLock::new(|| regex(r"[^\s#]((?:not )?ok (\d+)(?: .*)?)$"));
 
 /// How the suite ended, as `/init` saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,18 +212,18 @@ impl Log {
         if text.starts_with("Linux version ") {
             self.banner(&line);
         }
-        let writer = if self.kunit.len() < MAX_WRITERS {
-            line.caller
-        } else {
-            None
-        };
-        let ktap = self.kunit.entry(writer).or_default();
-        if line.stamped && ktap.line(text, line.number, false) {
+        if line.stamped && self.writer(line.caller).line(text, line.number, false) {
             return;
         }
         self.kernel.restarts |=
             text.starts_with("reboot: ") || text.contains("Starting new kernel");
         self.findings.line(line);
+    }
+
+    /// What a caller prints of KTAP; those that are too many share one.
+    fn writer(&mut self, caller: Option<Caller>) -> &mut Ktap {
+        let is_own = self.kunit.len() < MAX_WRITERS || self.kunit.contains_key(&caller);
+        self.kunit.entry(caller.filter(|_| is_own)).or_default()
     }
 
     fn banner(&mut self, line: &Line) {
@@ -268,7 +267,6 @@ impl Log {
     fn judged(self) -> Judged {
         let (mut problems, mut tests) = (Vec::new(), self.others);
         let skipped = self.suite.skipped().map(str::to_owned);
-        let from_suite = self.suite.any();
         for ktap in std::iter::once(self.suite).chain(self.kunit.into_values()) {
             let (more, wrong) = ktap.finish();
             tests.extend(more);
@@ -289,7 +287,7 @@ impl Log {
             suite_end: self.suite_end,
             last_line: self.last_line,
             problems,
-            skipped: skipped.filter(|_| from_suite),
+            skipped,
             read: BootResults {
                 format: FORMAT,
                 verdict: BootVerdict::Succeeded,

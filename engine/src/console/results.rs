@@ -94,3 +94,11 @@ pub struct BootResults {
     /// The kernel's `Linux version ...` line; empty when it was not printed.
     pub kernel_version: String,
 }
+
+impl BootResults {
+    /// How many tests ended so.
+    pub fn count(&self, outcome: TestOutcome) -> usize {
+        let such = self.tests.iter().filter(|test| test.result == outcome);
+        such.count()
+    }
+}

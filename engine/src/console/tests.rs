@@ -310,6 +310,18 @@ fn writers_in_the_kernel_are_told_apart() {
 }
 
 #[test]
+fn a_writer_that_is_known_stays_apart_however_many_come() {
+    let mut log = "[    1.000000][    T1] KTAP version 1\n[    1.000000][    T1] 1..2\n".to_owned();
+    for task in 100..200 {
+        let _ = writeln!(log, "[    2.000000][  T{task}] random: crng init done");
+    }
+    log += "[    3.000000][    T1] ok 1 a\n[    3.000001][    T1] not ok 2 b\n";
+    let results = captured(&log);
+    assert_eq!(results.reason, "test `b` failed");
+    assert_eq!(results.tests.len(), 2);
+}
+
+#[test]
 fn a_suite_says_what_fails_it() {
     let warning = "[    1.000000] WARNING: CPU: 0 PID: 1 at fs/x.c:1 do_thing+0x1/0x2\n";
     let panic = "[    1.000000] Kernel panic - not syncing: sysrq triggered crash\n";

@@ -40,6 +40,14 @@ pub enum DriveError {
         /// The most similar name there is.
         similar: Option<String>,
     },
+    /// A name of `engine update` is nothing that the lock file has pins of.
+    #[error("`{name}` is nothing that `engine.lock` pins")]
+    NothingPinned {
+        /// The name.
+        name: String,
+        /// All that is pinned.
+        known: Vec<String>,
+    },
     /// No .config meets what the boards need that an address names: a line for each, with the reasons below.
     #[error("{}", .0.join("\n"))]
     NotMatched(Vec<String>),

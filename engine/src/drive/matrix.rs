@@ -198,10 +198,8 @@ impl Session {
             return Ok(boot);
         };
         if let Some(results) = self.json::<BootResults>(&record, "results.json")? {
-            let ran = |outcome| move |test: &&crate::console::TestResult| test.result == outcome;
-            let count = |outcome| results.tests.iter().filter(ran(outcome)).count();
-            let passed = count(TestOutcome::Pass);
-            boot.tests = (passed, passed + count(TestOutcome::Fail));
+            let passed = results.count(TestOutcome::Pass);
+            boot.tests = (passed, passed + results.count(TestOutcome::Fail));
         }
         if let Some(log) = record.output("console.log") {
             let text = printable(&self.store.read(&log)?);

@@ -59,14 +59,9 @@ pub fn update(
     let evaluated = eval::evaluate(project).map_err(DriveError::Definitions)?;
     let requests = requests(&evaluated.catalog);
     if let Some(name) = names.iter().find(|name| !requests.contains_key(*name)) {
-        let known: Vec<&str> = requests.keys().map(String::as_str).collect();
-        let similar = known.iter().map(|k| (strsim::jaro_winkler(k, name), *k));
-        let similar = similar
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, k)| k.to_owned());
-        return Err(DriveError::NothingNamed {
-            pattern: name.clone(),
-            similar,
+        return Err(DriveError::NothingPinned {
+            name: name.clone(),
+            known: requests.into_keys().collect(),
         });
     }
     let (mut lock, before) = read_lock(project)?;

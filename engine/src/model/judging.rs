@@ -18,6 +18,14 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All, the mildest first.
+    pub const ALL: [Self; 4] = [Self::Notice, Self::Warning, Self::Error, Self::Fatal];
+
+    /// The severity that is written so.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.word() == word)
+    }
+
     /// As people write it.
     pub fn word(self) -> &'static str {
         match self {

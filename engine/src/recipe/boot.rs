@@ -99,9 +99,7 @@ impl Tools {
         let facts = json!({ "machine": ended.machine, "signature": results.signature });
         let facts = facts.to_string();
         if results.verdict == BootVerdict::Succeeded {
-            let mut finished = Finished::success(outputs, facts);
-            finished.message = results.remark;
-            return Ok(finished);
+            return Ok(Finished::success(outputs, facts).with_message(results.remark));
         }
         Ok(Finished::failure(results.reason, outputs, facts))
     }

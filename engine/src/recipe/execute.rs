@@ -106,6 +106,11 @@ impl Finished {
         }
     }
 
+    /// The same with a word on what is worth knowing; empty for nothing.
+    pub(super) fn with_message(self, message: String) -> Self {
+        Self { message, ..self }
+    }
+
     /// A deterministic failure.
     pub fn failure(message: String, outputs: BTreeMap<String, Digest>, facts: String) -> Self {
         Self {

@@ -102,11 +102,11 @@ impl Tools {
             binds,
             parallel: true,
         };
-        let (end, told) = watched(job, &config, || tools.step(job, image.path(), build, &step));
+        let (exit, told) = watched(job, &config, || tools.run(job, image.path(), build, &step));
         let warnings = tools.warnings(&told)?;
         let facts =
             json!({ "objects": told.objects, "warnings": told.warnings, "error": told.error() });
-        if let End::Failure(message) = end? {
+        if let End::Failure(message) = tools.ended(exit?, build, || &told)? {
             return Ok(Finished::failure(message, warnings, facts.to_string()));
         }
         let now = left(build, ".config").and_then(|path| fs::read(path).ok());
@@ -136,11 +136,11 @@ impl Tools {
         );
         outputs.extend(warnings);
         let facts = json!({ "objects": told.objects, "warnings": told.warnings });
-        let mut finished = Finished::success(outputs, facts.to_string());
-        if told.warnings > 0 {
-            finished.message = counted(told.warnings, "warning", "warnings");
-        }
-        Ok(finished)
+        let message = match told.warnings {
+            0 => String::new(),
+            warnings => counted(warnings, "warning", "warnings"),
+        };
+        Ok(Finished::success(outputs, facts.to_string()).with_message(message))
     }
 }
 

@@ -335,9 +335,7 @@ impl Boot<'_> {
         });
         let facts = facts.to_string();
         if results.verdict == BootVerdict::Succeeded {
-            let mut finished = Finished::success(outputs, facts);
-            finished.message.clone_from(&results.remark);
-            return Ok(finished);
+            return Ok(Finished::success(outputs, facts).with_message(results.remark.clone()));
         }
         Ok(Finished::failure(results.reason.clone(), outputs, facts))
     }

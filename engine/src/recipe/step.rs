@@ -1,5 +1,6 @@
 //! A script run inside an image: the common part of the recipes that build something.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::fs::File;
@@ -135,21 +136,43 @@ impl Tools {
         build: &Path,
         step: &Step<'_>,
     ) -> Result<End, Broken> {
+        let begin = job.log.metadata().map_or(0, |log| log.len());
+        let exit = self.run(job, image, build, step)?;
+        self.ended(exit, build, || build_log(&job.log, begin))
+    }
+
+    /// Runs a script as [`Self::step`] does, and says only how it exited.
+    pub(super) fn run(
+        &self,
+        job: &Job,
+        image: &Path,
+        build: &Path,
+        step: &Step<'_>,
+    ) -> Result<Exit, Broken> {
         let log = job
             .log
             .try_clone()
             .map_err(file("open", Path::new("log")))?;
-        let begin = log.metadata().map_or(0, |log| log.len());
         let spec = spec(image, build, step, self.sandbox.emulator_of(image)?);
         let jobserver = self.jobserver.as_ref().filter(|_| step.parallel);
         let stdio = Stdio::Log(log);
-        match self
+        Ok(self
             .sandbox
-            .run_sharing(&spec, stdio, &job.cancel, jobserver)?
-        {
+            .run_sharing(&spec, stdio, &job.cancel, jobserver)?)
+    }
+
+    /// What an exit means, by the log of the step; that is asked for only where it matters.
+    pub(super) fn ended<L: Borrow<BuildLog>>(
+        &self,
+        exit: Exit,
+        build: &Path,
+        log: impl FnOnce() -> L,
+    ) -> Result<End, Broken> {
+        match exit {
             Exit::Code(0) => Ok(End::Success),
             Exit::Code(code) => {
-                let log = build_log(&job.log, begin);
+                let log = log();
+                let log = log.borrow();
                 self.room(build)?;
                 let ended = match code {
                     137 | 143 => Some(Evidence::Broken(format!(

@@ -1,4 +1,4 @@
-//! Files, spans and diagnostics as plain data, with one plain-text rendering of them, and amounts for people.
+//! Files, spans and diagnostics as plain data, with one plain-text rendering of them, amounts for people, and expressions that are constants.
 //!
 //! A diagnostic says what is wrong, shows where, and says what to do next:
 //!
@@ -14,6 +14,7 @@
 mod amounts;
 mod causes;
 mod diagnostic;
+mod expression;
 mod render;
 mod source;
 mod spelling;
@@ -26,6 +27,7 @@ pub use amounts::size;
 pub use causes::with_causes;
 pub use diagnostic::Diagnostic;
 pub use diagnostic::Label;
+pub use expression::regex;
 pub use source::SourceText;
 pub use source::Span;
 pub use spelling::Spelling;

@@ -98,24 +98,24 @@ impl Report<'_> {
 
     fn named(&self, said: &Captures) -> Option<Frame> {
         let header = self.lines.first()?;
-        let name = said.name("at")?.as_str();
-        let frame = frames::named(&header[said.name("at")?.start()..]).unwrap_or(Frame {
-            function: frames::bare(name.split(['+', '(']).next().unwrap_or(name)),
-            module: String::new(),
-            place: None,
+        let at = said.name("at")?;
+        let frame = frames::named(&header[at.start()..]).unwrap_or_else(|| {
+            let name = at.as_str();
+            Frame {
+                function: frames::bare(name.split(['+', '(']).next().unwrap_or(name)),
+                module: String::new(),
+                place: None,
+            }
         });
         let frame = Frame {
             place: frame.place.or_else(|| frames::source(header)),
             ..frame
         };
         let is_name = !frame.function.starts_with(|c: char| c.is_ascii_digit());
-        if is_name && self.counts(&frame) {
-            return Some(frame);
-        }
-        if is_name {
-            self.stack().or_else(|| self.pc()).or(Some(frame))
-        } else {
-            self.pc()
+        match is_name {
+            true if self.counts(&frame) => Some(frame),
+            true => self.stack().or_else(|| self.pc()).or(Some(frame)),
+            false => self.pc(),
         }
     }
 
@@ -177,25 +177,26 @@ impl Report<'_> {
                 .or(other)
                 .or_else(|| self.parts.iter().position(|part| *part == Part::Trace))?,
         };
-        let mut frames = self.parts[begin..].iter().filter_map(|part| match part {
-            Part::Frame(frame) | Part::Pc(Some(frame)) => Some(frame),
+        let mut ran = self.parts[begin..].iter().filter_map(|part| match part {
+            Part::Frame(frame) | Part::Pc(Some(frame))
+                if self.counts(frame) && !is_interrupt(&frame.function) =>
+            {
+                Some(frame)
+            }
             _ => None,
         });
-        let mut frames = frames
-            .by_ref()
-            .filter(|frame| self.counts(frame) && !is_interrupt(&frame.function));
-        let mut before = frames.next()?;
-        let first = before;
-        if before.function.starts_with(EVERYWHERE) {
+        let first = ran.next()?;
+        if first.function.starts_with(EVERYWHERE) {
             return Some(Frame {
                 function: EVERYWHERE.to_owned(),
-                ..before.clone()
+                ..first.clone()
             });
         }
-        if skip::is_anchor(&before.function) {
-            return Some(before.clone());
+        if skip::is_anchor(&first.function) {
+            return Some(first.clone());
         }
-        for frame in frames {
+        let mut before = first;
+        for frame in ran {
             if skip::is_anchor(&frame.function) {
                 return Some(before.clone());
             }

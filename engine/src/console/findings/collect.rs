@@ -17,7 +17,9 @@ use super::frames::Frame;
 use super::frames::Part;
 use super::headers;
 use super::headers::Header;
+use super::headers::Role;
 use crate::model::Severity;
+use crate::text::regex;
 
 /// Different findings that are kept; more are not told apart any more.
 const MAX_FINDINGS: usize = 64;
@@ -37,20 +39,15 @@ const MAX_TITLE: usize = 140;
 /// What a panic of the kernel begins with.
 pub(crate) const PANIC: &str = "Kernel panic - not syncing";
 
-static TAINT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"Tainted: (?:\[[^\]]*\]=[A-Z_]+,? ?)*([A-Z][A-Z ]*)")
-        .expect("a constant expression")
-});
-static ACCESS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\b(Read|Write) (?:of size|at addr)").expect("a constant expression")
-});
+static TAINT: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"Tainted: (?:\[[^\]]*\]=[A-Z_]+,? ?)*([A-Z][A-Z ]*)"));
+static ACCESS: LazyLock<Regex> = LazyLock::new(|| regex(r"\b(Read|Write) (?:of size|at addr)"));
 
 /// What differs between two runs of the same failure.
 static VARIABLE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
+    regex(
         r"(?P<offset>\+0x[0-9a-f]+(?:/(?:0x)?[0-9a-f]+)?)|(?P<address>\b0x[0-9a-fA-F]+\b|\b[0-9a-f]{8,}\b|\(ptrval\)|\(____ptrval____\)|\(null\))|\b\d+(?:\.\d+)?\b",
     )
-    .expect("a constant expression")
 });
 
 /// A complaint that is being told.
@@ -100,7 +97,7 @@ impl Findings {
         };
         if let Some((header, _)) = found {
             // A panic is the machine's end, whatever it follows.
-            if self.counted && header.follows && !text.contains(PANIC) {
+            if self.counted && header.follows() && !text.contains(PANIC) {
                 return;
             }
             self.counted = false;
@@ -139,7 +136,7 @@ impl Findings {
     /// All of them, in the order of the log.
     pub(crate) fn finish(mut self) -> Vec<Finding> {
         for open in std::mem::take(&mut self.open) {
-            self.keep(open.close());
+            self.close(open);
         }
         // What is only told stands behind what counts.
         self.done
@@ -152,7 +149,7 @@ impl Findings {
         let ends = headers::is_end(line.text);
         let same = |open: &&mut Open| open.caller == line.caller;
         let is_panic = line.text.contains(PANIC);
-        if header.follows || ends {
+        if header.follows() || ends {
             let open = match self.open.iter_mut().find(same) {
                 Some(open) => Some(open),
                 None if ends => self.open.last_mut(),
@@ -200,14 +197,14 @@ impl Findings {
     fn begin(&mut self, header: &'static Header, line: &Line) {
         while let Some(at) = self.open.iter().position(|open| open.caller == line.caller) {
             let open = self.open.remove(at);
-            if open.header.prelude && open.lines.len() < MAX_BEFORE {
+            if open.header.role == Role::Prelude && open.lines.len() < MAX_BEFORE {
                 continue;
             }
-            self.keep(open.close());
+            self.close(open);
         }
         if self.open.len() == MAX_OPEN {
             let open = self.open.remove(0);
-            self.keep(open.close());
+            self.close(open);
         }
         // What was said since the cut belongs to it.
         let own = |(caller, _, _): &&(Option<Caller>, u64, String)| *caller == line.caller;
@@ -248,11 +245,19 @@ impl Findings {
         open.push(line.text);
         if open.is_over(line.text) {
             let open = self.open.remove(at);
-            self.keep(open.close());
+            self.close(open);
         }
     }
 
-    fn keep(&mut self, finding: Finding) {
+    fn close(&mut self, open: Open) {
+        let words = letters(&open.lines[open.at]);
+        if let Some(at) = self.keep(open.close()) {
+            self.words.insert(words, at);
+        }
+    }
+
+    /// Counts a finding that is known; keeps another, and gives where.
+    fn keep(&mut self, finding: Finding) -> Option<usize> {
         let known = self
             .done
             .iter_mut()
@@ -260,16 +265,12 @@ impl Findings {
         if let Some(known) = known {
             known.count = known.count.saturating_add(finding.count);
             known.severity = known.severity.max(finding.severity);
-        } else if self.done.len() < MAX_FINDINGS {
-            if let Some(header) = finding
-                .lines
-                .iter()
-                .find(|line| headers::header(line).is_some())
-            {
-                self.words.insert(letters(header), self.done.len());
-            }
-            self.done.push(finding);
+            return None;
         }
+        (self.done.len() < MAX_FINDINGS).then(|| {
+            self.done.push(finding);
+            self.done.len() - 1
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use regex::Regex;
 
 use super::finding::Place;
 use super::skip;
+use crate::text::regex;
 
 /// A function on a stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,10 +40,6 @@ pub(super) enum Part {
 }
 
 const NAME: &str = r"(?:[A-Za-z_.$][\w.$]*|<[^+]*>(?:::[\w<>]+)+)";
-
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("a constant expression")
-}
 
 static TRACE: LazyLock<Regex> = LazyLock::new(|| {
     regex(

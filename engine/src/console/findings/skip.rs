@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::text::regex;
+
 /// Prints and stops: sanitizers, traps, `WARN()`, unwinding. Leading underscores do not count.
 const REPORTING: &str = concat!(
     r"this_cpu_preempt|dump_stack|show_(?:stack|regs|trace)|dump_(?:backtrace|header)|unwind_|walk_stackframe|arch_stack_walk|stack_trace|save_stack|stack_depot|set_track",
@@ -36,9 +38,7 @@ const GENERIC: &str = concat!(
     r"|(?:p?skb|p?skb)_(?:put|pull|push|trim|reserve|over_panic|under_panic|panic|may_pull|expand)|kfree_skb|consume_skb|unlock_page|lock_page|folio_(?:un)?lock|end_page|folio_end|k?v?realloc|cleanup_srcu|fast_dput|dput$|iput$|page_(?:to_|ref_)|put_page|folio_(?:put|get|try)|virt_to_|phys_to|phys_addr|debug_virt|virt_addr_valid",
 );
 
-static NEVER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(&format!("^_*(?:{REPORTING}|{GENERIC})")).expect("a constant expression")
-});
+static NEVER: LazyLock<Regex> = LazyLock::new(|| regex(&format!("^_*(?:{REPORTING}|{GENERIC})")));
 
 /// Whether `function` is never at fault.
 pub(super) fn never(function: &str) -> bool {
@@ -58,8 +58,7 @@ const ANCHORS: &str = concat!(
     r"|do_fault$|do_page_mkwrite|fput$|task_work_run|exit_to_user|do_exit$|resume_user_mode",
 );
 
-static ANCHOR: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(&format!("^_*(?:{ANCHORS})")).expect("a constant expression"));
+static ANCHOR: LazyLock<Regex> = LazyLock::new(|| regex(&format!("^_*(?:{ANCHORS})")));
 
 /// Whether stacks that hang are told apart by what `function` called.
 pub(super) fn is_anchor(function: &str) -> bool {
@@ -67,11 +66,10 @@ pub(super) fn is_anchor(function: &str) -> bool {
 }
 
 static WAITING: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(concat!(
+    regex(concat!(
         r"sched|_lock|_slowlock|^_*lock|mutex|rwsem|down|completion|kthread|wait|synchronize|context_switch|switch_to|cancel_delayed_work|cancel_work|flush_work|",
         r"^_*percpu_|_*bit_wait|out_of_line|io_schedule|ret_from|rcu_barrier|_timeout|barrier",
     ))
-    .expect("a constant expression")
 });
 
 /// Whether `function` only waits for others.
@@ -98,8 +96,9 @@ pub(super) fn held_up_by(function: &str) -> Option<&'static str> {
 /// The name of a system call, whatever the arch, the bits and the kernel's age put before it: `__x64_sys_mount`, `SyS_mount` and `ksys_mount` are `sys_mount`.
 pub(super) fn system_call(function: &str) -> String {
     static BEFORE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^(?:compat_)?(?:SyS|SYSC|ksys|__(?:x64|ia32|x32|arm64|riscv|s390x?|powerpc|se|do)(?:_compat)?_sys|__sys)_(\w+)$")
-            .expect("a constant expression")
+        regex(
+            r"^(?:compat_)?(?:SyS|SYSC|ksys|__(?:x64|ia32|x32|arm64|riscv|s390x?|powerpc|se|do)(?:_compat)?_sys|__sys)_(\w+)$",
+        )
     });
     match BEFORE.captures(function) {
         Some(found) => format!("sys_{}", &found[1]),

@@ -315,12 +315,8 @@ fn suite(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mista
         silence_secs,
         total_secs,
         judging: Judging {
-            fails_on: match fields.take_or_empty::<String>("fails_on").as_str() {
-                "notice" => Severity::Notice,
-                "warning" => Severity::Warning,
-                "fatal" => Severity::Fatal,
-                _ => Severity::Error,
-            },
+            fails_on: Severity::of_word(&fields.take_or_empty::<String>("fails_on"))
+                .unwrap_or(Judging::default().fails_on),
             expects: fields.take_or_empty("expects"),
             reports_tests: fields.take_or_empty("reports_tests"),
         },
