@@ -46,6 +46,7 @@ use crate::spec::ConfigSpec;
 use crate::spec::FetchBy;
 use crate::spec::FetchSpec;
 use crate::spec::ImageSpec;
+use crate::spec::KconfigSpec;
 use crate::spec::KernelSpec;
 use crate::spec::Kind;
 use crate::spec::LavaSpec;
@@ -158,7 +159,7 @@ impl Declare<'_> {
         kept.or_insert(closed).clone()
     }
 
-    fn node(&mut self, name: &str, spec: Spec, inputs: &Inputs) -> NodeId {
+    fn node(&mut self, name: &str, spec: Spec, inputs: &[(Slot, NodeId, Output)]) -> NodeId {
         let (name, spec) = (name.into(), self.closed(spec));
         self.graph.add(Node { name, spec }, inputs)
     }
@@ -271,8 +272,10 @@ impl Declare<'_> {
             inputs.push((Slot::Native, self.image(&native.image)?, Output::Tar));
         }
         let accelerate = accelerate(toolchain, catalog);
+        let kconfig = self.kconfig(address, &build, accelerate.clone(), &inputs)?;
         let spec = Spec::Config(config_spec(&build, accelerate.clone()));
-        let config = self.node(&name, spec, &inputs);
+        let kconfig = (Slot::Kconfig, kconfig, Output::Tar);
+        let config = self.node(&name, spec, &[&*inputs, &[kconfig]].concat());
         let config = (Slot::Config, config, Output::Config);
         inputs.push(config);
         let spec = Spec::Kernel(kernel_spec(&build, accelerate));
@@ -283,6 +286,35 @@ impl Declare<'_> {
         };
         self.graph.add(node, &[config]);
         Ok(())
+    }
+
+    /// Shared by the builds of a source and toolchain, but for those in an image of their own.
+    fn kconfig(
+        &mut self,
+        address: &BuildAddress,
+        build: &Build<'_>,
+        accelerate: Option<Accelerate>,
+        inputs: &Inputs,
+    ) -> Result<NodeId, GraphError> {
+        let BuildAddress {
+            source,
+            arch,
+            toolchain,
+            ..
+        } = address;
+        let name = if build.image == build.toolchain.image {
+            format!("{source}/{arch}/{toolchain}")
+        } else {
+            address.to_string()
+        };
+        self.shared(Kind::Kconfig, &name, |_| {
+            let spec = KconfigSpec {
+                kernel_arch: build.kernel_arch.to_owned(),
+                make: build.toolchain.make_variables(),
+                accelerate,
+            };
+            Ok((Spec::Kconfig(spec), inputs.clone()))
+        })
     }
 
     fn rootfs(&mut self, rootfs: &str, suite: &Suite) -> Result<NodeId, GraphError> {

@@ -26,6 +26,8 @@ pub enum Slot {
     Base,
     /// The image's tar.
     Image,
+    /// kconfig's host program.
+    Kconfig,
     /// The resolved .config.
     Config,
     /// The kernel's boot image.
@@ -58,6 +60,7 @@ impl Slot {
             Self::Source => "source",
             Self::Base => "base",
             Self::Image => "image",
+            Self::Kconfig => "kconfig",
             Self::Config => "config",
             Self::Kernel => "kernel",
             Self::Dtbs => "dtbs",

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::fs::File;
+use std::io;
 use std::io::Read;
 use std::io::Seek;
 use std::io::SeekFrom;
+use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::os::unix::fs::chown;
 use std::path::Path;
@@ -110,9 +112,16 @@ impl Tools {
         chown(path, Some(uid), Some(gid)).map_err(file("hand over", path))
     }
 
-    /// Writes an input file of a step.
+    /// Writes an input file of a step. What an earlier step left there is replaced, and no link of its is followed.
     pub(super) fn write(&self, path: &Path, text: impl AsRef<[u8]>) -> Result<(), Broken> {
-        fs::write(path, text).map_err(file("write", path))?;
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(file("replace", path)(error));
+            }
+            _ => {}
+        }
+        let mut new = File::create_new(path).map_err(file("write", path))?;
+        new.write_all(text.as_ref()).map_err(file("write", path))?;
         self.give_to_worker(path)
     }
 
@@ -135,17 +144,28 @@ impl Tools {
         build: &Path,
         step: &Step<'_>,
     ) -> Result<End, Broken> {
+        let spec = spec(image, build, step, self.sandbox.emulator_of(image)?);
+        self.run(job, build, &spec, step.parallel)
+    }
+
+    /// Runs a command of a step, whose `make` may run jobs beside each other.
+    pub(super) fn run(
+        &self,
+        job: &Job,
+        build: &Path,
+        spec: &Spec,
+        parallel: bool,
+    ) -> Result<End, Broken> {
         let log = job
             .log
             .try_clone()
             .map_err(file("open", Path::new("log")))?;
         let begin = log.metadata().map_or(0, |log| log.len());
-        let spec = spec(image, build, step, self.sandbox.emulator_of(image)?);
-        let jobserver = self.jobserver.as_ref().filter(|_| step.parallel);
+        let jobserver = self.jobserver.as_ref().filter(|_| parallel);
         let stdio = Stdio::Log(log);
         match self
             .sandbox
-            .run_sharing(&spec, stdio, &job.cancel, jobserver)?
+            .run_sharing(spec, stdio, &job.cancel, jobserver)?
         {
             Exit::Code(0) => Ok(End::Success),
             Exit::Code(code) => {
