@@ -2,7 +2,7 @@
 
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help setup demo matrix test test-crash test-arches test-gentoo test-lava test-judge test-graph test-everyday bench docs clean
+.PHONY: help setup demo matrix test test-crash test-arches test-gentoo test-lava test-judge test-graph test-everyday test-explore bench docs clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -61,6 +61,10 @@ test-graph: ## Only the tests of specs, the growing graph, placement, QEMU in it
 test-everyday: ## Only the tests of addresses, reports, logs, messages and the terminal
 	@tools/setup.sh test
 	cargo nextest run --locked --workspace -E 'binary(cli) + binary(docs) + test(/^(report|terminal|text|cli|kconfig)::/) + test(everyday) + test(from_definitions_to)'
+
+test-explore: ## Only the tests of random configurations, with those that take long
+	@tools/setup.sh test
+	cargo nextest run --locked --workspace --run-ignored all --success-output immediate -E 'binary(kconfig)'
 
 bench: ## Measure beside ninja, nix-build and bare make; one line each
 	@tools/setup.sh bench

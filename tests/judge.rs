@@ -216,14 +216,18 @@ fn the_log_of_a_lava_job_is_read() {
 const MAKEFILE: &str = "\
 VERSION = 6
 PATCHLEVEL = 1
-olddefconfig:
-allnoconfig:
-\t@printf 'CONFIG_CC_VERSION_TEXT=\"gcc\"\\n' > $(O)/.config
+randconfig:
+\t@mkdir -p $(O)/scripts/kconfig; cp -n conf.sh $(O)/scripts/kconfig/conf; chmod +x $(O)/scripts/kconfig/conf
+\t@cd $(O); scripts/kconfig/conf --$@
 x.o:
 \t@echo '  CC      x.o'
 \t@PREPARE
 \t@gcc -Wall -c -o $(O)/x.o $(CURDIR)/x.c
 ";
+
+/// Its kconfig: a given .config is complete, and any other is of one line.
+const CONF: &str =
+    "#!/bin/sh\n[ $1 = --olddefconfig ] || echo 'CONFIG_CC_VERSION_TEXT=\"gcc\"' > .config\n";
 
 /// Builds it and gives what the run told of it, with its exit code.
 fn built(demo: &Real, name: &str, prepare: &str, program: &str) -> String {
@@ -237,6 +241,7 @@ fn built_from(demo: &Real, name: &str, recipe: &str, prepare: &str, program: &st
     let makefile = format!("{makefile}# {}\n", demo.path().display());
     let tar = tarball(&[
         ("linux/Makefile", makefile.as_str()),
+        ("linux/conf.sh", CONF),
         ("linux/x.c", program),
     ]);
     let sha256 = store::Checksum::of(store::Algorithm::Sha256, &tar);

@@ -195,7 +195,7 @@ fn made_up(store: &Store, progress: &Progress<'_>, id: NodeId, failing: &str) ->
     let failed = kind == Kind::Kernel && !failing.is_empty() && name.contains(failing);
     let outputs: &[(&str, &str)] = match kind {
         Kind::Fetch => &[("files", "files")],
-        Kind::Source | Kind::Base | Kind::Image => &[("tar", "tar")],
+        Kind::Source | Kind::Base | Kind::Image | Kind::Kconfig => &[("tar", "tar")],
         Kind::Config if pci => &[("config", "CONFIG_PCI=y\nCONFIG_X86_64=y\n")],
         Kind::Config => &[("config", "# CONFIG_PCI is not set\n")],
         Kind::Kernel if failed => &[],

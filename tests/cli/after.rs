@@ -34,7 +34,7 @@ fn a_run_with_nothing_to_do_is_one_line() {
     insta::assert_snapshot!(world.engine("realize"), @"
     exit code: 0
     --- stderr
-    nothing to do: 14 nodes fresh
+    nothing to do: 15 nodes fresh
     ");
     insta::assert_snapshot!(world.engine("realize --quiet"), @"exit code: 0");
     let events = world.engine("realize --json linux-6.1/*/tiny --until kernel");
@@ -48,7 +48,7 @@ fn a_run_with_nothing_to_do_is_one_line() {
             event["event"].as_str().unwrap().to_owned()
         })
         .collect();
-    let finished = ["node_finished"; 8];
+    let finished = ["node_finished"; 9];
     assert_eq!(
         words,
         [&["run_started"], &finished[..], &["run_finished"]].concat()
@@ -75,13 +75,13 @@ fn a_recorded_failure_ends_in_1_and_is_listed_last() {
     failed     cached       10s  kernel linux-6.1/x86_64/tiny/gcc
     skipped                      boot linux-6.1/x86_64/tiny/gcc/pc/general
 
-    12 succeeded, 1 failed, 1 skipped (13 of 14 cached) in [TIME]
+    13 succeeded, 1 failed, 1 skipped (14 of 15 cached) in [TIME]
 
     failed: kernel linux-6.1/x86_64/tiny/gcc
         a.c:3:1: error: unknown type
         log: [WORLD]/store/blobs/[..]/[KEY]
     --- stderr
-    [11/14] kernel linux-6.1/x86_64/tiny/gcc ... failed (cached): a.c:3:1: error: unknown type
+    [12/15] kernel linux-6.1/x86_64/tiny/gcc ... failed (cached): a.c:3:1: error: unknown type
     results: [WORLD]/project/results
     store: [WORLD]/store, [SIZE]
     ");
@@ -97,7 +97,7 @@ fn a_recorded_failure_ends_in_1_and_is_listed_last() {
     --- stdout
     run      kernel linux-6.1/x86_64/tiny/gcc: asked to run again
     may run  boot linux-6.1/x86_64/tiny/gcc/pc/general
-    1 to run, 1 may run, 9 fresh
+    1 to run, 1 may run, 10 fresh
     cost: at most 10s for what ran before; unknown for 1 node that never ran
     ");
 }
@@ -140,7 +140,7 @@ fn manual_builds_run_only_when_they_are_named() {
     exit code: 0
     --- stderr
     left out: 1 manual build; an address that says `tiny` runs it
-    nothing to do: 9 nodes fresh
+    nothing to do: 10 nodes fresh
     ");
     insta::assert_snapshot!(world.engine("boards linux-6.1/*/t*"), @"
     exit code: 0
@@ -155,7 +155,7 @@ fn manual_builds_run_only_when_they_are_named() {
     run      config linux-6.1/x86_64/tiny/gcc: never ran
     may run  kernel linux-6.1/x86_64/tiny/gcc
     may run  match linux-6.1/x86_64/tiny/gcc
-    1 to run, 2 may run, 6 fresh
+    1 to run, 2 may run, 7 fresh
     boots of 1 build: unknown until their configs are resolved and matched
     cost: unknown for 3 nodes that never ran, others of their kind took 10s
     ");
@@ -216,7 +216,7 @@ fn what_an_edit_makes_stale_and_why() {
     insta::assert_snapshot!(world.engine("plan"), @"
     exit code: 0
     --- stdout
-    0 to run, 0 may run, 14 fresh
+    0 to run, 0 may run, 15 fresh
     ");
     world.edit("main.rhai", "PCI: \"y\"", "PCI: \"y\", SMP: \"y\"");
     insta::assert_snapshot!(world.engine("plan"), @r"
@@ -225,7 +225,7 @@ fn what_an_edit_makes_stale_and_why() {
     run      config linux-6.1/x86_64/tiny/gcc: `fixups.SMP` gains `must y`
     may run  kernel linux-6.1/x86_64/tiny/gcc
     may run  match linux-6.1/x86_64/tiny/gcc
-    1 to run, 2 may run, 9 fresh
+    1 to run, 2 may run, 10 fresh
     boots of 1 build: unknown until their configs are resolved and matched
     cost: at most 30s
     ");
@@ -244,16 +244,17 @@ fn what_an_edit_makes_stale_and_why() {
     insta::assert_snapshot!(world.engine("results linux-6.1/x86_64/tiny/gcc"), @"
     exit code: 0
     --- stdout
-    VERDICT    KIND    ADDRESS                    REASON
-    succeeded  fetch   source/linux-6.1
-    succeeded  source  linux-6.1
-    succeeded  fetch   base/deb
-    succeeded  base    deb
-    succeeded  fetch   image/kbuild
-    succeeded  image   kbuild
-    skipped    config  linux-6.1/x86_64/tiny/gcc  stale
-    skipped    kernel  linux-6.1/x86_64/tiny/gcc  unknown until its inputs are resolved
-    skipped    match   linux-6.1/x86_64/tiny/gcc  unknown until its inputs are resolved
+    VERDICT    KIND     ADDRESS                    REASON
+    succeeded  fetch    source/linux-6.1
+    succeeded  source   linux-6.1
+    succeeded  fetch    base/deb
+    succeeded  base     deb
+    succeeded  fetch    image/kbuild
+    succeeded  image    kbuild
+    succeeded  kconfig  linux-6.1/x86_64/gcc
+    skipped    config   linux-6.1/x86_64/tiny/gcc  stale
+    skipped    kernel   linux-6.1/x86_64/tiny/gcc  unknown until its inputs are resolved
+    skipped    match    linux-6.1/x86_64/tiny/gcc  unknown until its inputs are resolved
     ");
 }
 
@@ -302,12 +303,13 @@ fn a_plan_tells_the_builds_of_each_board() {
     fresh    base deb
     fresh    fetch image/kbuild
     fresh    image kbuild
+    fresh    kconfig linux-6.1/x86_64/gcc
     fresh    config linux-6.1/x86_64/tiny/gcc
     fresh    kernel linux-6.1/x86_64/tiny/gcc
     fresh    match linux-6.1/x86_64/tiny/gcc
     fresh    rootfs initramfs/general
     fresh    boot linux-6.1/x86_64/tiny/gcc/pc/general
-    0 to run, 0 may run, 11 fresh
+    0 to run, 0 may run, 12 fresh
     board pc: 1 build would boot it
       linux-6.1/x86_64/tiny/gcc
     boards that none of these builds boots: pc-disk
@@ -325,7 +327,7 @@ fn a_node_is_laid_open() {
     --- stdout
     config:linux-6.1/x86_64/tiny/gcc: fresh, made in 10s
     key  [KEY]
-    spec, revision 2 of its recipe
+    spec, revision 4 of its recipe
       accelerate   none
       fixups
         PCI  must y
@@ -333,8 +335,9 @@ fn a_node_is_laid_open() {
       make         none
       recipe       Tiny
     inputs
-      image   83ebc0809540  tar of image:kbuild
-      source  83ebc0809540  tar of source:linux-6.1
+      image    83ebc0809540  tar of image:kbuild
+      kconfig  83ebc0809540  tar of kconfig:linux-6.1/x86_64/gcc
+      source   83ebc0809540  tar of source:linux-6.1
     outputs
       config  ed862720ba71  29 B
     facts

@@ -21,15 +21,16 @@ fn plan_says_what_is_known_and_what_not() {
     may run  base deb
     run      fetch image/kbuild: never ran
     may run  image kbuild
+    may run  kconfig linux-6.1/x86_64/gcc
     may run  config linux-6.1/x86_64/big/gcc
     may run  kernel linux-6.1/x86_64/big/gcc
     may run  match linux-6.1/x86_64/big/gcc
     may run  config linux-6.1/x86_64/tiny/gcc
     may run  kernel linux-6.1/x86_64/tiny/gcc
     may run  match linux-6.1/x86_64/tiny/gcc
-    3 to run, 9 may run, 0 fresh
+    3 to run, 10 may run, 0 fresh
     boots of 2 builds: unknown until their configs are resolved and matched
-    cost: unknown for 12 nodes that never ran
+    cost: unknown for 13 nodes that never ran
     ");
     insta::assert_snapshot!(world.engine("plan --until config linux-6.1/*/big"), @r"
     exit code: 0
@@ -40,9 +41,10 @@ fn plan_says_what_is_known_and_what_not() {
     may run  base deb
     run      fetch image/kbuild: never ran
     may run  image kbuild
+    may run  kconfig linux-6.1/x86_64/gcc
     may run  config linux-6.1/x86_64/big/gcc
-    3 to run, 4 may run, 0 fresh
-    cost: unknown for 7 nodes that never ran
+    3 to run, 5 may run, 0 fresh
+    cost: unknown for 8 nodes that never ran
     ");
     insta::assert_snapshot!(world.engine("plan --json image:kbuild"), @r#"
     exit code: 0
@@ -68,11 +70,12 @@ fn a_boot_may_be_named_before_it_is_known() {
     may run  base deb
     run      fetch image/kbuild: never ran
     may run  image kbuild
+    may run  kconfig linux-6.1/x86_64/gcc
     may run  config linux-6.1/x86_64/tiny/gcc
     may run  match linux-6.1/x86_64/tiny/gcc
-    3 to run, 5 may run, 0 fresh
+    3 to run, 6 may run, 0 fresh
     boots of 1 build: unknown until their configs are resolved and matched
-    cost: unknown for 8 nodes that never ran
+    cost: unknown for 9 nodes that never ran
     ");
 }
 
@@ -88,6 +91,7 @@ fn results_before_anything_ran() {
     {"address":"deb","kind":"base","verdict":"skipped","reason":"unknown until its inputs are resolved","cached":false}
     {"address":"image/kbuild","kind":"fetch","verdict":"skipped","reason":"stale","cached":false,"key":"[KEY]"}
     {"address":"kbuild","kind":"image","verdict":"skipped","reason":"unknown until its inputs are resolved","cached":false}
+    {"address":"linux-6.1/x86_64/gcc","kind":"kconfig","verdict":"skipped","reason":"unknown until its inputs are resolved","cached":false}
     {"address":"linux-6.1/x86_64/big/gcc","kind":"config","verdict":"skipped","reason":"unknown until its inputs are resolved","cached":false}
     {"address":"linux-6.1/x86_64/big/gcc","kind":"kernel","verdict":"skipped","reason":"unknown until its inputs are resolved","cached":false}
     {"address":"linux-6.1/x86_64/big/gcc","kind":"match","verdict":"skipped","reason":"unknown until its inputs are resolved","cached":false}
@@ -176,19 +180,23 @@ fn graph_is_dot_or_svg() {
       n3 [label="base\ndeb", style=filled, fillcolor=lightyellow];
       n4 [label="fetch\nimage/kbuild", style=filled, fillcolor=gold];
       n5 [label="image\nkbuild", style=filled, fillcolor=lightyellow];
-      n9 [label="config\nlinux-6.1/x86_64/tiny/gcc", style=filled, fillcolor=lightyellow];
-      n10 [label="kernel\nlinux-6.1/x86_64/tiny/gcc", style=filled, fillcolor=lightyellow];
-      n11 [label="match\nlinux-6.1/x86_64/tiny/gcc", style=filled, fillcolor=lightyellow];
+      n6 [label="kconfig\nlinux-6.1/x86_64/gcc", style=filled, fillcolor=lightyellow];
+      n10 [label="config\nlinux-6.1/x86_64/tiny/gcc", style=filled, fillcolor=lightyellow];
+      n11 [label="kernel\nlinux-6.1/x86_64/tiny/gcc", style=filled, fillcolor=lightyellow];
+      n12 [label="match\nlinux-6.1/x86_64/tiny/gcc", style=filled, fillcolor=lightyellow];
       n0 -> n1 [label=files];
       n2 -> n3 [label=files];
       n4 -> n5 [label=files];
       n3 -> n5 [label=base];
-      n1 -> n9 [label=source];
-      n5 -> n9 [label=image];
+      n1 -> n6 [label=source];
+      n5 -> n6 [label=image];
       n1 -> n10 [label=source];
       n5 -> n10 [label=image];
-      n9 -> n10 [label=config];
-      n9 -> n11 [label=config];
+      n6 -> n10 [label=kconfig];
+      n1 -> n11 [label=source];
+      n5 -> n11 [label=image];
+      n10 -> n11 [label=config];
+      n10 -> n12 [label=config];
     }
     "#);
     let svg = world.engine("graph --svg -o picture.svg");
@@ -216,6 +224,7 @@ fn a_large_graph_is_drawn_by_kind() {
       source [label="source\n1 nodes, 0 fresh", style=filled, fillcolor=lightyellow];
       base [label="base\n1 nodes, 0 fresh", style=filled, fillcolor=lightyellow];
       image [label="image\n1 nodes, 0 fresh", style=filled, fillcolor=lightyellow];
+      kconfig [label="kconfig\n1 nodes, 0 fresh", style=filled, fillcolor=lightyellow];
       config [label="config\n122 nodes, 0 fresh", style=filled, fillcolor=lightyellow];
       kernel [label="kernel\n122 nodes, 0 fresh", style=filled, fillcolor=lightyellow];
       match [label="match\n122 nodes, 0 fresh", style=filled, fillcolor=lightyellow];
@@ -223,17 +232,20 @@ fn a_large_graph_is_drawn_by_kind() {
       fetch -> source [label="files (1)"];
       fetch -> base [label="files (1)"];
       fetch -> image [label="files (1)"];
+      source -> kconfig [label="source (1)"];
       source -> config [label="source (122)"];
       source -> kernel [label="source (122)"];
       base -> image [label="base (1)"];
+      image -> kconfig [label="image (1)"];
       image -> config [label="image (122)"];
       image -> kernel [label="image (122)"];
       image -> rootfs [label="image (1)"];
+      kconfig -> config [label="kconfig (122)"];
       config -> kernel [label="config (122)"];
       config -> match [label="config (122)"];
     }
     --- stderr
-    373 nodes are too many to look at: one box per kind; an ADDRESS draws less, `--full` all
+    374 nodes are too many to look at: one box per kind; an ADDRESS draws less, `--full` all
     "#);
     assert!(world.engine("graph --full").stdout.lines().count() > 700);
 }

@@ -86,12 +86,12 @@ fn a_pattern_leads_through_no_other_builds() {
     insta::assert_snapshot!(world.engine("realize --until config **/tiny/gcc"), @r"
     exit code: 0
     --- stderr
-    nothing to do: 7 nodes fresh
+    nothing to do: 8 nodes fresh
     ");
     insta::assert_snapshot!(world.engine("realize --until config **/pc/general"), @r"
     exit code: 0
     --- stderr
-    nothing to do: 8 nodes fresh
+    nothing to do: 9 nodes fresh
     ");
 }
 
@@ -102,7 +102,7 @@ fn a_board_that_does_not_fit_is_told_with_its_reasons() {
     insta::assert_snapshot!(world.engine(&format!("realize {BUILD}/pc-disk/general")), @r"
     exit code: 1
     --- stderr
-    nothing to do: 9 nodes fresh
+    nothing to do: 10 nodes fresh
     error: linux-6.1/x86_64/tiny/gcc on pc-disk: no match
       `EXT4_FS` is not set, wanted `y`
     ");
@@ -124,7 +124,7 @@ fn a_board_that_does_not_fit_is_told_with_its_reasons() {
     insta::assert_snapshot!(world.engine("realize **/pc-disk/**"), @r"
     exit code: 1
     --- stderr
-    nothing to do: 12 nodes fresh
+    nothing to do: 13 nodes fresh
     error: linux-6.1/x86_64/big/gcc on pc-disk: no match
       `PCI` is not set, wanted `y`
       `EXT4_FS` is not set, wanted `y`
@@ -357,7 +357,7 @@ fn a_plan_bounds_only_what_ran_before() {
     run      config linux-6.1/x86_64/tiny/gcc: `fixups.SMP` gains `must y`
     may run  kernel linux-6.1/x86_64/tiny/gcc
     may run  match linux-6.1/x86_64/tiny/gcc
-    2 to run, 4 may run, 9 fresh
+    2 to run, 4 may run, 10 fresh
     boots of 2 builds: unknown until their configs are resolved and matched
     cost: at most 30s for what ran before; unknown for 3 nodes that never ran, others of their kind took 10s
     ");

@@ -135,7 +135,7 @@ fn help_of_every_command() {
 
     Options:
           --until <KIND>  Stop after this kind of node [possible values: fetch, source, base, image,
-                          config, kernel, match, rootfs, probe, boot]
+                          kconfig, config, kernel, match, rootfs, probe, boot]
           --retry-failed  Run recorded failures again
       -j, --jobs <N>      What may run at once, in CPUs [default: all there are]
           --memory <MIB>  Memory that all that runs may need, in MiB [default: the machine's]
@@ -166,7 +166,7 @@ fn help_of_every_command() {
 
     Options:
           --until <KIND>   Stop after this kind of node [possible values: fetch, source, base, image,
-                           config, kernel, match, rootfs, probe, boot]
+                           kconfig, config, kernel, match, rootfs, probe, boot]
           --retry-failed   Run recorded failures again
       -j, --jobs <N>       What may run at once, in CPUs [default: all there are]
           --memory <MIB>   Memory that all that runs may need, in MiB [default: the machine's]
@@ -554,7 +554,7 @@ fn usage_errors_end_in_2() {
 
     $ engine realise --until everything
     error: invalid value 'everything' for '--until <KIND>'
-      [possible values: fetch, source, base, image, config, kernel, match, rootfs, probe, boot]
+      [possible values: fetch, source, base, image, kconfig, config, kernel, match, rootfs, probe, boot]
 
 
     $ engine realize --jobs 0

@@ -55,21 +55,21 @@ fn a_lost_database_and_a_bad_blob_are_told() {
     exit code: 3
     --- stdout
     damaged: blob `[KEY]`: its content hashes to `[KEY]`
-    verified 34 blobs of [SIZE] and 14 records: damaged
+    verified 36 blobs of [SIZE] and 15 records: damaged
     --- stderr
-    the database of the store was made again (it was missing): 14 records back
+    the database of the store was made again (it was missing): 15 records back
     next: `engine verify --repair`
     ");
     insta::assert_snapshot!(plain(&world.engine("verify --repair")), @"
     exit code: 0
     --- stdout
     damaged: blob `[KEY]`: its content hashes to `[KEY]`
-    verified 34 blobs of [SIZE] and 14 records: repaired; the next run makes again what is missing
+    verified 36 blobs of [SIZE] and 15 records: repaired; the next run makes again what is missing
     ");
     insta::assert_snapshot!(plain(&world.engine("verify")), @"
     exit code: 0
     --- stdout
-    verified 33 blobs of [SIZE] and 14 records: all is well
+    verified 35 blobs of [SIZE] and 15 records: all is well
     ");
 }
 

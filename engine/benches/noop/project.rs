@@ -169,7 +169,7 @@ impl Execute for Trivial {
         let shared = self.store.put_bytes(b"shared")?;
         let (main, others): (&str, &[&str]) = match kind {
             Kind::Fetch => ("files", &[]),
-            Kind::Source | Kind::Base | Kind::Image => ("tar", &[]),
+            Kind::Source | Kind::Base | Kind::Image | Kind::Kconfig => ("tar", &[]),
             Kind::Config => ("config", &["fixups.json"]),
             Kind::Kernel => (
                 "image",

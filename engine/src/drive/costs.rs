@@ -89,7 +89,8 @@ fn guess(kind: Kind) -> u64 {
     let seconds = match kind {
         Kind::Fetch | Kind::Source => 15,
         Kind::Base | Kind::Image => 60,
-        Kind::Config => 10,
+        Kind::Kconfig => 10,
+        Kind::Config => 1,
         Kind::Kernel => 240,
         Kind::Match => 0,
         Kind::Rootfs => 5,

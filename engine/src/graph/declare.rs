@@ -48,6 +48,7 @@ use crate::spec::ConfigSpec;
 use crate::spec::FetchBy;
 use crate::spec::FetchSpec;
 use crate::spec::ImageSpec;
+use crate::spec::KconfigSpec;
 use crate::spec::KernelSpec;
 use crate::spec::Kind;
 use crate::spec::LavaSpec;
@@ -190,7 +191,7 @@ impl<'a> Declare<'a> {
         kept.or_insert(closed).clone()
     }
 
-    fn node(&mut self, name: &str, spec: Spec, inputs: &Inputs) -> NodeId {
+    fn node(&mut self, name: &str, spec: Spec, inputs: &[(Slot, NodeId, Output)]) -> NodeId {
         let (name, spec) = (name.into(), self.closed(spec));
         self.made.graph.add(Node { name, spec }, inputs)
     }
@@ -314,8 +315,10 @@ impl<'a> Declare<'a> {
             inputs.push((Slot::Native, self.image(&native.image)?, Output::Tar));
         }
         let accelerate = accelerate(toolchain, catalog);
+        let kconfig = self.kconfig(name, &build, accelerate.clone(), &inputs)?;
         let spec = Spec::Config(config_spec(&build, accelerate.clone()));
         let mut of_config = inputs.clone();
+        of_config.push((Slot::Kconfig, kconfig, Output::Tar));
         if let Some(parent) = &build.parent {
             of_config.push((Slot::Parent, self.parent(name, parent)?, Output::Config));
         }
@@ -357,6 +360,31 @@ impl<'a> Declare<'a> {
         }
         let found = self.made.shared.get(&config).copied();
         found.ok_or_else(|| dangling(Kind::Config, &name))
+    }
+
+    /// Shared by the builds of a source and toolchain, but for those in an image of their own.
+    fn kconfig(
+        &mut self,
+        address: &str,
+        build: &Build<'_>,
+        accelerate: Option<Accelerate>,
+        inputs: &Inputs,
+    ) -> Result<NodeId, GraphError> {
+        let names: Vec<&str> = address.split('/').collect();
+        let name = match names[..] {
+            [source, arch, _, toolchain] if build.image == build.toolchain.image => {
+                format!("{source}/{arch}/{toolchain}")
+            }
+            _ => address.to_owned(),
+        };
+        self.shared(Kind::Kconfig, &name, |_| {
+            let spec = KconfigSpec {
+                kernel_arch: build.kernel_arch.to_owned(),
+                make: build.toolchain.make_variables(),
+                accelerate,
+            };
+            Ok((Spec::Kconfig(spec), inputs.clone()))
+        })
     }
 
     fn rootfs(&mut self, rootfs: &str, suite: &Suite) -> Result<NodeId, GraphError> {

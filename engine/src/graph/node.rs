@@ -26,6 +26,8 @@ pub enum Slot {
     Base,
     /// The image's tar.
     Image,
+    /// kconfig's host program.
+    Kconfig,
     /// The resolved .config.
     Config,
     /// The resolved .config that another is a mutant of.
@@ -60,6 +62,7 @@ impl Slot {
             Self::Source => "source",
             Self::Base => "base",
             Self::Image => "image",
+            Self::Kconfig => "kconfig",
             Self::Config => "config",
             Self::Parent => "parent",
             Self::Kernel => "kernel",

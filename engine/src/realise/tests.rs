@@ -91,7 +91,7 @@ impl Execute for Pretend {
         };
         let output = match kind {
             Kind::Fetch => "files",
-            Kind::Source | Kind::Base | Kind::Image => "tar",
+            Kind::Source | Kind::Base | Kind::Image | Kind::Kconfig => "tar",
             Kind::Config => "config",
             Kind::Kernel => "image",
             Kind::Rootfs => "initrd",

@@ -8,15 +8,22 @@ use super::Broken;
 use super::Finished;
 use super::Job;
 use super::Tools;
-use super::kconfig::FixupReport;
-use super::kconfig::Followed;
-use super::kconfig::Kconfig;
-use super::kconfig::pairs;
-use super::kconfig::srcarch;
+use super::fixups::FixupReport;
+use super::fixups::Followed;
+use super::fixups::KconfigFiles;
+use super::fixups::pairs;
+use super::fixups::srcarch;
+use super::kconfig::Conf;
+use super::kconfig::KCONFIG;
+use super::kconfig::LINKED;
+use super::native::Compiler;
+use super::step::BUILD;
 use super::step::End;
 use super::step::SRC;
 use super::step::Step;
 use super::step::bind;
+use super::step::file;
+use super::step::input;
 use super::step::left;
 use super::step::read_log;
 use crate::graph::Slot;
@@ -33,28 +40,53 @@ const MAKE: &str = r#"
 mk() { make -C /src O=/build ARCH="$ARCH" $MAKE_VARIABLES "$@"; }
 "#;
 
+// None is older than what it is made from, so nothing is made again.
 const DEFCONFIG: &str = r#"
-mk "$TARGET"
-cat fixups.config >> .config
-mk olddefconfig
+cp -r /kconfig/scripts /kconfig/answers.c .
+find scripts -type f -exec touch -r scripts {} +
+linked "$TARGET"
 "#;
 
-// The kernel's own tinyconfig takes no fragment in newer versions, so its fragments are put together
-// here; what nobody asked for stays off.
-const TINY: &str = r"
-cat /src/kernel/configs/tiny-base.config /src/kernel/configs/tiny.config \
-    /src/arch/$srcarch/configs/tiny.config fixups.config > all.config 2>/dev/null || true
-KCONFIG_ALLCONFIG=/build/all.config mk allnoconfig
-";
+/// Whether it is there decides whether `conf` makes one, and thousands of files that tell a build which symbols changed.
+const AUTO_CONF: &str = "include/config/auto.conf";
 
-const RANDCONFIG: &str = "
-KCONFIG_ALLCONFIG=/build/fixups.config mk randconfig
-";
+/// What `conf` is told beforehand, where it does not complete a .config.
+const ALL_CONFIG: &str = "all.config";
 
-const FILE: &str = "
-cat start.config fixups.config > .config
-mk olddefconfig
-";
+/// How `conf` is run, in a way that fixups at the end of a file have the last word.
+struct Begun {
+    /// The way, as an option of `conf`.
+    mode: &'static str,
+    /// The file.
+    file: &'static str,
+    /// What stands in it before the fixups.
+    before: Vec<u8>,
+    /// What it is told by the environment beside what make tells it.
+    env: Vec<(&'static str, String)>,
+}
+
+/// A step that configures, and where.
+struct Place<'a> {
+    image: &'a Path,
+    source: &'a Path,
+    build: &'a Path,
+    conf: &'a Conf,
+    compiler: &'a Compiler,
+}
+
+impl Place<'_> {
+    fn step<'s>(&self, script: &'s str, env: BTreeMap<String, String>) -> Step<'s> {
+        let kconfig = bind(self.conf.tree.path(), KCONFIG, true);
+        let binds = [bind(self.source, SRC, true), kconfig].into_iter();
+        Step {
+            script,
+            env,
+            user: User::Worker,
+            binds: binds.chain(self.compiler.binds.iter().cloned()).collect(),
+            parallel: false,
+        }
+    }
+}
 
 impl Tools {
     /// Outputs `config` and `fixups.json`; facts: the fixups that did not stick.
@@ -62,8 +94,8 @@ impl Tools {
         let tools = self;
         let image = tools.image_tree(job)?;
         let source = tools.tree(job, Slot::Source, true)?;
+        let conf = tools.conf(job)?;
         let work = tools.build_dir("config")?;
-        let build = work.path();
         let compiler = self.compiler(
             &spec.make,
             spec.accelerate.as_ref(),
@@ -71,30 +103,14 @@ impl Tools {
             &job.cancel,
             &|text| job.note(text),
         )?;
-        let mut env = BTreeMap::from([
-            ("ARCH".to_owned(), spec.kernel_arch.clone()),
-            ("PATH".to_owned(), compiler.path.clone()),
-            ("MAKE_VARIABLES".to_owned(), compiler.variables.clone()),
-        ]);
-        if let ConfigRecipe::File { file } = &spec.recipe {
-            // What comes behind it begins a line of its own, whether its last has an end or not.
-            tools.write(
-                &build.join("start.config"),
-                [&*file.bytes(), b"\n"].concat(),
-            )?;
-        }
-        let script = script(&spec.kernel_arch, resolve(&spec.recipe, &mut env));
-        let mut binds = vec![bind(source.path(), SRC, true)];
-        binds.extend(compiler.binds.iter().cloned());
-        let step = Step {
-            script: &script,
-            env,
-            user: User::Worker,
-            binds,
-            parallel: true,
+        let place = Place {
+            image: image.path(),
+            source: source.path(),
+            build: work.path(),
+            conf: &conf,
+            compiler: &compiler,
         };
-        let kconfig = Kconfig::new(source.path(), &spec.kernel_arch);
-        let reports = match tools.resolved(spec, job, &kconfig, image.path(), build, &step)? {
+        let reports = match tools.resolved(spec, job, &place)? {
             Ok(reports) => reports,
             Err(message) => {
                 return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
@@ -114,7 +130,7 @@ impl Tools {
             job.note(&format!("fixup did not stick: {}", report.outcome));
         }
         let json = serde_json::to_vec_pretty(&reports).unwrap_or_default();
-        let mut outputs = tools.take(build, &[("config", ".config")])?;
+        let mut outputs = tools.take(place.build, &[("config", ".config")])?;
         outputs.insert("fixups.json".to_owned(), tools.store.put_bytes(&json)?);
         Ok(if failed.is_empty() {
             Finished::success(outputs, facts)
@@ -123,27 +139,117 @@ impl Tools {
         })
     }
 
-    /// Runs the script until nothing more follows; gives what became of every fixup, or the message of a failure.
+    /// Begins a .config, or gives the message of a failure.
+    fn begun(
+        &self,
+        spec: &ConfigSpec,
+        job: &Job,
+        place: &Place<'_>,
+    ) -> Result<Result<Begun, String>, Broken> {
+        let all = || ("KCONFIG_ALLCONFIG", format!("{BUILD}/{ALL_CONFIG}"));
+        let old = |before| Begun {
+            mode: "--olddefconfig",
+            file: ".config",
+            before,
+            env: Vec::new(),
+        };
+        Ok(Ok(match &spec.recipe {
+            ConfigRecipe::Defconfig { target } => {
+                if let Err(message) = self.defconfig(spec, target, job, place)? {
+                    return Ok(Err(message));
+                }
+                let config = left(place.build, ".config").and_then(|path| fs::read(path).ok());
+                old(config.unwrap_or_default())
+            }
+            // What comes behind it begins a line of its own, whether its last has an end or not.
+            ConfigRecipe::File { file } => old([&*file.bytes(), b"\n"].concat()),
+            ConfigRecipe::Mutant { .. } => old(self.store.read(&input(job, Slot::Parent)?)?),
+            ConfigRecipe::Tiny => Begun {
+                mode: "--allnoconfig",
+                file: ALL_CONFIG,
+                before: tiny(place.source, &spec.kernel_arch),
+                env: vec![all()],
+            },
+            ConfigRecipe::Randconfig { seed, probability } => {
+                let mut env = vec![("KCONFIG_SEED", seed.to_string())];
+                if !probability.is_empty() {
+                    env.push(("KCONFIG_PROBABILITY", probability.clone()));
+                }
+                // An empty file is not the same as none: choices are not random then.
+                if !spec.fixups.is_empty() {
+                    env.push(all());
+                }
+                Begun {
+                    mode: "--randconfig",
+                    file: ALL_CONFIG,
+                    before: Vec::new(),
+                    env,
+                }
+            }
+        }))
+    }
+
+    /// Has the kernel's make begin a .config by one of its targets, which may be more than a defconfig file.
+    fn defconfig(
+        &self,
+        spec: &ConfigSpec,
+        target: &str,
+        job: &Job,
+        place: &Place<'_>,
+    ) -> Result<Result<(), String>, Broken> {
+        let compiler = place.compiler;
+        let env = BTreeMap::from([
+            ("ARCH".to_owned(), spec.kernel_arch.clone()),
+            ("PATH".to_owned(), compiler.path.clone()),
+            ("MAKE_VARIABLES".to_owned(), compiler.variables.clone()),
+            ("TARGET".to_owned(), target.to_owned()),
+            Conf::replay(),
+        ]);
+        let script = script(&spec.kernel_arch, &[LINKED, DEFCONFIG].concat());
+        let step = place.step(&script, env);
+        let End::Failure(message) = self.step(job, place.image, place.build, &step)? else {
+            return Ok(Ok(()));
+        };
+        let files = KconfigFiles::new(place.source, &spec.kernel_arch);
+        let log = read_log(&job.log);
+        Ok(Err(files.no_target(&spec.recipe, &log).unwrap_or(message)))
+    }
+
+    /// Resolves until nothing more follows; gives what became of every fixup, or the message of a failure.
     fn resolved(
         &self,
         spec: &ConfigSpec,
         job: &Job,
-        kconfig: &Kconfig<'_>,
-        image: &Path,
-        build: &Path,
-        step: &Step<'_>,
+        place: &Place<'_>,
     ) -> Result<Result<Vec<FixupReport>, String>, Broken> {
+        let build = place.build;
+        for dir in ["include", "include/config"] {
+            let dir = build.join(dir);
+            fs::create_dir(&dir).map_err(file("make", &dir))?;
+            self.give_to_worker(&dir)?;
+        }
+        self.write(&build.join(AUTO_CONF), "")?;
+        let begun = match self.begun(spec, job, place)? {
+            Ok(begun) => begun,
+            Err(message) => return Ok(Err(message)),
+        };
+        let mut env = place.conf.env.clone();
+        let more = begun.env.iter();
+        env.extend(more.map(|(name, value)| ((*name).to_owned(), value.clone())));
+        let emulator = self.sandbox.emulator_of(place.image)?;
+        let mut run = super::step::spec(place.image, build, &place.step("", env), emulator);
+        run.argv = place.conf.argv(begun.mode);
+        run.cwd.clone_from(&place.conf.cwd);
+        let files = KconfigFiles::new(place.source, &spec.kernel_arch);
         let mut followed = Followed::new();
         loop {
             let values = followed.iter();
             let values = values.map(|(symbol, (value, _))| (symbol.as_str(), value));
             let fixups = fragment(pairs(&spec.fixups).chain(values));
-            self.write(&build.join("fixups.config"), fixups)?;
-            if let End::Failure(message) = self.step(job, image, build, step)? {
-                let log = read_log(&job.log);
-                return Ok(Err(kconfig
-                    .no_target(&spec.recipe, &log)
-                    .unwrap_or(message)));
+            let text = [&*begun.before, fixups.as_bytes()].concat();
+            self.write(&build.join(begun.file), text)?;
+            if let End::Failure(message) = self.run(job, build, &run, false)? {
+                return Ok(Err(message));
             }
             let text = left(build, ".config").and_then(|path| fs::read(path).ok());
             let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();
@@ -155,7 +261,7 @@ impl Tools {
                     )));
                 }
             };
-            let (mut reports, more) = kconfig.outcomes(&spec.fixups, &config, &followed);
+            let (mut reports, more) = files.outcomes(&spec.fixups, &config, &followed);
             if more.is_empty() {
                 reports.extend(
                     followed
@@ -184,23 +290,18 @@ pub(super) fn script(kernel_arch: &str, script: &str) -> String {
     format!("srcarch={}{MAKE}{script}", srcarch(kernel_arch))
 }
 
-/// The script that resolves a .config, and the environment it reads.
-fn resolve(recipe: &ConfigRecipe, env: &mut BTreeMap<String, String>) -> &'static str {
-    match recipe {
-        ConfigRecipe::Defconfig { target } => {
-            env.insert("TARGET".to_owned(), target.clone());
-            DEFCONFIG
-        }
-        ConfigRecipe::Tiny => TINY,
-        ConfigRecipe::Randconfig { seed, probability } => {
-            env.insert("KCONFIG_SEED".to_owned(), seed.to_string());
-            if !probability.is_empty() {
-                env.insert("KCONFIG_PROBABILITY".to_owned(), probability.clone());
-            }
-            RANDCONFIG
-        }
-        ConfigRecipe::File { .. } | ConfigRecipe::Mutant { .. } => FILE,
-    }
+/// What the kernel's `tinyconfig` puts together; it takes no fragment in newer versions. What nobody asked for stays off.
+fn tiny(source: &Path, kernel_arch: &str) -> Vec<u8> {
+    let of_arch = format!("arch/{}/configs/tiny.config", srcarch(kernel_arch));
+    let files = [
+        "kernel/configs/tiny-base.config",
+        "kernel/configs/tiny.config",
+        &of_arch,
+    ];
+    let files = files.into_iter().filter_map(|path| left(source, path));
+    files
+        .flat_map(|path| fs::read(path).unwrap_or_default())
+        .collect()
 }
 
 /// `NAME=value` words for a make line; evaluation has refused values with blanks.

@@ -1,175 +1,146 @@
-//! What became of fixups, by the Kconfig files of the source.
+//! kconfig's host program `conf`, made once by the kernel's make, and run without it from then on.
+//!
+//! Most of a `make randconfig` is not `conf`: make reads Makefiles, and the Kconfig files ask a hundred times what the compiler can do,
+//! each time by a shell and a compiler. Of a source, an image and a toolchain all of that is the same each time. So the kernel's make
+//! builds `conf`, with `answers.c` linked in; then a script in its place (`told.sh`) writes down with which environment, directory and
+//! arguments make runs it, while `answers.c` writes down what the Kconfig files ask and the answers. A configuration is then
+//! one process.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 
-use serde::Serialize;
-use store::Digest;
+use store::Unpacked;
 
 use super::Broken;
+use super::Finished;
+use super::Job;
 use super::Tools;
+use super::config::script;
+use super::step::End;
+use super::step::SRC;
+use super::step::Step;
+use super::step::bind;
 use super::step::left;
-use crate::kconfig::Config;
-use crate::kconfig::Tree;
-use crate::kconfig::Value;
-use crate::kconfig::check;
-use crate::model::ConfigRecipe;
-use crate::model::Strength;
-use crate::sandbox::Cancel;
-use crate::text::did_you_mean;
+use crate::graph::Slot;
+use crate::sandbox::User;
+use crate::spec::KconfigSpec;
 
-/// What became of one fixup, as `fixups.json` and a config node's facts tell it.
-#[derive(Serialize)]
-pub(super) struct FixupReport {
-    pub strength: Strength,
-    pub symbol: String,
-    pub kept: bool,
-    pub outcome: String,
+/// Where what a kconfig node gives lies in the sandbox.
+pub(super) const KCONFIG: &str = "/kconfig";
+const PROGRAM: &str = "scripts/kconfig/conf";
+/// What `told.sh` was told when it was run.
+const MODE: &str = "--randconfig";
+const ANSWERS: &str = include_str!("../../../stdlib/kconfig/answers.c");
+const TOLD: &str = include_str!("../../../stdlib/kconfig/told.sh");
+
+/// The kernel's make, with `answers.c` linked into `conf`: make knows programs by their command lines.
+pub(super) const LINKED: &str = r#"
+linked() { mk "HOSTLDLIBS_conf=/build/answers.c -Wl,--wrap=popen,--wrap=pclose" "$@"; }
+"#;
+
+// An empty Kconfig file asks nothing.
+const SCRIPT: &str = r#"
+linked KBUILD_KCONFIG=/dev/null randconfig
+mv scripts/kconfig/conf conf
+cp told.sh scripts/kconfig/conf
+chmod +x scripts/kconfig/conf
+touch answers
+linked randconfig
+mv conf scripts/kconfig/conf
+tar --create --file=kconfig.tar --sort=name --format=gnu --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
+    answers answers.c call env scripts
+"#;
+
+/// `conf` as the kernel's make runs it.
+pub(super) struct Conf {
+    /// What the kconfig node gave, to be shown at [`KCONFIG`].
+    pub tree: Unpacked,
+    /// The whole environment.
+    pub env: BTreeMap<String, String>,
+    /// Where it is run.
+    pub cwd: PathBuf,
+    argv: Vec<String>,
 }
 
-/// Symbols that are set because others depend on them: the value, and which.
-pub(super) type Followed = BTreeMap<String, (Value, String)>;
-
-/// The Kconfig files of a source, read where something did not stick.
-pub(super) struct Kconfig<'s> {
-    source: &'s Path,
-    srcarch: &'s str,
-    tree: OnceCell<Tree>,
-}
-
-impl<'s> Kconfig<'s> {
-    /// Those of a source's tree, for an `ARCH=`.
-    pub(super) fn new(source: &'s Path, kernel_arch: &'s str) -> Self {
-        Self {
-            source,
-            srcarch: srcarch(kernel_arch),
-            tree: OnceCell::new(),
-        }
+impl Conf {
+    /// The command that gives a .config in a way of kconfig's, such as `--olddefconfig`.
+    pub(super) fn argv(&self, mode: &str) -> Vec<String> {
+        let arguments = self.argv.iter();
+        let arguments = arguments.map(|word| if word == MODE { mode } else { word });
+        let program = format!("{KCONFIG}/{PROGRAM}");
+        std::iter::once(program)
+            .chain(arguments.map(str::to_owned))
+            .collect()
     }
 
-    /// What became of each fixup; and what must be set on top for those that follow their dependencies.
-    pub(super) fn outcomes(
-        &self,
-        wanted: &BTreeMap<String, (Strength, Value)>,
-        config: &Config,
-        followed: &Followed,
-    ) -> (Vec<FixupReport>, Followed) {
-        let mut outcomes = check(pairs(wanted), config, None);
-        // Reading hundreds of files is worth it only where something did not stick.
-        let clean = outcomes.iter().all(|outcome| outcome.kept);
-        let tree = (!clean).then(|| self.tree.get_or_init(|| self.read()));
-        if tree.is_some() {
-            outcomes = check(pairs(wanted), config, tree);
-        }
-        let mut more = Followed::new();
-        let mut reports = Vec::new();
-        for outcome in outcomes {
-            let strength = wanted
-                .get(&outcome.symbol)
-                .map_or(Strength::Must, |(strength, _)| *strength);
-            if let Some(tree) = tree.filter(|_| strength == Strength::Satisfy && !outcome.kept) {
-                let missing = tree.missing(&outcome.symbol, &outcome.wanted, config);
-                // What the definitions set otherwise, or was tried, is not set again.
-                let free = |symbol: &String| {
-                    !wanted.contains_key(symbol) && !followed.contains_key(symbol)
-                };
-                if missing.keys().all(free) {
-                    let by = |value| (value, outcome.symbol.clone());
-                    more.extend(
-                        missing
-                            .into_iter()
-                            .map(|(symbol, value)| (symbol, by(value))),
-                    );
-                }
-            }
-            let absent = strength == Strength::IfPresent && !outcome.known;
-            reports.push(FixupReport {
-                strength,
-                kept: outcome.kept || absent,
-                outcome: outcome.to_string(),
-                symbol: outcome.symbol,
-            });
-        }
-        (reports, more)
+    /// What has `conf` ask nobody, also where make runs it.
+    pub(super) fn replay() -> (String, String) {
+        ("ENGINE_REPLAY".to_owned(), format!("{KCONFIG}/answers"))
     }
-
-    fn read(&self) -> Tree {
-        kconfig_tree(self.source, self.srcarch)
-    }
-
-    /// Why a configuration cannot be begun, if the log of the kernel's make says that there is none of its name.
-    pub(super) fn no_target(&self, recipe: &ConfigRecipe, log: &str) -> Option<String> {
-        let ConfigRecipe::Defconfig { target } = recipe else {
-            return None;
-        };
-        // `conf` and make, in their own words.
-        let says = |line: &str| {
-            line.contains(&format!("/{target}\"")) && line.contains("default configuration")
-                || line.contains(&format!("No rule to make target '{target}'"))
-                // What does not end in `config` is none of kconfig's.
-                || line.contains("Configuration file \".config\" not found")
-        };
-        if !log.lines().any(says) {
-            return None;
-        }
-        let configs = format!("arch/{}/configs", self.srcarch);
-        let names = fs::read_dir(self.source.join(&configs)).ok()?.flatten();
-        let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        let mut names: Vec<String> = names.filter(|name| name.ends_with("config")).collect();
-        names.sort();
-        let similar = did_you_mean(target, names.iter().map(String::as_str).chain(TARGETS));
-        let help = similar.map_or_else(
-            || format!("`{configs}` has {}", names.join(", ")),
-            |similar| format!("did you mean `{similar}`?"),
-        );
-        Some(format!(
-            "this source has no `{target}` for the arch; {help}"
-        ))
-    }
-}
-
-/// What the Kconfig files of a source's tree say for a directory below `arch`.
-fn kconfig_tree(source: &Path, srcarch: &str) -> Tree {
-    Tree::read(srcarch, &|path| {
-        let bytes = fs::read(left(source, path)?).ok()?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
-    })
 }
 
 impl Tools {
-    /// What the Kconfig files of a source's tarball say, for an `ARCH=`.
-    pub fn kconfig_tree(&self, source: &Digest, kernel_arch: &str) -> Result<Tree, Broken> {
-        let tree = self.unpacked(source, true, &Cancel::new(), &|| {})?;
-        Ok(kconfig_tree(tree.path(), srcarch(kernel_arch)))
+    /// Output `tar`: `scripts/` as it was built, `answers`, and `call` and `env`, lists of NUL-terminated words.
+    pub(super) fn kconfig(&self, spec: &KconfigSpec, job: &Job) -> Result<Finished, Broken> {
+        let image = self.image_tree(job)?;
+        let source = self.tree(job, Slot::Source, true)?;
+        let work = self.build_dir("kconfig")?;
+        let build = work.path();
+        let compiler = self.compiler(
+            &spec.make,
+            spec.accelerate.as_ref(),
+            &job.inputs,
+            &job.cancel,
+            &|text| job.note(text),
+        )?;
+        self.write(&build.join("answers.c"), ANSWERS)?;
+        self.write(&build.join("told.sh"), TOLD)?;
+        let mut binds = vec![bind(source.path(), SRC, true)];
+        binds.extend(compiler.binds.iter().cloned());
+        let step = Step {
+            script: &script(&spec.kernel_arch, &[LINKED, SCRIPT].concat()),
+            env: BTreeMap::from([
+                ("ARCH".to_owned(), spec.kernel_arch.clone()),
+                ("PATH".to_owned(), compiler.path.clone()),
+                ("MAKE_VARIABLES".to_owned(), compiler.variables.clone()),
+            ]),
+            user: User::Worker,
+            binds,
+            parallel: true,
+        };
+        Ok(match self.step(job, image.path(), build, &step)? {
+            End::Success => {
+                let outputs = self.take(build, &[("tar", "kconfig.tar")])?;
+                Finished::success(outputs, String::new())
+            }
+            End::Failure(message) => Finished::failure(message, BTreeMap::new(), String::new()),
+        })
     }
-}
 
-/// Targets that every arch has (kernel: scripts/kconfig/Makefile).
-const TARGETS: [&str; 7] = [
-    "defconfig",
-    "allnoconfig",
-    "allyesconfig",
-    "allmodconfig",
-    "alldefconfig",
-    "randconfig",
-    "tinyconfig",
-];
-
-/// The directory below `arch` of an `ARCH=`, as the kernel's top Makefile finds it.
-pub(super) fn srcarch(kernel_arch: &str) -> &str {
-    match kernel_arch {
-        "i386" | "x86_64" => "x86",
-        "sparc32" | "sparc64" => "sparc",
-        "parisc64" => "parisc",
-        arch => arch,
+    /// What the kconfig node of a job gave.
+    pub(super) fn conf(&self, job: &Job) -> Result<Conf, Broken> {
+        let tree = self.tree(job, Slot::Kconfig, false)?;
+        let words = |name: &str| {
+            let bytes = left(tree.path(), name).and_then(|path| fs::read(path).ok());
+            let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
+            text.split_terminator('\0')
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let env = words("env").into_iter();
+        let env = env.filter_map(|word| {
+            let (name, value) = word.split_once('=')?;
+            Some((name.to_owned(), value.to_owned()))
+        });
+        let env = env.chain([Conf::replay()]).collect();
+        let mut call = words("call").into_iter();
+        let cwd = call.next().unwrap_or_default().into();
+        Ok(Conf {
+            env,
+            cwd,
+            argv: call.collect(),
+            tree,
+        })
     }
-}
-
-pub(super) fn pairs(
-    wanted: &BTreeMap<String, (Strength, Value)>,
-) -> impl Iterator<Item = (&str, &Value)> {
-    let values = wanted.iter();
-    values.map(|(symbol, (_, value))| (symbol.as_str(), value))
 }

@@ -102,7 +102,9 @@ impl Tools {
             binds,
             parallel: true,
         };
-        let (exit, told) = watched(job, &config, || tools.run(job, image.path(), build, &step));
+        let emulator = tools.sandbox.emulator_of(image.path())?;
+        let run = super::step::spec(image.path(), build, &step, emulator);
+        let (exit, told) = watched(job, &config, || tools.exit(job, &run, step.parallel));
         let warnings = tools.warnings(&told)?;
         let facts =
             json!({ "objects": told.objects, "warnings": told.warnings, "error": told.error() });

@@ -7,6 +7,7 @@ mod config;
 mod execute;
 mod fetch;
 mod fixed;
+mod fixups;
 mod image;
 mod judge;
 mod kconfig;

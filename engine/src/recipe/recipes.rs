@@ -48,7 +48,7 @@ pub struct Tools {
 impl Execute for Tools {
     fn takes(&self, spec: &Spec) -> Takes {
         let slots = self.lava.as_ref().map_or(1, |lava| lava.labs.slots());
-        Takes::of(spec, slots)
+        Takes::of(spec, slots, self.make_jobs)
     }
 
     /// What a tool that died of itself could not do is tried once more before it is believed.
@@ -84,6 +84,7 @@ impl Tools {
             Spec::Source(spec) => self.source(spec, job),
             Spec::Base(spec) => self.base(spec, job),
             Spec::Image(spec) => self.image(spec, job),
+            Spec::Kconfig(spec) => self.kconfig(spec, job),
             Spec::Config(spec) => self.config(spec, job),
             Spec::Kernel(spec) => self.kernel(spec, job),
             Spec::Match(spec) => self.matches(spec, job),

@@ -60,6 +60,7 @@ impl Tools {
         // Held until the shell ends.
         let compiler;
         let build = match node.spec() {
+            Spec::Kconfig(spec) => Some((&spec.kernel_arch, &spec.make, &spec.accelerate)),
             Spec::Config(spec) => Some((&spec.kernel_arch, &spec.make, &spec.accelerate)),
             Spec::Kernel(spec) => Some((&spec.kernel_arch, &spec.make, &spec.accelerate)),
             _ => None,

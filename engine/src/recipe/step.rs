@@ -4,9 +4,11 @@ use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::fs::File;
+use std::io;
 use std::io::Read;
 use std::io::Seek;
 use std::io::SeekFrom;
+use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::os::unix::fs::chown;
 use std::path::Path;
@@ -111,9 +113,16 @@ impl Tools {
         chown(path, Some(uid), Some(gid)).map_err(file("hand over", path))
     }
 
-    /// Writes an input file of a step.
+    /// Writes an input file of a step. What an earlier step left there is replaced, and no link of its is followed.
     pub(super) fn write(&self, path: &Path, text: impl AsRef<[u8]>) -> Result<(), Broken> {
-        fs::write(path, text).map_err(file("write", path))?;
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(file("replace", path)(error));
+            }
+            _ => {}
+        }
+        let mut new = File::create_new(path).map_err(file("write", path))?;
+        new.write_all(text.as_ref()).map_err(file("write", path))?;
         self.give_to_worker(path)
     }
 
@@ -136,29 +145,34 @@ impl Tools {
         build: &Path,
         step: &Step<'_>,
     ) -> Result<End, Broken> {
-        let begin = job.log.metadata().map_or(0, |log| log.len());
-        let exit = self.run(job, image, build, step)?;
-        self.ended(exit, build, || build_log(&job.log, begin))
+        let spec = spec(image, build, step, self.sandbox.emulator_of(image)?);
+        self.run(job, build, &spec, step.parallel)
     }
 
-    /// Runs a script as [`Self::step`] does, and says only how it exited.
+    /// Runs a command of a step, whose `make` may run jobs beside each other.
     pub(super) fn run(
         &self,
         job: &Job,
-        image: &Path,
         build: &Path,
-        step: &Step<'_>,
-    ) -> Result<Exit, Broken> {
+        spec: &Spec,
+        parallel: bool,
+    ) -> Result<End, Broken> {
+        let begin = job.log.metadata().map_or(0, |log| log.len());
+        let exit = self.exit(job, spec, parallel)?;
+        self.ended(exit, build, || build_log(&job.log, begin))
+    }
+
+    /// Runs a command as [`Self::run`] does, and says only how it exited.
+    pub(super) fn exit(&self, job: &Job, spec: &Spec, parallel: bool) -> Result<Exit, Broken> {
         let log = job
             .log
             .try_clone()
             .map_err(file("open", Path::new("log")))?;
-        let spec = spec(image, build, step, self.sandbox.emulator_of(image)?);
-        let jobserver = self.jobserver.as_ref().filter(|_| step.parallel);
+        let jobserver = self.jobserver.as_ref().filter(|_| parallel);
         let stdio = Stdio::Log(log);
         Ok(self
             .sandbox
-            .run_sharing(&spec, stdio, &job.cancel, jobserver)?)
+            .run_sharing(spec, stdio, &job.cancel, jobserver)?)
     }
 
     /// What an exit means, by the log of the step; that is asked for only where it matters.

@@ -15,6 +15,7 @@ use super::BootSpec;
 use super::ConfigSpec;
 use super::FetchSpec;
 use super::ImageSpec;
+use super::KconfigSpec;
 use super::KernelSpec;
 use super::Kind;
 use super::LavaSpec;
@@ -34,6 +35,7 @@ pub enum Spec {
     Source(SourceSpec),
     Base(BaseSpec),
     Image(ImageSpec),
+    Kconfig(KconfigSpec),
     Config(ConfigSpec),
     Kernel(KernelSpec),
     Match(MatchSpec),
@@ -51,6 +53,7 @@ impl Spec {
             Self::Source(_) => Kind::Source,
             Self::Base(_) => Kind::Base,
             Self::Image(_) => Kind::Image,
+            Self::Kconfig(_) => Kind::Kconfig,
             Self::Config(_) => Kind::Config,
             Self::Kernel(_) => Kind::Kernel,
             Self::Match(_) => Kind::Match,
@@ -70,6 +73,7 @@ impl Spec {
             Self::Source(spec) => serde_json::to_value(spec),
             Self::Base(spec) => serde_json::to_value(spec),
             Self::Image(spec) => serde_json::to_value(spec),
+            Self::Kconfig(spec) => serde_json::to_value(spec),
             Self::Config(spec) => serde_json::to_value(spec),
             Self::Kernel(spec) => serde_json::to_value(spec),
             Self::Match(spec) => serde_json::to_value(spec),

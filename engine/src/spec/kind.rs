@@ -17,6 +17,8 @@ pub enum Kind {
     Base,
     /// A base with the `buildbot` user and more packages.
     Image,
+    /// kconfig's host program for one source and toolchain.
+    Kconfig,
     /// A resolved .config and the outcome of every fixup.
     Config,
     /// A compiled kernel.
@@ -33,11 +35,12 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of the chain.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Fetch,
         Self::Source,
         Self::Base,
         Self::Image,
+        Self::Kconfig,
         Self::Config,
         Self::Kernel,
         Self::Match,
@@ -58,6 +61,7 @@ impl Kind {
             Self::Source => "source",
             Self::Base => "base",
             Self::Image => "image",
+            Self::Kconfig => "kconfig",
             Self::Config => "config",
             Self::Kernel => "kernel",
             Self::Match => "match",
@@ -70,8 +74,9 @@ impl Kind {
     /// Raised when a change of the engine changes what this kind of node gives for equal specs and inputs.
     pub fn revision(self) -> u32 {
         match self {
+            Self::Config => 4,
             Self::Boot | Self::Rootfs => 3,
-            Self::Image | Self::Config => 2,
+            Self::Image => 2,
             _ => 1,
         }
     }

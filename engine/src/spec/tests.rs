@@ -315,6 +315,7 @@ arbitrary! {
     image -> ImageSpec {
         family: family(), packages: words(), settings: map(word()), keys: maybe(word()), user: word(), uid: number(), gid: number(),
     }
+    kconfig -> KconfigSpec { kernel_arch: word(), make: map(word()), accelerate: maybe(accelerate()) }
     config -> ConfigSpec {
         kernel_arch: word(), make: map(word()), recipe: recipe(), fixups: map((strength(), value())),
         accelerate: maybe(accelerate()),
@@ -385,6 +386,7 @@ laws! {
     any_field_of_a_source_counts: source as Source,
     any_field_of_a_base_counts: base as Base,
     any_field_of_an_image_counts: image as Image,
+    any_field_of_a_kconfig_counts: kconfig as Kconfig,
     any_field_of_a_config_counts: config as Config,
     any_field_of_a_kernel_counts: kernel as Kernel,
     any_field_of_a_match_counts: matching as Match,
