@@ -236,8 +236,7 @@ impl Tools {
         let mut env = place.conf.env.clone();
         let more = begun.env.iter();
         env.extend(more.map(|(name, value)| ((*name).to_owned(), value.clone())));
-        let emulator = self.sandbox.emulator_of(place.image)?;
-        let mut run = super::step::spec(place.image, build, &place.step("", env), emulator);
+        let mut run = self.sandboxed(place.image, build, &place.step("", env))?;
         run.argv = place.conf.argv(begun.mode);
         run.cwd.clone_from(&place.conf.cwd);
         let files = KconfigFiles::new(place.source, &spec.kernel_arch);

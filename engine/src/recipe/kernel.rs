@@ -102,8 +102,7 @@ impl Tools {
             binds,
             parallel: true,
         };
-        let emulator = tools.sandbox.emulator_of(image.path())?;
-        let run = super::step::spec(image.path(), build, &step, emulator);
+        let run = tools.sandboxed(image.path(), build, &step)?;
         let (exit, told) = watched(job, &config, || tools.exit(job, &run, step.parallel));
         let warnings = tools.warnings(&told)?;
         let facts =

@@ -145,8 +145,18 @@ impl Tools {
         build: &Path,
         step: &Step<'_>,
     ) -> Result<End, Broken> {
-        let spec = spec(image, build, step, self.sandbox.emulator_of(image)?);
+        let spec = self.sandboxed(image, build, step)?;
         self.run(job, build, &spec, step.parallel)
+    }
+
+    /// The sandbox a step runs in.
+    pub(super) fn sandboxed(
+        &self,
+        image: &Path,
+        build: &Path,
+        step: &Step<'_>,
+    ) -> Result<Spec, Broken> {
+        Ok(spec(image, build, step, self.sandbox.emulator_of(image)?))
     }
 
     /// Runs a command of a step, whose `make` may run jobs beside each other.
