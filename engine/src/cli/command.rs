@@ -9,6 +9,7 @@ use super::check;
 use super::completions;
 use super::context::Context;
 use super::context::Global;
+use super::coverage;
 use super::doc;
 use super::explore;
 use super::fault::Ending;
@@ -73,6 +74,7 @@ pub(super) enum Command {
     Boards(boards::BoardsArgs),
     Boot(boot::BootArgs),
     Explore(explore::ExploreArgs),
+    Coverage(coverage::CoverageArgs),
     Labs(labs::LabsArgs),
     Jobs(jobs::JobsArgs),
     Serve(serve::ServeArgs),
@@ -103,6 +105,7 @@ impl Command {
             Self::Boards(args) => boards::run(context, args),
             Self::Boot(args) => boot::run(context, args),
             Self::Explore(args) => explore::run(context, args),
+            Self::Coverage(args) => coverage::run(context, args),
             Self::Labs(args) => labs::run(context, args),
             Self::Jobs(args) => jobs::run(context, args),
             Self::Serve(args) => serve::run(context, args),

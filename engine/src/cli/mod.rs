@@ -7,6 +7,7 @@ mod command;
 mod complete;
 mod completions;
 mod context;
+mod coverage;
 mod doc;
 mod explore;
 mod fault;

@@ -27,6 +27,7 @@ pub use boards::BoardWhy;
 pub use error::DriveError;
 pub use explain::Explanation;
 pub use explain::Reason;
+pub use explore::ArchCoverage;
 pub use explore::Budget;
 pub use explore::Cluster;
 pub use explore::Culprits;

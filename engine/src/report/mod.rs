@@ -1,5 +1,6 @@
 //! Renderings: a run as JSON lines, JUnit and text, a graph as DOT and SVG. Reports never decide.
 
+mod curve;
 mod drawing;
 mod json;
 mod junit;
@@ -10,6 +11,8 @@ mod summary;
 mod svg;
 mod value;
 
+pub use curve::Line;
+pub use curve::curves;
 pub use drawing::Drawing;
 pub use drawing::draw;
 pub use json::json_line;

@@ -16,6 +16,7 @@ mod survey;
 mod tally;
 mod verdicts;
 
+pub use coverage::ArchCoverage;
 pub use driver::Budget;
 pub use run::ExploreOptions;
 pub use run::Explored;

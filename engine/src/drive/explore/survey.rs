@@ -7,6 +7,7 @@ use store::Digest;
 use store::Records;
 use store::Verdict;
 
+use super::coverage::on;
 use super::driver::AskedNode;
 use super::driver::Budget;
 use super::driver::Inner;
@@ -328,10 +329,4 @@ impl Inner {
 /// A count to reckon with; what is beyond 32 bits is as much.
 fn real(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
-}
-
-/// The symbols that are `y` or `m`.
-fn on(config: &crate::kconfig::Config) -> impl Iterator<Item = &str> {
-    let set = config.iter().filter(|(_, value)| value.is_enabled());
-    set.map(|(symbol, _)| symbol)
 }
