@@ -27,6 +27,7 @@ use crate::sandbox::Cancel;
 use crate::sandbox::EPOCH;
 use crate::sandbox::Emulator;
 use crate::sandbox::Exit;
+use crate::sandbox::Layers;
 use crate::sandbox::Limits;
 use crate::sandbox::PATH;
 use crate::sandbox::Root;
@@ -135,12 +136,24 @@ impl Tools {
         build: &Path,
         step: &Step<'_>,
     ) -> Result<End, Broken> {
+        self.step_on(job, image, &Layers::new(build.to_owned(), Vec::new()), step)
+    }
+
+    /// The same, with what lies below `build` seen through it.
+    pub(super) fn step_on(
+        &self,
+        job: &Job,
+        image: &Path,
+        layers: &Layers,
+        step: &Step<'_>,
+    ) -> Result<End, Broken> {
+        let build = layers.upper();
         let log = job
             .log
             .try_clone()
             .map_err(file("open", Path::new("log")))?;
         let begin = log.metadata().map_or(0, |log| log.len());
-        let spec = spec(image, build, step, self.sandbox.emulator_of(image)?);
+        let spec = spec(image, layers, step, self.sandbox.emulator_of(image)?);
         let jobserver = self.jobserver.as_ref().filter(|_| step.parallel);
         let stdio = Stdio::Log(log);
         match self
@@ -178,7 +191,7 @@ impl Tools {
 /// The sandbox a step runs in.
 pub(super) fn spec(
     image: &Path,
-    build: &Path,
+    layers: &Layers,
     step: &Step<'_>,
     emulator: Option<Emulator>,
 ) -> Spec {
@@ -198,7 +211,10 @@ pub(super) fn spec(
     env.insert("KBUILD_BUILD_TIMESTAMP".to_owned(), format!("@{EPOCH}"));
     env.extend(step.env.clone());
     let mut binds = step.binds.clone();
-    binds.push(bind(build, BUILD, false));
+    let alone = layers.lowers().is_empty();
+    if alone {
+        binds.push(bind(layers.upper(), BUILD, false));
+    }
     Spec {
         root: Root::Image(image.to_owned()),
         emulator,
@@ -213,6 +229,7 @@ pub(super) fn spec(
             ..Limits::default()
         },
         hostname: "engine".to_owned(),
+        layers: (!alone).then(|| (layers.clone(), PathBuf::from(BUILD))),
         tmp_size: TMP_SIZE,
     }
 }
