@@ -28,6 +28,8 @@ pub enum Slot {
     Image,
     /// The resolved .config.
     Config,
+    /// The .config that another is bred from.
+    Parent,
     /// The kernel's boot image.
     Kernel,
     /// The device trees of the build.
@@ -59,6 +61,7 @@ impl Slot {
             Self::Base => "base",
             Self::Image => "image",
             Self::Config => "config",
+            Self::Parent => "parent",
             Self::Kernel => "kernel",
             Self::Dtbs => "dtbs",
             Self::Initrd => "initrd",

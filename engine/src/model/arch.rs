@@ -1,6 +1,7 @@
 //! Architectures, their defconfigs and the CONFIG fixups on top of them.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -79,6 +80,16 @@ pub enum ConfigRecipe {
         seed: u32,
         /// `KCONFIG_PROBABILITY`, such as `20:30`; empty for the kernel's default.
         probability: String,
+    },
+    /// The .config of another node (input `parent`) with a part of its switches changed ([`mutate`](crate::kconfig::mutate)), completed by
+    /// `olddefconfig`.
+    Mutant {
+        /// Which are changed, and to what.
+        seed: u32,
+        /// How many of 10,000, about.
+        share: u32,
+        /// Symbols that stay as they are; so do those of the fixups.
+        sparing: BTreeSet<String>,
     },
     /// A whole .config as a project file, completed by `olddefconfig`.
     File {

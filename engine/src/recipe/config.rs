@@ -17,12 +17,14 @@ use super::step::End;
 use super::step::SRC;
 use super::step::Step;
 use super::step::bind;
+use super::step::input;
 use super::step::left;
 use super::step::read_log;
 use crate::graph::Slot;
 use crate::kconfig::Config;
 use crate::kconfig::Value;
 use crate::kconfig::fragment;
+use crate::kconfig::mutate;
 use crate::model::ConfigRecipe;
 use crate::model::Strength;
 use crate::sandbox::User;
@@ -82,6 +84,24 @@ impl Tools {
                 &build.join("start.config"),
                 [&*file.bytes(), b"\n"].concat(),
             )?;
+        }
+        if let ConfigRecipe::Mutant {
+            seed,
+            share,
+            sparing,
+        } = &spec.recipe
+        {
+            let parent = tools.store.read(&input(job, Slot::Parent)?)?;
+            let parent = match Config::parse(&String::from_utf8_lossy(&parent)) {
+                Ok(parent) => parent,
+                Err(error) => {
+                    let message = format!("the parent's .config is not readable: {error}");
+                    return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
+                }
+            };
+            let keep = |symbol: &str| sparing.contains(symbol) || spec.fixups.contains_key(symbol);
+            let text = mutate(&parent, *seed, *share, &keep);
+            tools.write(&build.join("start.config"), text)?;
         }
         let script = script(&spec.kernel_arch, resolve(&spec.recipe, &mut env));
         let mut binds = vec![bind(source.path(), SRC, true)];
@@ -199,7 +219,7 @@ fn resolve(recipe: &ConfigRecipe, env: &mut BTreeMap<String, String>) -> &'stati
             }
             RANDCONFIG
         }
-        ConfigRecipe::File { .. } => FILE,
+        ConfigRecipe::File { .. } | ConfigRecipe::Mutant { .. } => FILE,
     }
 }
 

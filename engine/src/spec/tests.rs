@@ -211,6 +211,16 @@ fn recipe() -> impl Strategy<Value = ConfigRecipe> + Clone {
         (number(), word())
             .prop_map(|(seed, probability)| ConfigRecipe::Randconfig { seed, probability }),
         file().prop_map(|file| ConfigRecipe::File { file }),
+        (
+            any::<u32>(),
+            any::<u32>(),
+            proptest::collection::btree_set(word(), 0..3)
+        )
+            .prop_map(|(seed, share, sparing)| ConfigRecipe::Mutant {
+                seed,
+                share,
+                sparing
+            }),
     ]
 }
 
