@@ -2,7 +2,7 @@
 
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help setup demo matrix test test-crash test-arches test-gentoo test-lava test-judge test-graph test-everyday bench docs clean
+.PHONY: help setup demo matrix test test-crash test-arches test-explore test-gentoo test-lava test-judge test-graph test-everyday bench docs clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -37,6 +37,10 @@ test-crash: ## Only the tests that kill the engine or make its disk fail
 test-arches: ## Only the tests of the twelve arches and of foreign toolchains, with those that take long
 	@tools/setup.sh test
 	cargo nextest run --locked --workspace --run-ignored all -E 'binary(arches) + binary(emulation) + test(matching)'
+
+test-explore: ## Only the tests of neighbour builds and mutants, with the ten pairs, which print what they took
+	@tools/setup.sh test
+	cargo nextest run --locked --workspace --run-ignored all --success-output immediate -E 'binary(explore_objects) + test(/^(recipe::(neighbour|compiled)|kconfig::mutate)::/)'
 
 test-gentoo: ## Only the tests of Gentoo's stage3s and of emerge, with those that take long
 	@tools/setup.sh test
