@@ -38,6 +38,10 @@ test-arches: ## Only the tests of the twelve arches and of foreign toolchains, w
 	@tools/setup.sh test
 	cargo nextest run --locked --workspace --run-ignored all -E 'binary(arches) + binary(emulation) + test(matching)'
 
+test-explore: ## Only the tests of neighbour builds and mutants, with the ten pairs, which print what they took
+	@tools/setup.sh test
+	cargo nextest run --locked --workspace --run-ignored all --success-output immediate -E 'binary(explore_objects) + test(/^(recipe::(neighbour|compiled)|kconfig::mutate)::/)'
+
 test-gentoo: ## Only the tests of Gentoo's stage3s and of emerge, with those that take long
 	@tools/setup.sh test
 	cargo nextest run --locked --workspace --run-ignored all -E 'binary(gentoo)'

@@ -40,7 +40,7 @@ const RANKS: [(&str, u32); 26] = [
 
 /// Crates that only the named places may use: modules, files below `engine/src`, or the crate
 /// `store`.
-const CRATES: [(&str, &[&str]); 17] = [
+const CRATES: [(&str, &[&str]); 18] = [
     ("rhai", &["eval"]),
     ("petgraph", &["graph"]),
     ("jobserver", &["realise", "recipe", "sandbox", "drive"]),
@@ -50,6 +50,7 @@ const CRATES: [(&str, &[&str]); 17] = [
     ("http_body", &["serve"]),
     ("serde_saphyr", &["jobs", "labs"]),
     ("nix", &["sandbox", "labs", "realise", "store"]),
+    ("rustix", &["sandbox", "store"]),
     (
         "tokio",
         &[

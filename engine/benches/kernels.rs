@@ -4,6 +4,8 @@
 //! beside it. Half of the kernels are gcc's, which keep two CPUs busy nearly to the end; the others are clang's with full link-time
 //! optimisation, whose link takes one CPU for a good part of the build. Both ways run the same nodes by the same recipes on the demo's store (`$ENGINE_STORE`, else the default one, so run
 //! `make demo` first), with configurations that no run has had. `cargo bench --bench kernels -- 4` builds four.
+//!
+//! Then a kernel after one symbol changed, from the objects of the one before and clean; `-- neighbour` measures only that.
 
 #![expect(
     clippy::print_stdout,
@@ -14,11 +16,11 @@
 
 use std::env;
 use std::error::Error;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
@@ -45,6 +47,7 @@ use engine::recipe::Broken;
 use engine::recipe::Execute;
 use engine::recipe::Finished;
 use engine::recipe::Job;
+use engine::recipe::Neighbours;
 use engine::recipe::Takes;
 use engine::recipe::Tools;
 use engine::spec::Kind;
@@ -89,10 +92,13 @@ fn run() -> Done {
     let asked = env::args().find_map(|argument| argument.parse().ok());
     let kernels = asked.unwrap_or(KERNELS);
     let store = Arc::new(Store::open(&root)?);
+    if env::args().any(|argument| argument == "neighbour") {
+        return neighbour(&store);
+    }
     // Packages and images, and the kernel's source as a directory.
-    ran(&store, "warm", 2, true)?;
-    let shared = ran(&store, "shared", kernels, true)?;
-    let alone = ran(&store, "alone", kernels, false)?;
+    several(&store, "warm", 2, true)?;
+    let shared = several(&store, "shared", kernels, true)?;
+    let alone = several(&store, "alone", kernels, false)?;
     println!(
         "kernels count={kernels} cpus={} shared_s={:.1} alone_s={:.1} ratio={:.2} shared_mib={} alone_mib={}",
         jobs(),
@@ -102,18 +108,46 @@ fn run() -> Done {
         shared.mib,
         alone.mib
     );
+    neighbour(&store)
+}
+
+/// One symbol more than in the kernel before.
+fn neighbour(store: &Arc<Store>) -> Done {
+    const SYMBOL: &str = r#", must(#{ CRC_ITU_T: "y" })"#;
+    let now = now()?;
+    let kernel = |name: &str, more: &str| {
+        format!(
+            r#"defconfig(X86_64, "{name}", #{{ recipe: tiny(), toolchains: [GCC], fixups: [must(#{{ LOCALVERSION: text("-{now}") }}){more}] }});"#
+        )
+    };
+    let before = [kernel("before", "")];
+    let after = kernel("after", SYMBOL);
+    let near = Some(Neighbours::default());
+    ran(store, &before, true, near)?;
+    let near = ran(store, slice::from_ref(&after), true, near)?;
+    // Another key, or it would be there.
+    let other = after.replace(&format!("-{now}"), &format!("-x{}", &now[2..]));
+    let clean = ran(store, &[other], true, None)?;
+    println!(
+        "neighbour cpus={} near_s={:.1} clean_s={:.1} ratio={:.2}",
+        jobs(),
+        near.seconds,
+        clean.seconds,
+        near.seconds / clean.seconds
+    );
     Ok(())
+}
+
+fn now() -> Done<String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
+    Ok(now.to_string())
 }
 
 fn jobs() -> usize {
     available_parallelism().map_or(1, usize::from)
 }
 
-/// Distinct configurations: each has a version of its own, and so have those of each run.
-fn definitions(name: &str, kernels: usize) -> Done<String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
-    let mut text = String::from(
-        r#"
+const DEFINITIONS: &str = r#"
 import "std/arches" as arches;
 import "std/debian" as debian;
 const BASE = base("bookworm", debian::kbuild("bookworm", "amd64"));
@@ -124,20 +158,23 @@ const CLANG = toolchain("clang", #{ kind: "clang", image: KBUILD_CLANG });
 source("linux-6.1", debian::linux("6.1", "bookworm"));
 const X86_64 = arch("x86_64", arches::x86_64().extend(#{ toolchains: [GCC, CLANG] }));
 const LTO = must(#{ "64BIT": "y", LTO_CLANG_FULL: "y" });
-"#,
-    );
-    for kernel in 0..kernels {
-        let (toolchain, more) = if kernel % 2 == 0 {
+"#;
+
+/// Distinct configurations: each has a version of its own, and so have those of each run.
+fn several(store: &Arc<Store>, name: &str, kernels: usize, shared: bool) -> Done<Cost> {
+    let now = now()?;
+    let kernel = |kernel: usize| {
+        let (toolchain, more) = if kernel.is_multiple_of(2) {
             ("GCC", "")
         } else {
             ("CLANG", ", LTO")
         };
-        writeln!(
-            text,
+        format!(
             r#"defconfig(X86_64, "small-{kernel}", #{{ recipe: tiny(), toolchains: [{toolchain}], fixups: [must(#{{ LOCALVERSION: text("-{name}-{kernel}-{now}") }}){more}] }});"#
-        )?;
-    }
-    Ok(text)
+        )
+    };
+    let kernels: Vec<String> = (0..kernels).map(kernel).collect();
+    ran(store, &kernels, shared, None)
 }
 
 struct Cost {
@@ -147,12 +184,15 @@ struct Cost {
 }
 
 /// Builds kernels that were never built.
-fn ran(store: &Arc<Store>, name: &str, kernels: usize, shared: bool) -> Done<Cost> {
+fn ran(
+    store: &Arc<Store>,
+    kernels: &[String],
+    shared: bool,
+    neighbours: Option<Neighbours>,
+) -> Done<Cost> {
     let project = tempfile::tempdir()?;
-    fs::write(
-        project.path().join("main.rhai"),
-        definitions(name, kernels)?,
-    )?;
+    let text = format!("{DEFINITIONS}{}", kernels.join("\n"));
+    fs::write(project.path().join("main.rhai"), text)?;
     update(
         project.path(),
         store,
@@ -164,6 +204,7 @@ fn ran(store: &Arc<Store>, name: &str, kernels: usize, shared: bool) -> Done<Cos
     let session = Session::open(project.path(), Arc::clone(store))?;
     let mut progress = session.progress(Selection::all(Some(Kind::Kernel)), false)?;
     let mut tools = session.tools(jobs(), NETWORK)?;
+    tools.neighbours = neighbours;
     let jobserver = tools.jobserver.take().filter(|_| shared);
     tools.jobserver.clone_from(&jobserver);
     let recipes: Arc<dyn Execute> = if shared {

@@ -309,6 +309,7 @@ impl World {
             devices: Vec::new(),
             limits: Limits::default(),
             hostname: "engine".to_owned(),
+            layers: None,
             tmp_size: 8 << 30,
         };
         let start = Instant::now();

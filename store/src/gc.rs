@@ -22,6 +22,7 @@ use crate::database::Durability;
 use crate::digest::Digest;
 use crate::error::StoreError;
 use crate::fs::Remover;
+use crate::kept::Lying;
 use crate::lock::Lock;
 use crate::store::Store;
 
@@ -49,6 +50,8 @@ pub struct GcReport {
     pub bytes: u64,
     /// Unpacked trees that went.
     pub unpacked: u64,
+    /// Kept trees that went.
+    pub objects: u64,
     /// Scratch directories of dead owners that went.
     pub scratch: u64,
     /// Records that stayed.
@@ -102,7 +105,9 @@ impl Store {
         let marked = self.mark(options, &sessions, &mut report)?;
         let dead = self.dead_blobs(&marked, &sessions, &mut report)?;
         let unpacked = self.dead_unpacked(&marked, &mut report)?;
+        let dead_kept = self.dead_kept(&marked);
         if options.dry_run {
+            report.objects = dead_kept.len() as u64;
             report.scratch = self.stale_work_dirs()?.len() as u64;
             return Ok(report);
         }
@@ -128,6 +133,9 @@ impl Store {
         self.trim_sidecars()?;
         self.trim_caches()?;
         drop(removing);
+        for tree in dead_kept {
+            report.objects += u64::from(self.discard(&tree, remover)?);
+        }
         self.empty_trash(remover, &mut report)?;
         self.each_stale(|outer| {
             let gone = report.tell(self.fs.remove_tree(outer, remover))?;
@@ -299,6 +307,17 @@ impl Store {
             }
         }
         Ok(dead)
+    }
+
+    /// Kept trees whose record is dead, or that of one below them.
+    fn dead_kept(&self, marked: &Marked) -> Vec<Lying> {
+        let mut trees = self.lying();
+        let live = |tree: &Lying| {
+            let mut keys = [tree.key].into_iter().chain(tree.below.iter().copied());
+            keys.all(|key| marked.live.contains(&key))
+        };
+        trees.retain(|tree| !live(tree));
+        trees
     }
 
     /// Removes the rows of the dead. It must outlast a power cut, or rows would outlive blobs.

@@ -13,7 +13,7 @@ pub(crate) struct Layout {
 }
 
 /// The directories of a store.
-pub(crate) const DIRS: [&str; 15] = [
+pub(crate) const DIRS: [&str; 17] = [
     "blobs",
     "records",
     "blake2b",
@@ -22,6 +22,7 @@ pub(crate) const DIRS: [&str; 15] = [
     "cache",
     "pins",
     "unpacked",
+    "objects",
     "work",
     "trash",
     "quarantine",
@@ -29,6 +30,7 @@ pub(crate) const DIRS: [&str; 15] = [
     "locks/claims",
     "locks/leases",
     "locks/unpacked",
+    "locks/objects",
 ];
 
 impl Layout {
@@ -55,6 +57,10 @@ impl Layout {
 
     pub(crate) fn unpacked_lock(&self, digest: &Digest) -> PathBuf {
         self.root.join("locks/unpacked").join(digest.to_string())
+    }
+
+    pub(crate) fn kept_lock(&self, key: &Digest) -> PathBuf {
+        self.root.join("locks/objects").join(key.to_string())
     }
 
     pub(crate) fn claim(&self, key: &Digest) -> PathBuf {

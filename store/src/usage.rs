@@ -27,25 +27,29 @@ impl Store {
             "sha512",
             "cache",
             "unpacked",
+            "objects",
             "work",
             "trash",
             "quarantine",
         ];
-        let mut usage: Vec<_> = parts
+        let mut parts: Vec<_> = parts
             .into_iter()
-            .map(|part| {
-                let mut usage = Usage::default();
-                add(&self.layout.dir(part), &mut usage);
-                (part, usage)
-            })
+            .map(|part| (part, usage(&self.layout.dir(part))))
             .collect();
         let mut database = Usage::default();
         for name in ["db.sqlite", "db.sqlite-wal", "db.sqlite-shm"] {
             add(&self.layout.dir(name), &mut database);
         }
-        usage.push(("database", database));
-        usage
+        parts.push(("database", database));
+        parts
     }
+}
+
+/// How much a directory and all below it take.
+pub(crate) fn usage(path: &Path) -> Usage {
+    let mut usage = Usage::default();
+    add(path, &mut usage);
+    usage
 }
 
 fn add(path: &Path, usage: &mut Usage) {

@@ -176,6 +176,7 @@ fn help_of_every_command() {
                            can be, else LAVA labs]
       -k, --keep-going     Go on with what does not depend on a failed node
           --submit-only    Submit jobs to LAVA labs and leave their results to `engine labs gather`
+          --incremental    Start kernels from the objects of earlier ones, and keep theirs
           --rebuild        Run the named nodes again and compare the bytes with the recorded ones
           --dry-run        Only say what would run, as `engine plan` does
           --junit <FILE>   Also write the run as JUnit XML

@@ -47,6 +47,7 @@ scenarios! {
     steps::worker_sees_only_what_the_spec_gives
     steps::image_is_never_changed
     steps::the_machines_own_root_shows_binds
+    steps::layers_are_seen_as_one
     steps::builds_share_a_jobserver
     steps::exits_are_passed_on
     steps::failing_steps_are_named

@@ -1,18 +1,24 @@
 //! What a step sees and may do, and how its end is told.
 
 use std::fs;
+use std::fs::File;
 use std::fs::Permissions;
 use std::io::Read;
 use std::io::Seek;
 use std::io::SeekFrom;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::chown;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::thread;
+use std::time::Duration;
+use std::time::UNIX_EPOCH;
 
 use engine::sandbox::Bind;
 use engine::sandbox::Cancel;
 use engine::sandbox::Exit;
+use engine::sandbox::Layers;
 use engine::sandbox::Limits;
 use engine::sandbox::Mapping;
 use engine::sandbox::Root;
@@ -260,4 +266,63 @@ pub fn root_of_the_image_needs_ids(world: &World) {
             assert_eq!((exit.unwrap(), &*log), (Exit::Code(0), "0\n33:44\n"));
         }
     }
+}
+
+/// Kept trees lie below a step's own directory, and are not changed.
+pub fn layers_are_seen_as_one(world: &World) {
+    let worker = (world.sandbox.worker_uid(), world.sandbox.worker_gid());
+    let give = |path: &Path| chown(path, Some(worker.0), Some(worker.1)).unwrap();
+    for (file, text) in [
+        ("a:b,c/kept", "old"),
+        ("a:b,c/changed", "old"),
+        ("a:b,c/gone", "old"),
+        ("a:b,c/dir/x", "old"),
+        ("bottom/changed", "oldest"),
+        ("bottom/base", "oldest"),
+    ] {
+        let (file, dir) = (
+            world.path(file),
+            world.path(file).parent().unwrap().to_owned(),
+        );
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(&file, text).unwrap();
+        give(&dir);
+        give(&file);
+    }
+    let old = UNIX_EPOCH + Duration::from_secs(1_000_000);
+    File::open(world.path("a:b,c/kept"))
+        .unwrap()
+        .set_modified(old)
+        .unwrap();
+    let lowers = vec![world.path("a:b,c"), world.path("bottom")];
+    let layers = Layers::new(world.path("out/up"), lowers);
+    for dir in [layers.upper(), &*layers.work()] {
+        fs::create_dir(dir).unwrap();
+        give(dir);
+    }
+    let mut spec = world.spec(
+        "cat /layers/kept /layers/changed /layers/base; stat -c %Y /layers/kept; echo new > /layers/changed
+         rm -r /layers/gone /layers/dir; mkdir /layers/dir; echo new > /layers/dir/y; ls /layers /layers/dir; ls -A /",
+    );
+    spec.layers = Some((layers.clone(), "/layers".into()));
+    let (exit, log) = world.run(&spec);
+    assert_eq!(exit.unwrap(), Exit::Code(0), "{log}");
+    assert!(log.starts_with("oldoldoldest1000000\n"), "{log}");
+    assert!(
+        log.contains("/layers:\nbase\nchanged\ndir\nkept\n\n/layers/dir:\ny\n"),
+        "{log}"
+    );
+    assert!(!log.contains(".layers"), "{log}");
+    // The same as is seen from outside.
+    let read = |path: &str| fs::read_to_string(layers.file(path)?).ok();
+    let seen = ["kept", "changed", "base", "gone", "dir/x", "dir/y"].map(read);
+    let seen = seen.map(Option::unwrap_or_default);
+    assert_eq!(seen, ["old", "new\n", "oldest", "", "", "new\n"]);
+    assert_eq!(
+        fs::read_to_string(world.path("a:b,c/changed")).unwrap(),
+        "old"
+    );
+    // What the kernel left for itself can be removed, and then all of it.
+    world.sandbox.remove(&layers.work()).unwrap();
+    fs::remove_dir_all(world.path("out/up")).unwrap();
 }

@@ -82,6 +82,7 @@ impl World {
             devices: Vec::new(),
             limits: Limits::default(),
             hostname: "box".to_owned(),
+            layers: None,
             tmp_size: 64 << 20,
         }
     }

@@ -77,6 +77,7 @@ impl Plain {
             devices: Vec::new(),
             limits: Limits::default(),
             hostname: "plain".to_owned(),
+            layers: None,
             tmp_size: 8 << 30,
         };
         let stdio = Stdio::Log(File::create(&log).unwrap());

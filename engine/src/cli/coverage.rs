@@ -42,7 +42,9 @@ pub(super) fn run(context: &Context, args: &CoverageArgs) -> Result<Ending, Faul
     let session = context.session(&[])?;
     let arches = session.coverage(&args.addresses)?;
     if arches.is_empty() {
-        context.terminal.say("no kernel of these addresses was built yet");
+        context
+            .terminal
+            .say("no kernel of these addresses was built yet");
     }
     let text = if args.json {
         let line = |arch: &ArchCoverage| {
@@ -71,8 +73,14 @@ fn shown(arches: &[ArchCoverage]) -> String {
             all.objects.to_string(),
         ]
     };
-    let rows: Vec<Vec<String>> = std::iter::once(head.to_vec()).chain(arches.iter().map(row)).collect();
-    if rows.len() > 1 { table(&rows) } else { String::new() }
+    let rows: Vec<Vec<String>> = std::iter::once(head.to_vec())
+        .chain(arches.iter().map(row))
+        .collect();
+    if rows.len() > 1 {
+        table(&rows)
+    } else {
+        String::new()
+    }
 }
 
 /// The symbols that were built and booted of each arch, from kernel to kernel.

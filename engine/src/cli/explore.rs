@@ -18,6 +18,7 @@ use crate::drive::Exploration;
 use crate::drive::ExploreOptions;
 use crate::drive::RunOptions;
 use crate::drive::Stage;
+use crate::recipe::Neighbours;
 use crate::terminal::Format;
 use crate::terminal::table;
 use crate::text::counted;
@@ -47,6 +48,9 @@ pub(super) struct ExploreArgs {
     /// Run recorded failures again
     #[arg(long)]
     retry_failed: bool,
+    /// Build every kernel from nothing, not from the objects of the one that is most like it
+    #[arg(long)]
+    clean: bool,
     /// Write what it came to as JSON to standard output, and nothing else
     #[arg(long)]
     json: bool,
@@ -107,6 +111,7 @@ pub(super) fn run(context: &Context, args: &ExploreArgs) -> Result<Ending, Fault
         // What is named only keeps the run from being taken for one of everything.
         patterns: vec![explore.script.clone()],
         retry_failed: args.retry_failed,
+        neighbours: (!args.clean).then(Neighbours::default),
         ..args.means.options(&session, args.results.as_deref())
     };
     let observer = context.terminal.observer(Format::Text);

@@ -65,9 +65,13 @@ fn told(report: &GcReport, dry_run: bool) -> Vec<String> {
             counted(some, "scratch directory", "scratch directories")
         ),
     };
+    let objects = match report.objects {
+        0 => String::new(),
+        some => format!(", {}", counted(some, "object tree", "object trees")),
+    };
     let mut lines = vec![
         format!(
-            "{}: {}, {} of {}, {}{scratch}",
+            "{}: {}, {} of {}, {}{objects}{scratch}",
             if dry_run { "would remove" } else { "removed" },
             records(report.records),
             blobs(report.blobs),

@@ -28,6 +28,7 @@ use crate::machine::hostname;
 use crate::machine::memory_mib;
 use crate::origins::Network;
 use crate::realise::RunReport;
+use crate::recipe::Neighbours;
 use crate::report;
 use crate::spec::Kind;
 use crate::terminal::Format;
@@ -92,6 +93,9 @@ pub(super) struct RealizeArgs {
     /// Submit jobs to LAVA labs and leave their results to `engine labs gather`
     #[arg(long, conflicts_with = "rebuild")]
     submit_only: bool,
+    /// Start kernels from the objects of earlier ones, and keep theirs
+    #[arg(long, conflicts_with = "rebuild")]
+    incremental: bool,
     /// Run the named nodes again and compare the bytes with the recorded ones
     #[arg(long, requires = "addresses")]
     rebuild: bool,
@@ -135,6 +139,7 @@ impl Means {
             keep_going: false,
             retry_failed: false,
             rebuild: false,
+            neighbours: None,
             labs: LabOptions {
                 submit_only: false,
                 environment: variable,
@@ -176,6 +181,7 @@ pub(super) fn realise(
     options.labs.submit_only = args.submit_only;
     options.keep_going = args.keep_going;
     options.rebuild = args.rebuild;
+    options.neighbours = args.incremental.then(Neighbours::default);
     let format = if args.json {
         Format::Json
     } else {

@@ -42,6 +42,7 @@ use crate::recipe::Broken;
 use crate::recipe::Execute;
 use crate::recipe::Finished;
 use crate::recipe::Job;
+use crate::recipe::Neighbours;
 use crate::recipe::Takes;
 use crate::recipe::Tools;
 use crate::recipe::WARNINGS;
@@ -72,6 +73,8 @@ pub struct RunOptions {
     pub retry_failed: bool,
     /// Runs the named nodes again and compares the bytes.
     pub rebuild: bool,
+    /// How kernels start from the objects of earlier ones, if they do.
+    pub neighbours: Option<Neighbours>,
     /// Where the tree of result links goes.
     pub results: PathBuf,
     /// How LAVA labs are used.
@@ -127,6 +130,8 @@ impl Session {
         let mut jobserver = None;
         let recipes: Arc<dyn Execute> = if progress.has_ready() {
             let mut tools = self.tools(options.jobs, options.network)?;
+            // What is compared is built clean.
+            tools.neighbours = options.neighbours.filter(|_| !options.rebuild);
             tools.lava = self.lava_tools(&options.labs, options.results.clone());
             jobserver.clone_from(&tools.jobserver);
             Arc::new(tools)
@@ -232,6 +237,7 @@ impl Session {
             network,
             lab: Box::new(QemuLab::new(sandbox.clone())),
             lava: None,
+            neighbours: None,
             sandbox,
             jobserver: Some(Client::new(jobs.max(1)).map_err(RealiseError::Runtime)?),
             make_jobs: jobs.max(1),

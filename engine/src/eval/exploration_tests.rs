@@ -204,7 +204,7 @@ fn a_script_asks_and_sees_values() {
     config l/x86/tiny/gcc
     says l/x86/2/gcc n #{"NR": ["n", "4"]}
     Config(2) with {"D": Number("3")}
-    Config(2) Mutation { seed: 9, share: 500, keep: Some("pc") }
+    Config(2) Mutation { seed: 9, share: 500, keep: Some("pc"), spare: 0 }
     says 3 87 22 none
     over false unused ["sedes"]
     "#);

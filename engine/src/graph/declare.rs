@@ -320,7 +320,12 @@ impl<'a> Declare<'a> {
         let mut of_config = inputs.clone();
         of_config.push((Slot::Kconfig, kconfig, Output::Tar));
         if let Some(parent) = &build.parent {
-            of_config.push((Slot::Parent, self.parent(name, parent)?, Output::Config));
+            let config = self.parent(Kind::Config, name, parent)?;
+            of_config.push((Slot::Parent, config, Output::Config));
+        }
+        if let Some(measured) = &build.measured {
+            let kernel = self.parent(Kind::Kernel, name, measured)?;
+            of_config.push((Slot::Objects, kernel, Output::Objects));
         }
         let config = self.node(name, spec, &of_config);
         let config = (Slot::Config, config, Output::Config);
@@ -347,19 +352,18 @@ impl<'a> Declare<'a> {
         Ok(id)
     }
 
-    /// The config node of the build that another is a mutant of: the address with another configuration.
-    fn parent(&mut self, name: &str, parent: &Derived) -> Result<NodeId, GraphError> {
+    /// A node of the build that another is a mutant of: the address with another configuration.
+    fn parent(&mut self, kind: Kind, name: &str, parent: &Derived) -> Result<NodeId, GraphError> {
         let mut names: Vec<String> = name.split('/').map(str::to_owned).collect();
         if let Some(configuration) = names.get_mut(2) {
             *configuration = self.made.component(parent);
         }
-        let name = names.join("/");
-        let config = (Kind::Config, name.clone());
-        if !self.made.shared.contains_key(&config) {
-            self.build(&name)?;
+        let node = (kind, names.join("/"));
+        if !self.made.shared.contains_key(&node) {
+            self.build(&node.1)?;
         }
-        let found = self.made.shared.get(&config).copied();
-        found.ok_or_else(|| dangling(Kind::Config, &name))
+        let found = self.made.shared.get(&node).copied();
+        found.ok_or_else(|| dangling(kind, &node.1))
     }
 
     /// Shared by the builds of a source and toolchain, but for those in an image of their own.

@@ -32,6 +32,8 @@ pub enum Slot {
     Config,
     /// The resolved .config that another is a mutant of.
     Parent,
+    /// The list of objects of the kernel of that.
+    Objects,
     /// The kernel's boot image.
     Kernel,
     /// The device trees of the build.
@@ -65,6 +67,7 @@ impl Slot {
             Self::Kconfig => "kconfig",
             Self::Config => "config",
             Self::Parent => "parent",
+            Self::Objects => "objects",
             Self::Kernel => "kernel",
             Self::Dtbs => "dtbs",
             Self::Initrd => "initrd",
@@ -99,6 +102,8 @@ pub enum Output {
     Disk,
     /// The tarball of a root filesystem.
     Nfsroot,
+    /// The list of a kernel's objects.
+    Objects,
     /// A tarball of modules.
     Modules,
     /// A probe's answer.
@@ -107,7 +112,7 @@ pub enum Output {
 
 impl Output {
     /// Every output that some node takes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Files,
         Self::Tar,
         Self::Config,
@@ -116,6 +121,7 @@ impl Output {
         Self::Initrd,
         Self::Disk,
         Self::Nfsroot,
+        Self::Objects,
         Self::Modules,
         Self::Answer,
     ];
@@ -131,6 +137,7 @@ impl Output {
             Self::Initrd => "initrd",
             Self::Disk => "disk",
             Self::Nfsroot => "nfsroot",
+            Self::Objects => "objects.json",
             Self::Modules => "modules.tar",
             Self::Answer => "answer",
         }

@@ -155,6 +155,7 @@ impl Installed {
                 ..Limits::default()
             },
             hostname: "engine".to_owned(),
+            layers: None,
             tmp_size: SCRATCH,
         })
     }

@@ -80,12 +80,16 @@ pub enum ConfigRecipe {
         /// `KCONFIG_PROBABILITY`, such as `20:30`; empty for the kernel's default.
         probability: String,
     },
-    /// A resolved .config (input `parent`) of which a share of the symbols is changed, by a seed, and completed by `olddefconfig`.
+    /// The .config of another node (input `parent`) with a part of its switches changed ([`mutate`](crate::kconfig::mutate)), completed by
+    /// `olddefconfig`.
     Mutant {
-        /// Which of all changes.
+        /// Which are changed, and to what.
         seed: u32,
-        /// How many of 10,000 symbols are changed, about.
+        /// How many of 10,000, about.
         share: u32,
+        /// Symbols on which at least so many percent of the objects of another kernel (input `objects`) depend stay as they are; 0: none
+        /// but those of the fixups.
+        spare: u32,
     },
     /// A whole .config as a project file, completed by `olddefconfig`.
     File {

@@ -12,7 +12,6 @@ use super::Defconfig;
 use super::Derived;
 use super::DerivedError;
 use super::Image;
-use super::Mutation;
 use super::Start;
 use super::Strength;
 use super::Toolchain;
@@ -39,6 +38,8 @@ pub struct Build<'a> {
     pub fixups: BTreeMap<String, (Strength, Value)>,
     /// The configuration whose resolved .config is changed, for a mutant: the third component of its address.
     pub parent: Option<Derived>,
+    /// The configuration whose kernel says which symbols that leaves alone, on which too many objects depend.
+    pub measured: Option<Derived>,
     /// The compiler.
     pub toolchain: &'a Toolchain,
     /// Name of the image it is built in: the toolchain's, or that with what the defconfig needs.
@@ -170,6 +171,7 @@ impl Catalog {
             recipe,
             fixups,
             parent: derived.parent(),
+            measured: derived.measured(),
             toolchain,
         })
     }
@@ -190,10 +192,14 @@ impl Catalog {
         version: Option<&Version>,
     ) -> Result<(ConfigRecipe, Fixups), BuildError> {
         let mut fixups = Fixups::new();
-        if let Some(Mutation { seed, share, keep }) = derived.mutations.last() {
-            self.satisfy(keep.as_deref(), version, &mut fixups)?;
-            let (seed, share) = (*seed, *share);
-            return Ok((ConfigRecipe::Mutant { seed, share }, fixups));
+        if let Some(mutation) = derived.mutations.last() {
+            self.satisfy(mutation.keep.as_deref(), version, &mut fixups)?;
+            let recipe = ConfigRecipe::Mutant {
+                seed: mutation.seed,
+                share: mutation.share,
+                spare: mutation.spare,
+            };
+            return Ok((recipe, fixups));
         }
         let recipe = match (&derived.start, defconfig) {
             (Start::Random { seed, probability }, _) => ConfigRecipe::Randconfig {

@@ -18,9 +18,8 @@ use thiserror::Error;
 
 use crate::kconfig::Config;
 use crate::kconfig::Value;
+use crate::kconfig::WHOLE_SHARE;
 
-/// Whole of a mutant's share.
-pub const WHOLE_SHARE: u32 = 10_000;
 /// Longest component, so that it can name a directory of results.
 pub const MOST_BYTES: usize = 240;
 /// The word that a random configuration begins with.
@@ -62,6 +61,8 @@ pub struct Mutation {
     pub share: u32,
     /// The board whose requirements stay.
     pub keep: Option<String>,
+    /// Symbols stay on which so many percent of the objects depend, of the kernel of what the first mutation began with; 0: all may change.
+    pub spare: u32,
 }
 
 /// Why a component is no derived configuration.
@@ -130,6 +131,17 @@ impl Derived {
         })
     }
 
+    /// What says which symbols a mutant leaves alone: what it began with, before any mutation, so that it is measured once.
+    pub fn measured(&self) -> Option<Self> {
+        self.mutations
+            .last()
+            .filter(|mutation| mutation.spare > 0)?;
+        Some(Self {
+            mutations: Vec::new(),
+            ..self.clone()
+        })
+    }
+
     /// Its name where it is too long to be written out: by what it begins with, and a digest of all of it.
     pub fn private_name(&self, digest: &str) -> String {
         let start = match &self.start {
@@ -158,8 +170,16 @@ impl fmt::Display for Derived {
             write!(f, ",{symbol}={}", encoded(&value.to_string()))?;
         }
         for mutation in &self.mutations {
-            let Mutation { seed, share, keep } = mutation;
+            let Mutation {
+                seed,
+                share,
+                keep,
+                spare,
+            } = mutation;
             write!(f, "~seed={seed},share={share}")?;
+            if *spare > 0 {
+                write!(f, ",spare={spare}")?;
+            }
             if let Some(board) = keep {
                 write!(f, ",keep={board}")?;
             }
@@ -198,6 +218,17 @@ impl<'t> Words<'t> {
             // One number has one spelling.
             .filter(|number| number.to_string() == value)
             .ok_or_else(|| bad(key, value, "a whole number, and not too large"))
+    }
+
+    fn number_or_none(&mut self, key: &'static str, most: u32) -> Result<u32, DerivedError> {
+        if !self.0.contains_key(key) {
+            return Ok(0);
+        }
+        let number = self.number(key, most)?;
+        if number == 0 {
+            return Err(bad(key, "0", "left out where it is nothing"));
+        }
+        Ok(number)
     }
 
     /// Refuses keys of the engine's own that it does not have, and what is no symbol either.
@@ -256,10 +287,12 @@ impl FromStr for Derived {
         let boots = words.name("boots");
         let symbols = words.symbols()?;
         let mutation = |part: &str| {
-            let mut words = Words::read(part.split(','))?.only(&["seed", "share", "keep"])?;
+            let mut words =
+                Words::read(part.split(','))?.only(&["seed", "share", "spare", "keep"])?;
             let mutation = Mutation {
                 seed: words.number("seed", u32::MAX)?,
                 share: words.number("share", WHOLE_SHARE)?,
+                spare: words.number_or_none("spare", 100)?,
                 keep: words.name("keep"),
             };
             let symbol = words.0.keys().next();
@@ -378,8 +411,8 @@ mod tests {
             boots in proptest::option::of("[a-z][a-z0-9-]{0,8}"),
             symbols in proptest::collection::btree_map("[A-Z][A-Z0-9_]{0,8}", value(), 0..4),
             mutations in proptest::collection::vec(
-                (any::<u32>(), 0..=WHOLE_SHARE, proptest::option::of("[a-z]{1,5}"))
-                    .prop_map(|(seed, share, keep)| Mutation { seed, share, keep }),
+                (any::<u32>(), 0..=WHOLE_SHARE, 0..=100u32, proptest::option::of("[a-z]{1,5}"))
+                    .prop_map(|(seed, share, spare, keep)| Mutation { seed, share, keep, spare }),
                 0..3,
             ),
         ) {

@@ -38,7 +38,6 @@ pub use derived::DerivedError;
 pub use derived::MOST_BYTES;
 pub use derived::Mutation;
 pub use derived::Start;
-pub use derived::WHOLE_SHARE;
 pub use judging::Judging;
 pub use judging::Severity;
 pub use lava::LavaCommands;

@@ -100,9 +100,11 @@ impl State {
         }
     }
 
-    /// Whether it is done and has no device trees; the boot that asks for one tells of it.
-    fn lacks_dtbs(&self, output: Output) -> bool {
-        output == Output::Dtbs && matches!(self, Self::Done { .. }) && self.output(output).is_none()
+    /// Whether it is done and has no device trees, or no list of objects; the boot that asks for a tree tells of it.
+    fn lacks(&self, output: Output) -> bool {
+        matches!(output, Output::Dtbs | Output::Objects)
+            && matches!(self, Self::Done { .. })
+            && self.output(output).is_none()
     }
 
     fn output(&self, output: Output) -> Option<Digest> {
@@ -255,7 +257,7 @@ impl<'a> Progress<'a> {
     pub fn key_inputs(&self, id: NodeId) -> Option<Vec<KeyInput>> {
         let inputs = self.graph.inputs(id);
         inputs
-            .filter(|(input, from)| !self.state(*from).lacks_dtbs(input.output))
+            .filter(|(input, from)| !self.state(*from).lacks(input.output))
             .map(|(input, from)| Some((input.slot, self.state(from).output(input.output)?)))
             .collect()
     }
@@ -390,7 +392,7 @@ impl<'a> Progress<'a> {
                 State::Waiting | State::Stale { .. } => return Ok(false),
                 state => match state.output(input.output) {
                     Some(content) => inputs.push((input.slot, content)),
-                    None if state.lacks_dtbs(input.output) => {}
+                    None if state.lacks(input.output) => {}
                     None => skip = Some(self.blame(from, input.output)),
                 },
             }

@@ -26,6 +26,7 @@ use crate::recipe::Broken;
 use crate::recipe::Execute;
 use crate::recipe::Finished;
 use crate::recipe::Job;
+use crate::recipe::OBJECTS;
 use crate::recipe::Tell;
 use crate::sandbox::Cancel;
 use crate::spec::Closed;
@@ -303,19 +304,23 @@ impl StoreOr {
 
 /// How the outputs of two successes differ; `None` where they are bit-identical.
 fn difference(before: &Record, after: &Record) -> Option<String> {
-    if before.verdict != store::Verdict::Succeeded || before.outputs == after.outputs {
+    let mut outputs = after.outputs.clone();
+    if !before.outputs.contains_key(OBJECTS) {
+        // An engine that knew no such output made the record, which is made whole.
+        outputs.remove(OBJECTS);
+    }
+    if before.verdict != store::Verdict::Succeeded || before.outputs == outputs {
         return None;
     }
     let names: Vec<&str> = before
         .outputs
         .keys()
         .chain(
-            after
-                .outputs
+            outputs
                 .keys()
                 .filter(|name| !before.outputs.contains_key(*name)),
         )
-        .filter(|name| before.outputs.get(*name) != after.outputs.get(*name))
+        .filter(|name| before.outputs.get(*name) != outputs.get(*name))
         .map(String::as_str)
         .collect();
     Some(format!(
@@ -334,4 +339,37 @@ pub fn now_ms() -> u64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_that_older_records_lack_is_no_difference() {
+        let record = |outputs: &[(&str, &str)]| Record {
+            version: Record::VERSION,
+            key: Digest::of(b"key"),
+            kind: "kernel".to_owned(),
+            name: "name".to_owned(),
+            verdict: store::Verdict::Succeeded,
+            outputs: outputs
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), Digest::of(text.as_bytes())))
+                .collect(),
+            facts: String::new(),
+            manifest: Digest::of(b""),
+            log: None,
+            message: String::new(),
+            started_ms: 0,
+            duration_ms: 0,
+        };
+        let told = |before: &[(&str, &str)], after: &[(&str, &str)]| {
+            difference(&record(before), &record(after)).unwrap_or_default()
+        };
+        let (old, new) = (&[("image", "i")], &[("image", "i"), (OBJECTS, "o")]);
+        assert_eq!(told(old, new), "");
+        assert!(told(new, old).ends_with(": objects.json"));
+        assert!(told(old, &[("image", "other"), (OBJECTS, "o")]).ends_with(": image"));
+    }
 }

@@ -1,12 +1,14 @@
 //! A resolved .config, and what became of every fixup.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use super::Broken;
 use super::Finished;
 use super::Job;
+use super::ObjectList;
 use super::Tools;
 use super::fixups::FixupReport;
 use super::fixups::Followed;
@@ -30,6 +32,7 @@ use crate::graph::Slot;
 use crate::kconfig::Config;
 use crate::kconfig::Value;
 use crate::kconfig::fragment;
+use crate::kconfig::mutate;
 use crate::model::ConfigRecipe;
 use crate::model::Strength;
 use crate::sandbox::User;
@@ -163,7 +166,21 @@ impl Tools {
             }
             // What comes behind it begins a line of its own, whether its last has an end or not.
             ConfigRecipe::File { file } => old([&*file.bytes(), b"\n"].concat()),
-            ConfigRecipe::Mutant { .. } => old(self.store.read(&input(job, Slot::Parent)?)?),
+            ConfigRecipe::Mutant { seed, share, spare } => {
+                let parent = self.store.read(&input(job, Slot::Parent)?)?;
+                let parent = match Config::parse(&String::from_utf8_lossy(&parent)) {
+                    Ok(parent) => parent,
+                    Err(error) => {
+                        return Ok(Err(format!(
+                            "the parent's .config is not readable: {error}"
+                        )));
+                    }
+                };
+                let spared = self.spared(job, *spare)?;
+                let keep =
+                    |symbol: &str| spared.contains(symbol) || spec.fixups.contains_key(symbol);
+                old(mutate(&parent, *seed, *share, &keep).into_bytes())
+            }
             ConfigRecipe::Tiny => Begun {
                 mode: "--allnoconfig",
                 file: ALL_CONFIG,
@@ -187,6 +204,15 @@ impl Tools {
                 }
             }
         }))
+    }
+
+    /// Symbols on which so many percent of the objects of a kernel depend; none where it does not list them.
+    fn spared(&self, job: &Job, percent: u32) -> Result<BTreeSet<String>, Broken> {
+        let Some(list) = job.inputs.get(&Slot::Objects) else {
+            return Ok(BTreeSet::new());
+        };
+        let list = ObjectList::parse(&self.store.read(list)?).unwrap_or_default();
+        Ok(list.costly(percent as usize).map(str::to_owned).collect())
     }
 
     /// Has the kernel's make begin a .config by one of its targets, which may be more than a defconfig file.

@@ -6,28 +6,34 @@ use std::path::Path;
 use std::sync::mpsc::channel;
 use std::thread;
 
+use serde_json::Value as Json;
 use serde_json::json;
 use store::Digest;
+use store::Verdict;
 
 use super::Broken;
 use super::Finished;
 use super::Job;
+use super::OBJECTS;
+use super::ObjectList;
 use super::Tell;
 use super::Tools;
 use super::config::script;
 use super::fixed::Fixed;
 use super::fixed::SIGNING_KEY;
 use super::fixed::SIGNING_KEY_FILE;
+use super::fixups::srcarch;
+use super::neighbour::Start;
 use super::objects::Objects;
 use super::step::End;
 use super::step::SRC;
 use super::step::Step;
 use super::step::bind;
 use super::step::input;
-use super::step::left;
 use crate::buildlog::BuildLog;
 use crate::graph::Slot;
 use crate::kconfig::Config;
+use crate::sandbox::Layers;
 use crate::sandbox::User;
 use crate::spec::KernelSpec;
 use crate::text::counted;
@@ -56,16 +62,47 @@ fi
 "#;
 
 impl Tools {
-    /// Outputs `image`, `vmlinux`, `System.map`, `modules.tar`, `metadata.json` and, where the arch
+    /// Outputs `image`, `vmlinux`, `System.map`, `modules.tar`, `metadata.json`, from Linux 6.1 on `objects.json` and, where the arch
     /// has device trees, `dtbs.tar`; `warnings.json` where there were any.
+    ///
+    /// What a build that starts from another's objects could not do is believed only of a clean one.
     pub(super) fn kernel(&self, spec: &KernelSpec, job: &Job) -> Result<Finished, Broken> {
+        let config = self.store.read(&input(job, Slot::Config)?)?;
+        let Some(start) = self.start(job, &config)? else {
+            return self.build(spec, job, &config, None, &Json::Null);
+        };
+        job.note(&start.told());
+        let mut facts = start.facts();
+        let why = match self.build(spec, job, &config, Some(&start), &facts) {
+            Ok(finished) if finished.verdict == Verdict::Succeeded => return Ok(finished),
+            Ok(finished) => finished.message,
+            Err(broken @ (Broken::Doubtful(_) | Broken::Sandbox(_))) => broken.message(),
+            Err(broken) => return Err(broken),
+        };
+        job.note(&format!(
+            "is built again, clean, as only that counts: {why}"
+        ));
+        facts["failed"] = why.into();
+        self.build(spec, job, &config, None, &facts)
+    }
+
+    fn build(
+        &self,
+        spec: &KernelSpec,
+        job: &Job,
+        config: &[u8],
+        start: Option<&Start>,
+        started: &Json,
+    ) -> Result<Finished, Broken> {
         let tools = self;
         let image = tools.image_tree(job)?;
         let source = tools.tree(job, Slot::Source, true)?;
-        let work = tools.build_dir("kernel")?;
-        let build = work.path();
-        let config = tools.store.read(&input(job, Slot::Config)?)?;
-        tools.write(&build.join(".config"), &config)?;
+        let (work, layers) = tools.layers(start)?;
+        let (work, build) = (&work, &layers);
+        // `make` takes one that is written for one that changed.
+        if read(build, ".config").as_deref() != Some(config) {
+            tools.write(&build.upper().join(".config"), config)?;
+        }
         let compiler = self.compiler(
             &spec.make,
             spec.accelerate.as_ref(),
@@ -73,14 +110,9 @@ impl Tools {
             &job.cancel,
             &|text| job.note(text),
         )?;
-        // A jobserver says itself how many.
-        let jobs = match self.jobserver {
-            Some(_) => String::new(),
-            None => format!("-j{}", self.make_jobs),
-        };
-        let fixed = Fixed::of(&config);
+        let fixed = Fixed::of(config);
         if fixed.signs {
-            tools.signing_key(spec, job, build)?;
+            tools.signing_key(spec, job, build.upper())?;
         }
         let env = BTreeMap::from([
             ("ARCH".to_owned(), spec.kernel_arch.clone()),
@@ -89,7 +121,7 @@ impl Tools {
                 fixed.variables(&compiler.variables),
             ),
             ("PATH".to_owned(), compiler.path.clone()),
-            ("JOBS".to_owned(), jobs),
+            ("JOBS".to_owned(), self.jobs()),
             ("TARGETS".to_owned(), spec.targets.join(" ")),
         ]);
         let script = script(&spec.kernel_arch, &fixed.script(SCRIPT));
@@ -102,41 +134,41 @@ impl Tools {
             binds,
             parallel: true,
         };
-        let run = tools.sandboxed(image.path(), build, &step)?;
-        let (exit, told) = watched(job, &config, || tools.exit(job, &run, step.parallel));
+        let run = tools.sandboxed_on(image.path(), build, &step)?;
+        let (exit, told) = watched(job, config, || tools.exit(job, &run, step.parallel));
+        // What the kernel left there for itself may be another user's. What stays is swept later.
+        let _ = tools.sandbox.remove(&build.work());
         let warnings = tools.warnings(&told)?;
-        let facts =
-            json!({ "objects": told.objects, "warnings": told.warnings, "error": told.error() });
-        if let End::Failure(message) = tools.ended(exit?, build, || &told)? {
+        let mut facts = json!({ "objects": told.objects, "warnings": told.warnings });
+        if !started.is_null() {
+            facts["start"] = started.clone();
+        }
+        if let End::Failure(message) = tools.ended(exit?, build.upper(), || &told)? {
+            facts["error"] = json!(told.error());
             return Ok(Finished::failure(message, warnings, facts.to_string()));
         }
-        let now = left(build, ".config").and_then(|path| fs::read(path).ok());
-        if now.as_ref() != Some(&config) {
-            let message = "the build changed its .config, so the config was not resolved";
-            return Ok(Finished::failure(
-                message.to_owned(),
-                BTreeMap::new(),
-                String::new(),
-            ));
-        }
-        let Some(boot_image) = left(build, &spec.image) else {
-            let message = format!("the build left no `{}`", spec.image);
-            return Ok(Finished::failure(message, BTreeMap::new(), String::new()));
+        let mut outputs = match tools.taken(spec, config, build, &compiler.variables)? {
+            Ok(outputs) => outputs,
+            Err(message) => {
+                return Ok(Finished::failure(
+                    message,
+                    BTreeMap::new(),
+                    facts.to_string(),
+                ));
+            }
         };
-        // `vmlinux` may be the boot image itself, so it is copied, not moved.
-        let boot_image = tools.store.put_file(&boot_image)?;
-        let files = ["vmlinux", "System.map", "modules.tar", "dtbs.tar"].map(|name| (name, name));
-        let mut outputs = tools.take(build, &files)?;
-        outputs.insert("image".to_owned(), boot_image);
-        let image_bytes = tools.store.size(&boot_image)?;
-        let metadata = metadata(spec, &compiler.variables, &config, build, image_bytes);
-        let metadata = serde_json::to_vec_pretty(&metadata).unwrap_or_default();
-        outputs.insert(
-            "metadata.json".to_owned(),
-            tools.store.put_bytes(&metadata)?,
-        );
         outputs.extend(warnings);
-        let facts = json!({ "objects": told.objects, "warnings": told.warnings });
+        let srcarch = srcarch(&spec.kernel_arch);
+        if let Some(objects) = ObjectList::read(build, source.path(), srcarch) {
+            let json = serde_json::to_vec(&objects).unwrap_or_default();
+            outputs.insert(OBJECTS.to_owned(), tools.store.put_bytes(&json)?);
+            // Who starts from it would not hear of its warnings.
+            if told.warnings == 0
+                && let Err(error) = tools.keep(job, config, start, (work, build), &objects)
+            {
+                job.note(&format!("its objects are not kept: {}", error.message()));
+            }
+        }
         let message = match told.warnings {
             0 => String::new(),
             warnings => counted(warnings, "warning", "warnings"),
@@ -146,6 +178,50 @@ impl Tools {
 }
 
 impl Tools {
+    /// The option of `make`; a jobserver says itself how many.
+    fn jobs(&self) -> String {
+        match self.jobserver {
+            Some(_) => String::new(),
+            None => format!("-j{}", self.make_jobs),
+        }
+    }
+
+    /// The outputs that a build left; else the message of a failure.
+    fn taken(
+        &self,
+        spec: &KernelSpec,
+        config: &[u8],
+        build: &Layers,
+        variables: &str,
+    ) -> Result<Result<BTreeMap<String, Digest>, String>, Broken> {
+        if read(build, ".config").as_deref() != Some(config) {
+            let message = "the build changed its .config, so the config was not resolved";
+            return Ok(Err(message.to_owned()));
+        }
+        let Some(image) = build.file(&spec.image) else {
+            return Ok(Err(format!("the build left no `{}`", spec.image)));
+        };
+        // `vmlinux` may be the boot image itself, so it is copied, not moved.
+        let image = self.store.put_file(&image)?;
+        let mut outputs = BTreeMap::from([("image".to_owned(), image)]);
+        for name in ["vmlinux", "System.map", "modules.tar", "dtbs.tar"] {
+            let Some(path) = build.file(name) else {
+                continue;
+            };
+            let digest = match self.neighbours {
+                Some(_) => self.store.put_file(&path)?,
+                None => self.store.take_file(path)?,
+            };
+            outputs.insert(name.to_owned(), digest);
+        }
+        let image_bytes = self.store.size(&image)?;
+        let metadata = metadata(spec, variables, config, build, image_bytes);
+        let metadata = serde_json::to_vec_pretty(&metadata).unwrap_or_default();
+        let metadata = self.store.put_bytes(&metadata)?;
+        outputs.insert("metadata.json".to_owned(), metadata);
+        Ok(Ok(outputs))
+    }
+
     fn signing_key(&self, spec: &KernelSpec, job: &Job, build: &Path) -> Result<(), Broken> {
         let key = spec.signing_key.as_deref();
         self.write(&build.join(SIGNING_KEY_FILE), key.unwrap_or(SIGNING_KEY))?;
@@ -181,16 +257,20 @@ fn watched<T>(job: &Job, config: &[u8], build: impl FnOnce() -> T) -> (T, BuildL
     })
 }
 
+fn read(build: &Layers, path: &str) -> Option<Vec<u8>> {
+    fs::read(build.file(path)?).ok()
+}
+
 /// `metadata.json`: what a kernel says of itself and how it was made.
 fn metadata(
     spec: &KernelSpec,
     variables: &str,
     config: &[u8],
-    build: &Path,
+    build: &Layers,
     image_bytes: u64,
-) -> serde_json::Value {
-    let release = left(build, "include/config/kernel.release");
-    let release = release.and_then(|path| fs::read_to_string(path).ok());
+) -> Json {
+    let release = read(build, "include/config/kernel.release");
+    let release = release.and_then(|text| String::from_utf8(text).ok());
     let compiler = Config::parse(&String::from_utf8_lossy(config))
         .ok()
         .and_then(|config| config.cc_version_text().map(str::to_owned));

@@ -14,6 +14,7 @@ use super::Execute;
 use super::Finished;
 use super::Job;
 use super::LavaTools;
+use super::Neighbours;
 use super::Step;
 use super::Takes;
 use super::Tell;
@@ -41,6 +42,8 @@ pub struct Tools {
     pub jobserver: Option<Client>,
     /// How it is reached what is not in the store.
     pub network: Network,
+    /// How the objects of earlier kernels are used; without it every kernel is built clean, and nothing is kept.
+    pub neighbours: Option<Neighbours>,
     /// `make -j` where there is no jobserver.
     pub make_jobs: usize,
 }

@@ -16,6 +16,7 @@ use crate::graph::Slot;
 use crate::sandbox::Bind;
 use crate::sandbox::Cancel;
 use crate::sandbox::Exit;
+use crate::sandbox::Layers;
 use crate::sandbox::Stdio;
 use crate::sandbox::User;
 use crate::spec::Spec;
@@ -79,8 +80,9 @@ impl Tools {
             binds,
             parallel: false,
         };
+        let layers = Layers::new(work.path().to_owned(), Vec::new());
         let emulator = tools.sandbox.emulator_of(image.path())?;
-        let mut spec = spec(image.path(), work.path(), &step, emulator);
+        let mut spec = spec(image.path(), &layers, &step, emulator);
         let bash = image.path().join("bin/bash").exists();
         spec.argv = vec![if bash { "/bin/bash" } else { "/bin/sh" }.to_owned()];
         if bash {

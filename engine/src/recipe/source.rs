@@ -176,6 +176,7 @@ impl Tools {
                 ..Limits::default()
             },
             hostname: "engine".to_owned(),
+            layers: None,
             tmp_size: TMP_SIZE,
         };
         let log = job

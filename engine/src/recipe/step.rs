@@ -30,6 +30,7 @@ use crate::sandbox::Cancel;
 use crate::sandbox::EPOCH;
 use crate::sandbox::Emulator;
 use crate::sandbox::Exit;
+use crate::sandbox::Layers;
 use crate::sandbox::Limits;
 use crate::sandbox::PATH;
 use crate::sandbox::Root;
@@ -156,6 +157,16 @@ impl Tools {
         build: &Path,
         step: &Step<'_>,
     ) -> Result<Spec, Broken> {
+        self.sandboxed_on(image, &Layers::new(build.to_owned(), Vec::new()), step)
+    }
+
+    /// The same, with what lies below the directory of a build seen through it.
+    pub(super) fn sandboxed_on(
+        &self,
+        image: &Path,
+        build: &Layers,
+        step: &Step<'_>,
+    ) -> Result<Spec, Broken> {
         Ok(spec(image, build, step, self.sandbox.emulator_of(image)?))
     }
 
@@ -225,7 +236,7 @@ impl Tools {
 /// The sandbox a step runs in.
 pub(super) fn spec(
     image: &Path,
-    build: &Path,
+    layers: &Layers,
     step: &Step<'_>,
     emulator: Option<Emulator>,
 ) -> Spec {
@@ -245,7 +256,10 @@ pub(super) fn spec(
     env.insert("KBUILD_BUILD_TIMESTAMP".to_owned(), format!("@{EPOCH}"));
     env.extend(step.env.clone());
     let mut binds = step.binds.clone();
-    binds.push(bind(build, BUILD, false));
+    let alone = layers.lowers().is_empty();
+    if alone {
+        binds.push(bind(layers.upper(), BUILD, false));
+    }
     Spec {
         root: Root::Image(image.to_owned()),
         emulator,
@@ -260,6 +274,7 @@ pub(super) fn spec(
             ..Limits::default()
         },
         hostname: "engine".to_owned(),
+        layers: (!alone).then(|| (layers.clone(), PathBuf::from(BUILD))),
         tmp_size: TMP_SIZE,
     }
 }

@@ -26,7 +26,12 @@ const COLOURS: [&str; 7] = [
 pub fn curves(lines: &[Line]) -> String {
     let most = lines.iter().flat_map(|line| line.values.iter().copied());
     let most = most.max().unwrap_or(0).max(1);
-    let count = lines.iter().map(|line| line.values.len()).max().unwrap_or(0).max(2);
+    let count = lines
+        .iter()
+        .map(|line| line.values.len())
+        .max()
+        .unwrap_or(0)
+        .max(2);
     let x = |index: usize| MARGIN + index * (WIDTH - MARGIN) / (count - 1);
     let y = |value: usize| TOP + HEIGHT - value * HEIGHT / most;
     let (right, bottom) = (WIDTH + 300, TOP + HEIGHT + 40);
@@ -55,7 +60,11 @@ pub fn curves(lines: &[Line]) -> String {
         };
         let colour = COLOURS[index % COLOURS.len()];
         // A second round of colours is dashed.
-        let dash = if index < COLOURS.len() { "" } else { " stroke-dasharray=\"6 3\"" };
+        let dash = if index < COLOURS.len() {
+            ""
+        } else {
+            " stroke-dasharray=\"6 3\""
+        };
         let points = line.values.iter().enumerate();
         let points: Vec<String> = points
             .map(|(index, value)| format!("{},{}", x(index), y(*value)))
@@ -79,7 +88,9 @@ pub fn curves(lines: &[Line]) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -92,7 +103,11 @@ mod tests {
             name: name.to_owned(),
             values: values.to_vec(),
         };
-        let picture = curves(&[line("a<b built", &[10, 40, 80]), line("empty", &[]), line("c", &[8])]);
+        let picture = curves(&[
+            line("a<b built", &[10, 40, 80]),
+            line("empty", &[]),
+            line("c", &[8]),
+        ]);
         insta::assert_snapshot!(picture);
     }
 

@@ -24,6 +24,7 @@ use super::binfmt;
 use super::binfmt::BINFMT_MISC;
 use super::error::Step;
 use super::error::StepError;
+use super::layers::Layers;
 use super::spec::Bind;
 use super::spec::Root;
 use super::spec::Spec;
@@ -35,6 +36,9 @@ pub(super) const WORK: &str = "/sys";
 /// Where the host stays in reach, inside, until everything is bound.
 const HOST: &str = "/.host";
 
+/// Where the layers of a directory are in reach until it is mounted.
+const LAYERS: &str = "/.layers";
+
 /// Device nodes taken from the host; a user namespace cannot make any.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
@@ -45,6 +49,11 @@ pub(super) fn enter(spec: &Spec) -> Result<(), StepError> {
         .iter()
         .map(source)
         .collect::<Result<Vec<_>, _>>()?;
+    let layers = spec
+        .layers
+        .as_ref()
+        .map(|(layers, _)| found(layers))
+        .transpose()?;
     isolate()?;
     let size = format!("size={}", spec.tmp_size);
     match &spec.root {
@@ -54,6 +63,9 @@ pub(super) fn enter(spec: &Spec) -> Result<(), StepError> {
     }
     for (bind, source) in spec.binds.iter().zip(&sources) {
         show(&below_host(source), &bind.target, bind.read_only)?;
+    }
+    if let (Some((_, target)), Some(layers)) = (&spec.layers, &layers) {
+        merge(layers, target)?;
     }
     let private = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     proc(spec, HOST)?;
@@ -173,6 +185,68 @@ fn overlay(root: &Path, size: &str) -> Result<(), StepError> {
     )
     .step(|| format!("mount an overlay on `{}`", root.display()))?;
     pivot(&merged)
+}
+
+/// The layers without links, so that they mean the same below [`HOST`].
+fn found(layers: &Layers) -> Result<Layers, StepError> {
+    let find = |dir: &Path| fs::canonicalize(dir).step(|| format!("find `{}`", dir.display()));
+    let lowers = layers.lowers().iter().map(|dir| find(dir));
+    Ok(Layers::new(
+        find(layers.upper())?,
+        lowers.collect::<Result<_, _>>()?,
+    ))
+}
+
+/// Shows layers as one directory.
+fn merge(layers: &Layers, target: &Path) -> Result<(), StepError> {
+    let make_dir =
+        |dir: &Path| fs::create_dir_all(dir).step(|| format!("make `{}`", dir.display()));
+    make_dir(target)?;
+    // By way of binds, as the option would give a meaning to `:` and `,` in the paths. They go with the directory in memory.
+    make(
+        "tmpfs",
+        LAYERS,
+        MsFlags::MS_NOSUID | MsFlags::MS_NODEV,
+        Some("mode=755"),
+    )?;
+    let place = |name: &str| Path::new(LAYERS).join(name);
+    // The kernel wants the upper and its own directory in one mount.
+    let (upper, work) = (layers.upper(), layers.work());
+    let own = upper.parent().unwrap_or(upper);
+    let mut below = Vec::new();
+    for (number, dir) in [own]
+        .into_iter()
+        .chain(layers.lowers().iter().map(|dir| &**dir))
+        .enumerate()
+    {
+        let number = number.to_string();
+        make_dir(&place(&number))?;
+        bind(&below_host(dir), &place(&number), MsFlags::empty())?;
+        below.push(format!("{LAYERS}/{number}"));
+    }
+    let name = |dir: &Path| {
+        dir.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    let options = format!(
+        "lowerdir={},upperdir={LAYERS}/0/{},workdir={LAYERS}/0/{},userxattr",
+        below[1..].join(":"),
+        name(upper),
+        name(&work)
+    );
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount(
+        Some("overlay"),
+        target,
+        Some("overlay"),
+        flags,
+        Some(&*options),
+    )
+    .step(|| format!("mount an overlay on `{}`", target.display()))?;
+    umount2(LAYERS, MntFlags::MNT_DETACH).step(|| format!("unmount `{LAYERS}`"))?;
+    fs::remove_dir(LAYERS).step(|| format!("remove `{LAYERS}`"))
 }
 
 /// Makes an empty directory in memory the root, and the host's root [`HOST`].

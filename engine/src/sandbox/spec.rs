@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::binfmt::Emulator;
+use super::layers::Layers;
 
 /// Where programs are, in images and on the host.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -29,6 +30,9 @@ pub struct Spec {
     pub emulator: Option<Emulator>,
     /// Host directories and files to show, in order.
     pub binds: Vec<Bind>,
+    /// Directories to show as one, and where.
+    #[serde(default)]
+    pub layers: Option<(Layers, PathBuf)>,
     /// The command; a name without `/` is looked up in the `PATH` of `env`.
     pub argv: Vec<String>,
     /// The whole environment of the command.

@@ -10,7 +10,7 @@ use crate::model::Abi;
 use crate::model::ConfigRecipe;
 use crate::model::Strength;
 
-/// Inputs `source`, `image`, `kconfig`, and `native` where it is accelerated. Outputs `config` and `fixups.json`.
+/// Inputs `source`, `image`, `kconfig`, `native` where it is accelerated, and `parent` for a mutant. Outputs `config` and `fixups.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigSpec {
     /// The kernel's `ARCH=`.

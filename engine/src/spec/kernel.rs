@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Accelerate;
 
 /// Inputs `source`, `image`, `config`, and `native` where it is accelerated. Outputs `image`, `vmlinux`, `System.map`,
-/// `modules.tar`, `metadata.json`, and `dtbs.tar` where the arch has device trees.
+/// `modules.tar`, `metadata.json`, `objects.json` from Linux 6.1 on, and `dtbs.tar` where the arch has device trees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KernelSpec {
     /// The kernel's `ARCH=`.

@@ -211,6 +211,8 @@ fn recipe() -> impl Strategy<Value = ConfigRecipe> + Clone {
         (number(), word())
             .prop_map(|(seed, probability)| ConfigRecipe::Randconfig { seed, probability }),
         file().prop_map(|file| ConfigRecipe::File { file }),
+        (any::<u32>(), any::<u32>(), any::<u32>())
+            .prop_map(|(seed, share, spare)| ConfigRecipe::Mutant { seed, share, spare }),
     ]
 }
 

@@ -109,7 +109,9 @@ fn curve(mut built: Vec<Built>) -> Vec<Coverage> {
 
 /// The symbols that are `y` or `m` in what a config node gave; `None` where it is gone.
 fn symbols(store: &Store, config: &Digest) -> Result<Option<BTreeSet<String>>, DriveError> {
-    let output = store.record(config)?.and_then(|record| record.outputs.get("config").copied());
+    let output = store
+        .record(config)?
+        .and_then(|record| record.outputs.get("config").copied());
     let text = output.and_then(|digest| store.read(&digest).ok());
     let config = text.and_then(|text| Config::parse(&String::from_utf8_lossy(&text)).ok());
     Ok(config.map(|config| on(&config).map(str::to_owned).collect()))

@@ -80,6 +80,7 @@ impl Session {
         )?;
         super::super::run::prepare(options)?;
         let mut tools = self.tools(options.jobs, options.network)?;
+        tools.neighbours = options.neighbours;
         tools.lava = self.lava_tools(&options.labs, options.results.clone());
         let jobserver = tools.jobserver.clone();
         let tools = Arc::new(tools);

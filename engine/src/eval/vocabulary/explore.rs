@@ -25,8 +25,8 @@ use super::function::Function;
 use super::function::Param;
 use crate::kconfig::Config;
 use crate::kconfig::Value;
+use crate::kconfig::WHOLE_SHARE;
 use crate::model::Mutation;
-use crate::model::WHOLE_SHARE;
 
 const CONFIG: Param = Param {
     name: "config",
@@ -110,6 +110,12 @@ const MUTATION: Record = Record {
             shape: Shape::Name,
             need: Need::Otherwise("none"),
             doc: "name of a board that the mutant is to fit",
+        },
+        Field {
+            name: "spare",
+            shape: Shape::Whole(0, 100),
+            need: Need::Otherwise("0, none"),
+            doc: "leaves symbols alone on which so many percent of the objects depend, of the kernel of what the first mutation began with; that is built first, if it has not been",
         },
     ],
     one_of: &[],
@@ -534,6 +540,7 @@ fn mutate(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mist
         seed: options.take_number("seed", 0),
         share: options.take_number("share", 500),
         keep: options.take("keep"),
+        spare: options.take_number("spare", 0),
     };
     made(explorer(call)?.mutate(config, mutation))
 }

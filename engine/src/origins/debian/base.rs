@@ -137,6 +137,7 @@ fn spec(work: &Path, origin: &BaseOrigin, emulator: Option<Emulator>) -> Option<
         devices: Vec::new(),
         limits: Limits::default(),
         hostname: "engine".to_owned(),
+        layers: None,
         tmp_size: 0,
     })
 }
