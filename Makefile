@@ -2,7 +2,7 @@
 
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help setup demo matrix test test-crash test-arches test-gentoo test-lava test-judge test-graph test-everyday test-explore bench docs clean
+.PHONY: help setup demo matrix test test-crash test-arches test-gentoo test-lava test-judge test-graph test-everyday test-explore test-explore-all bench docs clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -38,9 +38,16 @@ test-arches: ## Only the tests of the twelve arches and of foreign toolchains, w
 	@tools/setup.sh test
 	cargo nextest run --locked --workspace --run-ignored all -E 'binary(arches) + binary(emulation) + test(matching)'
 
-test-explore: ## Only the tests of neighbour builds and mutants, with the ten pairs, which print what they took
+EXPLORE = binary(explore) + test(/explor/) + test(/^drive::explore::/) + test(derived)
+
+test-explore: ## Only the tests of exploration: faults planted in a kernel are found and minimised
 	@tools/setup.sh test
-	cargo nextest run --locked --workspace --run-ignored all --success-output immediate -E 'binary(explore_objects) + test(/^(recipe::(neighbour|compiled)|kconfig::mutate)::/)'
+	cargo nextest run --locked --workspace -E '$(EXPLORE)'
+
+test-explore-all: ## The same with random configurations against make, and neighbour builds against clean ones, which take long
+	@tools/setup.sh test
+	cargo nextest run --locked --workspace --run-ignored all --success-output immediate \
+	    -E '$(EXPLORE) + binary(explore_objects) + binary(kconfig) + test(/^(recipe::(neighbour|compiled|kconfig)|kconfig::mutate)::/)'
 
 test-gentoo: ## Only the tests of Gentoo's stage3s and of emerge, with those that take long
 	@tools/setup.sh test
@@ -65,10 +72,6 @@ test-graph: ## Only the tests of specs, the growing graph, placement, QEMU in it
 test-everyday: ## Only the tests of addresses, reports, logs, messages and the terminal
 	@tools/setup.sh test
 	cargo nextest run --locked --workspace -E 'binary(cli) + binary(docs) + test(/^(report|terminal|text|cli|kconfig)::/) + test(everyday) + test(from_definitions_to)'
-
-test-explore: ## Only the tests of random configurations, with those that take long
-	@tools/setup.sh test
-	cargo nextest run --locked --workspace --run-ignored all --success-output immediate -E 'binary(kconfig)'
 
 bench: ## Measure beside ninja, nix-build and bare make; one line each
 	@tools/setup.sh bench

@@ -351,7 +351,7 @@ fn a_neighbour_build_is_a_clean_one() {
     assert_eq!(facts["start"]["failed"], failed.finished.message);
 }
 
-/// `make test-explore` prints the lines.
+/// `make test-explore-all` prints the lines.
 #[test]
 #[ignore = "builds more than twenty kernels"]
 fn ten_mutants_are_the_same_bytes() {

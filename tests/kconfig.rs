@@ -129,7 +129,7 @@ fn configurations_are_those_of_plain_make() {
 }
 
 #[test]
-#[ignore = "three hundred times `make randconfig`: `make test-explore` runs it"]
+#[ignore = "three hundred times `make randconfig`: `make test-explore-all` runs it"]
 fn configurations_of_three_arches_are_those_of_plain_make() {
     let [arm64, m68k] = FOREIGN;
     let compared = compare(&[X86_64, arm64, m68k], &(1000..1102));

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
+use store::OutcomeVerdict;
+
 use super::super::DriveError;
 use super::super::RunOptions;
 use super::super::Session;
@@ -19,6 +21,8 @@ use crate::eval::Explorer;
 use crate::graph::Whole;
 use crate::plan::Progress;
 use crate::realise::Demand;
+use crate::realise::Event;
+use crate::realise::NodeReport;
 use crate::realise::Observer;
 use crate::realise::Options;
 use crate::realise::RunReport;
@@ -50,6 +54,24 @@ pub struct Explored {
     pub unused: Vec<String>,
     /// Whether the history and the tree of links could be written.
     pub kept: Result<(), DriveError>,
+}
+
+/// Passes on what happens, without the logs of failures: those are what is looked for, and `engine log` has them.
+struct Briefly<'o>(&'o dyn Observer);
+
+impl Observer for Briefly<'_> {
+    fn event(&self, event: Event<'_>) {
+        match event {
+            Event::NodeFinished(node) if node.verdict == OutcomeVerdict::Failed => {
+                let node = NodeReport {
+                    log: None,
+                    ..node.clone()
+                };
+                self.0.event(Event::NodeFinished(&node));
+            }
+            event => self.0.event(event),
+        }
+    }
 }
 
 /// Lets the run end when the script has, however that was.
@@ -122,7 +144,7 @@ impl Session {
                 &self.store,
                 &recipes,
                 &run,
-                observer,
+                &Briefly(observer),
                 Some(demands),
             );
             (

@@ -1,0 +1,128 @@
+//! An exploration that finds faults planted in a real kernel, and says of each which symbols make it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "world/real.rs"]
+mod real;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use real::Real;
+use serde_json::Value;
+
+/// A copy of a project of these tests, on the shared store.
+fn planted() -> Real {
+    let planted = Real::demo();
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/explore/planted");
+    for old in fs::read_dir(planted.path()).unwrap() {
+        let old = old.unwrap().path();
+        // Its pins of Debian serve here too.
+        if old.extension().is_some_and(|extension| extension == "rhai") {
+            fs::remove_file(old).unwrap();
+        }
+    }
+    for file in fs::read_dir(project).unwrap() {
+        let file = file.unwrap().path();
+        fs::copy(&file, planted.path().join(file.file_name().unwrap())).unwrap();
+    }
+    planted.update();
+    planted
+}
+
+/// Runs a script; gives its exit code and its report.
+fn explore(project: &Real, script: &str, options: &[&str]) -> (i32, Value) {
+    let script = project.path().join(script);
+    let mut command = project.command();
+    let output = command
+        .arg("explore")
+        .arg(script)
+        .arg("--json")
+        .args(options)
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    let report = serde_json::from_slice(&output.stdout);
+    (
+        output.status.code().unwrap(),
+        report.unwrap_or_else(|error| panic!("{error}\n{told}")),
+    )
+}
+
+/// The symbols of each fragment that was found, by signature.
+fn culprits(report: &Value) -> BTreeSet<(String, Vec<String>)> {
+    let mut found = BTreeSet::new();
+    for culprits in report["culprits"].as_array().unwrap() {
+        let signature = culprits["signature"].as_str().unwrap();
+        for fragment in culprits["fragments"].as_array().unwrap() {
+            assert_eq!(fragment["verified"], true, "{fragment}");
+            let symbols = fragment["symbols"].as_object().unwrap();
+            assert!(symbols.values().all(|value| value == "y"), "{fragment}");
+            found.insert((signature.to_owned(), symbols.keys().cloned().collect()));
+        }
+    }
+    found
+}
+
+/// A pair of symbols that do not go together, one that panics, and two of which each is enough: exactly these are found.
+#[test]
+fn planted_faults_are_minimised_to_their_symbols() {
+    let planted = planted();
+    let (code, report) = explore(&planted, "planted.rhai", &[]);
+    assert_eq!(code, 1, "{report:#}");
+    let expected = [
+        (
+            "init/main.c: #error planted: two that do not go together",
+            &["CROSS_MEMORY_ATTACH", "SGETMASK_SYSCALL"][..],
+        ),
+        ("init/main.c: #error planted: either of two", &["DEVMEM"]),
+        (
+            "init/main.c: #error planted: either of two",
+            &["SYSFS_SYSCALL"],
+        ),
+        ("kernel panic: planted", &["BINFMT_SCRIPT"]),
+    ];
+    let named = |(signature, symbols): (&str, &[&str])| {
+        (
+            signature.to_owned(),
+            symbols.iter().map(|symbol| (*symbol).to_owned()).collect(),
+        )
+    };
+    let expected: BTreeSet<(String, Vec<String>)> = expected.into_iter().map(named).collect();
+    assert_eq!(culprits(&report), expected, "{report:#}");
+    let clusters = report["clusters"].as_array().unwrap();
+    assert_eq!(clusters.len(), 3, "{report:#}");
+    for cluster in clusters {
+        assert_eq!(cluster["class"], "new", "{cluster}");
+        assert_eq!(cluster["runs"], cluster["failed"], "{cluster}");
+    }
+
+    // The same again: nothing is made, and it says the same.
+    let (code, again) = explore(&planted, "planted.rhai", &[]);
+    assert_eq!((code, culprits(&again)), (1, expected));
+    assert_eq!(again["builds"]["ms"], 0, "{again:#}");
+    assert_eq!(again["tried"], again["tried_cached"], "{again:#}");
+
+    // What was found is an address like any other.
+    let fragment = &report["culprits"][0]["fragments"][0]["address"];
+    let realized = planted.realize(&[fragment.as_str().unwrap()]);
+    assert_eq!(realized.code, 1, "{}", realized.stderr);
+    assert!(realized.ran.is_empty(), "{:?}", realized.ran);
+}
+
+/// A budget of builds ends the asking, and what was begun ends.
+#[test]
+fn a_budget_of_no_builds_only_configures() {
+    let planted = planted();
+    let (code, report) = explore(
+        &planted,
+        "planted.rhai",
+        &["--budget", "0 builds", "--set", "first=3"],
+    );
+    assert_eq!(code, 0, "{report:#}");
+    assert_eq!(report["ended"], "the builds of the budget are used up");
+    assert_eq!(report["builds"]["succeeded"], 0, "{report:#}");
+    assert_eq!(report["tried"], 1, "{report:#}");
+}
