@@ -38,6 +38,8 @@ fn help_of_every_command() {
       judge        Judge console logs: what the kernel complained about, and which tests failed
       boards       Show which boards each resolved configuration can boot on
       boot         Boot one address, here or in a lab, and print its console
+      explore      Explore configurations by a script, and minimise what fails
+      coverage     Tell how many symbols and object files were ever built and booted
       labs         Show each lab: who we are there, its device types and devices, its queue, and which
                    boards it boots
       jobs         Print boots as the YAML of LAVA jobs, one for each lab that may boot them
@@ -290,6 +292,61 @@ fn help_of_every_command() {
       engine boot linux-6.1/x86_64/tinyconfig/gcc/qemu-pc/general
       engine boot linux-6.1/x86_64/tinyconfig/gcc/qemu-pc/general --lab mylab
 
+    === explore
+    Explore configurations by a script, and minimise what fails
+
+    Usage: engine explore [OPTIONS] <SCRIPT>
+
+    Arguments:
+      <SCRIPT>  The script, in a project's directory
+
+    Options:
+          --set <NAME=VALUE>  What `setting(NAME, …)` gives in the script
+          --budget <BUDGET>   How much it may take: a time (`90s`, `30m`, `2h`), or new kernels (`200
+                              builds`)
+          --retry-failed      Run recorded failures again
+          --clean             Build every kernel from nothing, not from the objects of the one that is
+                              most like it
+          --json              Write what it came to as JSON to standard output, and nothing else
+          --results <DIR>     Where the links to results go [default: `results` in the project]
+      -j, --jobs <N>          What may run at once, in CPUs [default: all there are]
+          --memory <MIB>      Memory that all that runs may need, in MiB [default: the machine's]
+          --stall <SECS>      How long a server may say nothing, in seconds [default: 60]
+          --offline           Ask nothing of any server: what the store lacks is broken
+          --lab <LAB>         Boots in this lab, by its name [default: QEMU on this machine where a
+                              board can be, else LAVA labs]
+      -h, --help              Print help
+
+    The script asks for configurations, builds and boots, and sees what came of them: `engine doc
+    --explore` is its reference.
+    What it learnt stays in the store, so the same script run again goes on where it stopped. A new
+    failure makes the exit code 1.
+
+    Examples:
+      engine explore hour.rhai --budget 1h
+      engine explore planted.rhai --set seeds=50 --budget '20 builds'
+
+    === coverage
+    Tell how many symbols and object files were ever built and booted
+
+    Usage: engine coverage [OPTIONS] [ADDRESS]...
+
+    Arguments:
+      [ADDRESS]...  Only these builds, with `*` and `**` [default: all of the project]
+
+    Options:
+          --svg <FILE>  Also draw how it grew from kernel to kernel
+          --json        One line of JSON for each arch, with the whole curve
+      -h, --help        Print help
+
+    Counted are symbols that are `y` or `m` in a kernel that was built, in one that booted too, and the
+    object files of kernels, as far
+    as their builds list them (Linux 6.1 and later). What is in the store counts, derived builds too.
+
+    Examples:
+      engine coverage
+      engine coverage 'linux-6.1/x86_64/**' --svg coverage.svg
+
     === judge
     Judge console logs: what the kernel complained about, and which tests failed
 
@@ -477,10 +534,12 @@ fn help_of_every_command() {
     Usage: engine doc [OPTIONS]
 
     Options:
-      -h, --help  Print help
+          --explore  The reference of scripts that explore instead
+      -h, --help     Print help
 
-    Example:
+    Examples:
       engine doc | less
+      engine doc --explore | less
 
     === completions
     Print a shell's completions

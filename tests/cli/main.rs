@@ -17,7 +17,7 @@ use world::World;
 
 const SMALL: &str = include_str!("small.rhai");
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 25] = [
     "init",
     "check",
     "update",
@@ -28,6 +28,8 @@ const COMMANDS: [&str; 23] = [
     "log",
     "boards",
     "boot",
+    "explore",
+    "coverage",
     "judge",
     "labs",
     "jobs",

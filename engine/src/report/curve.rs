@@ -108,7 +108,21 @@ mod tests {
             line("empty", &[]),
             line("c", &[8]),
         ]);
-        insta::assert_snapshot!(picture);
+        insta::assert_snapshot!(picture, @r##"
+        <svg xmlns="http://www.w3.org/2000/svg" width="1020" height="416" viewBox="0 0 1020 416" font-family="sans-serif" font-size="12">
+        <rect width="100%" height="100%" fill="white"/>
+        <path d="M56 376H720" stroke="#ddd"/><text x="50" y="380" text-anchor="end">0</text>
+        <path d="M56 286H720" stroke="#ddd"/><text x="50" y="290" text-anchor="end">20</text>
+        <path d="M56 196H720" stroke="#ddd"/><text x="50" y="200" text-anchor="end">40</text>
+        <path d="M56 106H720" stroke="#ddd"/><text x="50" y="110" text-anchor="end">60</text>
+        <path d="M56 16H720" stroke="#ddd"/><text x="50" y="20" text-anchor="end">80</text>
+        <text x="56" y="394">1</text><text x="720" y="394" text-anchor="end">3 kernels</text>
+        <polyline points="56,331 388,196 720,16" fill="none" stroke="#0072b2" stroke-width="2"><title>a&lt;b built: 80</title></polyline>
+        <path d="M732 24h18" stroke="#0072b2" stroke-width="2"/><text x="756" y="28">a&lt;b built: 80</text>
+        <polyline points="56,340" fill="none" stroke="#009e73" stroke-width="2"><title>c: 8</title></polyline>
+        <path d="M732 60h18" stroke="#009e73" stroke-width="2"/><text x="756" y="64">c: 8</text>
+        </svg>
+        "##);
     }
 
     #[test]
