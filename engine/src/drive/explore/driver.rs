@@ -87,6 +87,7 @@ pub(super) struct Inner {
     pub budget: Budget,
     pub start: Instant,
     told: Instant,
+    last_told: String,
     /// Random configurations that are asked for ahead of the script.
     pub ahead: usize,
     pub last: Option<Random>,
@@ -124,6 +125,7 @@ impl Driver {
             budget,
             start: now,
             told: now,
+            last_told: String::new(),
             last: None,
             ended: None,
             configs: Vec::new(),
@@ -232,7 +234,11 @@ impl Inner {
         }
         if self.told.elapsed() >= EVERY {
             self.told = Instant::now();
-            self.graph.note(&self.headline());
+            let line = self.headline();
+            if line != self.last_told {
+                self.graph.note(&line);
+                self.last_told = line;
+            }
         }
         Ok(())
     }

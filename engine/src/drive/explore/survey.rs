@@ -28,13 +28,14 @@ use crate::text::duration;
 impl Inner {
     /// Waits for all that the script asked for.
     pub(super) fn finish(&mut self) -> Result<(), Refusal> {
-        let configs = self.configs.iter().map(|config| config.config);
-        let builds = self
-            .builds
-            .iter()
-            .chain(&self.boots)
-            .map(|asked| asked.node);
-        let nodes: Vec<NodeId> = configs.chain(builds).collect();
+        // What a minimisation tried has said what it had to.
+        let configs = self.configs.iter().filter(|config| !config.probe);
+        let builds = self.builds.iter().chain(&self.boots);
+        let builds = builds.filter(|asked| !asked.probe);
+        let nodes: Vec<NodeId> = configs
+            .map(|config| config.config)
+            .chain(builds.map(|asked| asked.node))
+            .collect();
         // What was begun ends also where the budget has no room for more.
         let ended = self.ended.take();
         for node in nodes {

@@ -1,4 +1,4 @@
-//! What scripts that explore ask for, and what they see of it.
+//! Configurations that scripts ask for, and what they see of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,6 @@ use rhai::Map;
 
 use super::super::exploration::Exploration;
 use super::super::exploration::Explorer;
-use super::super::exploration::Outcome;
 use super::super::exploration::Random;
 use super::super::exploration::Refusal;
 use super::super::exploration::Thing;
@@ -28,7 +27,7 @@ use crate::kconfig::Value;
 use crate::kconfig::WHOLE_SHARE;
 use crate::model::Mutation;
 
-const CONFIG: Param = Param {
+pub(super) const CONFIG: Param = Param {
     name: "config",
     shape: Shape::Config,
 };
@@ -36,15 +35,10 @@ const SYMBOL: Param = Param {
     name: "symbol",
     shape: Shape::Symbol,
 };
-const ARCH: Param = Param {
+pub(super) const ARCH: Param = Param {
     name: "arch",
     shape: Shape::Name,
 };
-const OUTCOME: Param = Param {
-    name: "thing",
-    shape: Shape::Outcome,
-};
-
 const RANDOM: Record = Record {
     noun: "a random config",
     fields: &[
@@ -123,29 +117,8 @@ const MUTATION: Record = Record {
     refused: &[],
 };
 
-const BOOT: Record = Record {
-    noun: "a boot",
-    fields: &[
-        Field {
-            name: "board",
-            shape: Shape::Name,
-            need: Need::Otherwise("the first that fits"),
-            doc: "name of a board that fits",
-        },
-        Field {
-            name: "suite",
-            shape: Shape::Name,
-            need: Need::Otherwise("the board's first"),
-            doc: "name of a suite of the board",
-        },
-    ],
-    one_of: &[],
-    any_of: &[],
-    refused: &[],
-};
-
-/// Asking for configurations, and looking at them.
-pub(super) const CONFIGS: &[Function] = &[
+/// The functions of this family.
+pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "setting",
         method: false,
@@ -322,116 +295,16 @@ pub(super) const CONFIGS: &[Function] = &[
     },
 ];
 
-/// Asking for kernels and boots, and what became of them.
-pub(super) const RESULTS: &[Function] = &[
-    Function {
-        name: "build",
-        method: false,
-        params: &[CONFIG],
-        gives: "a build",
-        doc: "Asks for the kernel of a configuration, and does not wait for it.",
-        run: |call, mut arguments| {
-            let config = thing(&mut arguments)?;
-            made(explorer(call)?.build(config))
-        },
-    },
-    Function {
-        name: "boot",
-        method: false,
-        params: &[
-            Param {
-                name: "build",
-                shape: Shape::Build,
-            },
-            Param {
-                name: "options",
-                shape: Shape::Record(&BOOT),
-            },
-        ],
-        gives: "a boot",
-        doc: "Asks for a boot of a kernel, and does not wait for it.",
-        run: |call, mut arguments| {
-            let build = thing(&mut arguments)?;
-            let mut options: Fields = arguments.next();
-            let (board, suite): (Option<String>, Option<String>) =
-                (options.take("board"), options.take("suite"));
-            made(explorer(call)?.boot(build, board.as_deref(), suite.as_deref()))
-        },
-    },
-    Function {
-        name: "verdict",
-        method: true,
-        params: &[OUTCOME],
-        gives: "`\"succeeded\"`, `\"failed\"`, `\"flaky\"`, `\"broken\"` or `\"skipped\"`",
-        doc: "Waits for it. A failure is run again before it is told: `flaky` did not come again. `broken` is the machine's fault, and `skipped` what a failure before it kept from running.",
-        run: |call, mut arguments| Ok(Dynamic::from(outcome(call, &mut arguments)?.verdict)),
-    },
-    Function {
-        name: "signature",
-        method: true,
-        params: &[OUTCOME],
-        gives: "a string",
-        doc: "Waits for it. Failures of one signature are one cluster; empty where nothing failed.",
-        run: |call, mut arguments| Ok(Dynamic::from(outcome(call, &mut arguments)?.signature)),
-    },
-    Function {
-        name: "reason",
-        method: true,
-        params: &[OUTCOME],
-        gives: "a string",
-        doc: "Waits for it. What failed, in one line; empty where nothing did.",
-        run: |call, mut arguments| Ok(Dynamic::from(outcome(call, &mut arguments)?.reason)),
-    },
-    Function {
-        name: "minimize",
-        method: false,
-        params: &[
-            Param {
-                name: "failed",
-                shape: Shape::Outcome,
-            },
-            Param {
-                name: "baseline",
-                shape: Shape::Config,
-            },
-        ],
-        gives: "a list of maps with `symbols`, `address`, `verified`, `probes` and `cached`",
-        doc: "The smallest fragments over a configuration that passes which fail with the same signature; several, where each alone does.",
-        run: minimize,
-    },
-    Function {
-        name: "coverage",
-        method: false,
-        params: &[ARCH],
-        gives: "a map with `built`, `booted` and `objects`",
-        doc: "How many symbols were ever on in a kernel of the arch that was built, in one that booted, and how many object files were compiled.",
-        run: |call, mut arguments| {
-            let arch: String = arguments.next();
-            let coverage = explorer(call)?.coverage(&arch).map_err(refused)?;
-            let fields = [
-                ("built", coverage.built),
-                ("booted", coverage.booted),
-                ("objects", coverage.objects),
-            ];
-            let map: Map = fields
-                .into_iter()
-                .map(|(name, count)| (name.into(), number(count)))
-                .collect();
-            Ok(Dynamic::from_map(map))
-        },
-    },
-];
-
 fn exploration<'c>(call: &'c mut Call<'_>) -> Result<&'c mut Exploration, Mistake> {
     let missing = || Mistake::at(&[], "only a script that explores has this");
     call.state.exploration.as_mut().ok_or_else(missing)
 }
 
-fn explorer(call: &mut Call<'_>) -> Result<Arc<dyn Explorer>, Mistake> {
+pub(super) fn explorer(call: &mut Call<'_>) -> Result<Arc<dyn Explorer>, Mistake> {
     Ok(Arc::clone(&exploration(call)?.explorer))
 }
 
-fn refused(refusal: Refusal) -> Mistake {
+pub(super) fn refused(refusal: Refusal) -> Mistake {
     match refusal {
         Refusal::Over => Mistake {
             over: true,
@@ -444,7 +317,7 @@ fn refused(refusal: Refusal) -> Mistake {
     }
 }
 
-fn made(made: Result<(Thing, String), Refusal>) -> Result<Dynamic, Mistake> {
+pub(super) fn made(made: Result<(Thing, String), Refusal>) -> Result<Dynamic, Mistake> {
     let (thing, address) = made.map_err(refused)?;
     Ok(Dynamic::from(Asked {
         thing,
@@ -452,14 +325,9 @@ fn made(made: Result<(Thing, String), Refusal>) -> Result<Dynamic, Mistake> {
     }))
 }
 
-fn thing(arguments: &mut Arguments) -> Result<Thing, Mistake> {
+pub(super) fn thing(arguments: &mut Arguments) -> Result<Thing, Mistake> {
     let asked: Asked = arguments.required()?;
     Ok(asked.thing)
-}
-
-fn outcome(call: &mut Call<'_>, arguments: &mut Arguments) -> Result<Outcome, Mistake> {
-    let thing = thing(arguments)?;
-    explorer(call)?.outcome(thing).map_err(refused)
 }
 
 fn resolved(call: &mut Call<'_>, arguments: &mut Arguments) -> Result<Arc<Config>, Mistake> {
@@ -468,12 +336,12 @@ fn resolved(call: &mut Call<'_>, arguments: &mut Arguments) -> Result<Arc<Config
     Ok(resolved.unwrap_or_default())
 }
 
-fn number(count: usize) -> Dynamic {
+pub(super) fn number(count: usize) -> Dynamic {
     Dynamic::from(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 /// A value as scripts compare it.
-fn written(value: Option<&Value>) -> String {
+pub(super) fn written(value: Option<&Value>) -> String {
     match value {
         None => "n".to_owned(),
         Some(Value::Text(text)) => text.clone(),
@@ -543,31 +411,4 @@ fn mutate(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mist
         spare: options.take_number("spare", 0),
     };
     made(explorer(call)?.mutate(config, mutation))
-}
-
-fn minimize(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
-    let failed = thing(&mut arguments)?;
-    let baseline = thing(&mut arguments)?;
-    let culprits = explorer(call)?
-        .minimize(failed, baseline)
-        .map_err(refused)?;
-    let culprits = culprits.into_iter().map(|culprit| {
-        let symbols: Map = culprit
-            .symbols
-            .iter()
-            .map(|(symbol, value)| (symbol.as_str().into(), Dynamic::from(written(Some(value)))))
-            .collect();
-        let map: Map = [
-            ("symbols", Dynamic::from_map(symbols)),
-            ("address", Dynamic::from(culprit.address)),
-            ("verified", Dynamic::from(culprit.verified)),
-            ("probes", number(culprit.probes)),
-            ("cached", number(culprit.cached)),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.into(), value))
-        .collect();
-        Dynamic::from_map(map)
-    });
-    Ok(Dynamic::from_array(culprits.collect()))
 }

@@ -11,6 +11,7 @@ mod general;
 mod labs;
 mod predicates;
 mod register;
+mod results;
 mod sources;
 mod suites;
 mod toolchains;

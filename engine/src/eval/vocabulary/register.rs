@@ -19,6 +19,7 @@ use super::function::Param;
 use super::general;
 use super::labs;
 use super::predicates;
+use super::results;
 use super::sources;
 use super::suites;
 use super::toolchains;
@@ -80,11 +81,11 @@ pub(in crate::eval) const CHAPTERS: &[Chapter] = &[
 pub(in crate::eval) const EXPLORING: &[Chapter] = &[
     Chapter {
         title: "Configurations",
-        functions: explore::CONFIGS,
+        functions: explore::FUNCTIONS,
     },
     Chapter {
         title: "Builds and boots",
-        functions: explore::RESULTS,
+        functions: results::FUNCTIONS,
     },
     Chapter {
         title: "Predicates",
