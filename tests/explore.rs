@@ -74,12 +74,12 @@ fn planted_faults_are_minimised_to_their_symbols() {
     assert_eq!(code, 1, "{report:#}");
     let expected = [
         (
-            "init/main.c: #error planted: two that do not go together",
+            "kernel/bounds.c: #error planted: two that do not go together",
             &["CROSS_MEMORY_ATTACH", "SGETMASK_SYSCALL"][..],
         ),
-        ("init/main.c: #error planted: either of two", &["DEVMEM"]),
+        ("kernel/bounds.c: #error planted: either of two", &["DEVMEM"]),
         (
-            "init/main.c: #error planted: either of two",
+            "kernel/bounds.c: #error planted: either of two",
             &["SYSFS_SYSCALL"],
         ),
         ("kernel panic: planted", &["BINFMT_SCRIPT"]),

@@ -315,13 +315,13 @@ fn builds_are_judged_by_evidence() {
         .unwrap()
         .replace_all(&told, "work/WORK")
         .into_owned();
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(told, @"
     1 s/x86_64/quoted/gcc x.c:4: 'missing_name' undeclared (first use in this function)
     0 s/x86_64/warns/gcc, 1 warning 
     0 s/x86_64/warns/gcc, 2 warnings, 1 new: x.c:6: 'g' defined but not used [-Wunused-function] 
     3 s/x86_64/killed/gcc make: *** [Makefile:8: x.o] Killed
     1 s/x86_64/crashed/gcc make: *** [Makefile:8: x.o] Segmentation fault (tried twice)
-    3 s/x86_64/full/gcc no space is left for `STORE/work/WORK/tree`: cp: error writing /build/y: No space left on device
+    3 s/x86_64/full/gcc no space is left for `STORE/work/WORK/tree/build`: cp: error writing /build/y: No space left on device
     1 s/x86_64/missing/gcc `frobnicate` is not in the image
     ");
 }
