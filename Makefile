@@ -42,7 +42,7 @@ EXPLORE = binary(explore) + test(/explor/) + test(/^drive::explore::/) + test(de
 
 test-explore: ## Only the tests of exploration: faults planted in a kernel are found and minimised
 	@tools/setup.sh test
-	cargo nextest run --locked --workspace -E '$(EXPLORE)'
+	cargo nextest run --locked --workspace --run-ignored all -E '$(EXPLORE)'
 
 test-explore-all: ## The same with random configurations against make, and neighbour builds against clean ones, which take long
 	@tools/setup.sh test
