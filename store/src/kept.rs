@@ -37,7 +37,7 @@ pub(crate) struct Lying {
     pub(crate) dir: PathBuf,
     bytes: u64,
     pub(crate) below: Vec<Digest>,
-    used: SystemTime,
+    pub(crate) used: SystemTime,
 }
 
 impl Store {

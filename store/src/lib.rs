@@ -33,6 +33,7 @@ mod path;
 mod rebuild;
 mod record;
 mod records;
+mod room;
 mod roots;
 mod runs;
 mod store;

@@ -61,7 +61,12 @@ impl Store {
             path: outer.join("tree"),
             _lease: lease,
         };
-        Ok(outer.is_dir().then_some(unpacked))
+        if !outer.is_dir() {
+            return Ok(None);
+        }
+        // Its time is when it was last used; of a store that may only be read nothing is removed.
+        let _ = self.fs.touch(&outer);
+        Ok(Some(unpacked))
     }
 }
 

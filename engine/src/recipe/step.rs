@@ -53,6 +53,9 @@ const WALL: Duration = Duration::from_hours(6);
 /// Bound on what a step may change in an image; it is memory, taken only as it is used.
 const TMP_SIZE: u64 = 8 << 30;
 
+/// What the store's disk has free, in bytes, before a tarball is unpacked: else trees go that are not used.
+const FREE: u64 = 6 << 30;
+
 /// A script to run.
 pub(super) struct Step<'a> {
     pub script: &'a str,
@@ -95,6 +98,8 @@ impl Tools {
         let archive = self.store.blob_path(digest);
         self.store.unpacked(digest, "unpack", |dest| {
             first();
+            self.store
+                .make_room(FREE, &|tree| self.sandbox.remove(tree))?;
             self.sandbox
                 .unpack(&archive, dest, strip_top, cancel)
                 .map_err(Broken::from)
