@@ -84,25 +84,27 @@ fn the_chain_from_stage3_to_boots_is_planned() {
     world.pin();
     let planned = run(&world, "plan linux-6.12/x86_64/x86_64_defconfig");
     assert_eq!(planned.code, Some(0), "{planned}");
-    insta::assert_snapshot!(planned.stdout, @r"
+    insta::assert_snapshot!(planned.stdout, @"
     run      fetch source/linux-6.12: never ran
     may run  source linux-6.12
     run      fetch base/amd64-llvm-openrc: never ran
     may run  base amd64-llvm-openrc
     run      fetch image/amd64-llvm-openrc: never ran
     may run  image amd64-llvm-openrc
+    may run  kconfig linux-6.12/x86_64/clang-amd64-llvm-openrc
     run      fetch base/amd64-openrc: never ran
     may run  base amd64-openrc
     run      fetch image/amd64-openrc: never ran
     may run  image amd64-openrc
+    may run  kconfig linux-6.12/x86_64/gcc-amd64-openrc
     may run  config linux-6.12/x86_64/x86_64_defconfig/clang-amd64-llvm-openrc
     may run  kernel linux-6.12/x86_64/x86_64_defconfig/clang-amd64-llvm-openrc
     may run  match linux-6.12/x86_64/x86_64_defconfig/clang-amd64-llvm-openrc
     may run  config linux-6.12/x86_64/x86_64_defconfig/gcc-amd64-openrc
     may run  kernel linux-6.12/x86_64/x86_64_defconfig/gcc-amd64-openrc
     may run  match linux-6.12/x86_64/x86_64_defconfig/gcc-amd64-openrc
-    5 to run, 11 may run, 0 fresh
+    5 to run, 13 may run, 0 fresh
     boots of 2 builds: unknown until their configs are resolved and matched
-    cost: unknown for 16 nodes that never ran
+    cost: unknown for 18 nodes that never ran
     ");
 }

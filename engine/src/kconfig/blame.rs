@@ -251,7 +251,7 @@ mod tests {
         ATA=m: depends on `BLOCK`, which is not set (Kconfig:17) {"BLOCK": Yes}
         DEBUG_KERNEL=n: selected by `EXPERT` {}
         HZ_100=y: the choice it is one of takes `HZ_250` (Kconfig:31) {}
-        HIDDEN=y: can be set only if `!EXPERT` (Kconfig:38) {"EXPERT": No}
+        HIDDEN=y: can be set only if `!EXPERT` (Kconfig:41) {"EXPERT": No}
         X86=m: it cannot be set, only selected (arch/x86/Kconfig:1) {}
         NOPE=y:  {}
         "#);

@@ -2,6 +2,7 @@
 
 mod blame;
 mod config;
+mod deciders;
 mod explain;
 mod expression;
 mod fixup;

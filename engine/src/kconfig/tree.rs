@@ -26,6 +26,8 @@ pub(super) struct Definition {
     pub choice: Option<usize>,
     /// Whether it can be a module.
     pub tristate: bool,
+    /// What its lines `default` say, one after the other.
+    pub defaults: String,
 }
 
 /// One `select X`.
@@ -158,6 +160,7 @@ impl Tree {
             prompt: None,
             choice,
             tristate: false,
+            defaults: String::new(),
         };
         self.definitions
             .entry(name.to_owned())
@@ -192,6 +195,10 @@ impl Tree {
                     return;
                 };
                 definition.tristate |= matches!(word, "tristate" | "def_tristate");
+                if matches!(word, "default" | "def_bool" | "def_tristate") {
+                    definition.defaults.push_str(rest);
+                    definition.defaults.push('\n');
+                }
                 match word {
                     "depends" => definition.depends.extend(depends()),
                     "prompt" | "bool" | "tristate" | "int" | "hex" | "string"
@@ -361,6 +368,9 @@ config HZ_100
 config HZ_250
 	bool "250 HZ"
 endchoice
+config HZ
+	int
+	default 100 if HZ_100
 menu "Hidden"
 	visible if !EXPERT
 config HIDDEN
@@ -418,7 +428,8 @@ endmenu
         BLOCK arch/x86/Kconfig:5 depends [] prompt []
         DEBUG_KERNEL Kconfig:13 depends [] selected by EXPERT
         EXPERT Kconfig:4 depends [] prompt []
-        HIDDEN Kconfig:38 depends [] prompt [!EXPERT]
+        HIDDEN Kconfig:41 depends [] prompt [!EXPERT]
+        HZ Kconfig:36 depends []
         HZ_100 Kconfig:31 depends [] prompt [] of HZ_100 HZ_250
         HZ_250 Kconfig:33 depends [] prompt [] of HZ_100 HZ_250
         PCI arch/x86/Kconfig:3 depends [] prompt []

@@ -13,12 +13,14 @@ use super::Tools;
 use super::fixups::FixupReport;
 use super::fixups::Followed;
 use super::fixups::KconfigFiles;
+use super::fixups::kconfig_tree;
 use super::fixups::pairs;
 use super::fixups::srcarch;
 use super::kconfig::Conf;
 use super::kconfig::KCONFIG;
 use super::kconfig::LINKED;
 use super::native::Compiler;
+use super::neighbour::CLEAN;
 use super::step::BUILD;
 use super::step::End;
 use super::step::SRC;
@@ -176,10 +178,10 @@ impl Tools {
                         )));
                     }
                 };
-                let spared = self.spared(job, *spare)?;
-                let keep =
-                    |symbol: &str| spared.contains(symbol) || spec.fixups.contains_key(symbol);
-                old(mutate(&parent, *seed, *share, &keep).into_bytes())
+                let spared = self.spared(job, *spare, place.source, &spec.kernel_arch)?;
+                let spared = spared.iter().chain(spec.fixups.keys());
+                let spared = spared.map(String::as_str).collect();
+                old(mutate(&parent, *seed, *share, &spared).into_bytes())
             }
             ConfigRecipe::Tiny => Begun {
                 mode: "--allnoconfig",
@@ -206,13 +208,22 @@ impl Tools {
         }))
     }
 
-    /// Symbols on which so many percent of the objects of a kernel depend; none where it does not list them.
-    fn spared(&self, job: &Job, percent: u32) -> Result<BTreeSet<String>, Broken> {
+    /// Symbols on which so many percent of the objects of a kernel depend, those that have it built clean, and what either follow from; none
+    /// where the kernel does not list its objects.
+    fn spared(
+        &self,
+        job: &Job,
+        percent: u32,
+        source: &Path,
+        kernel_arch: &str,
+    ) -> Result<BTreeSet<String>, Broken> {
         let Some(list) = job.inputs.get(&Slot::Objects) else {
             return Ok(BTreeSet::new());
         };
         let list = ObjectList::parse(&self.store.read(list)?).unwrap_or_default();
-        Ok(list.costly(percent as usize).map(str::to_owned).collect())
+        let clean = CLEAN.iter().map(|(symbol, _)| *symbol);
+        let spared = list.costly(percent as usize).chain(clean);
+        Ok(kconfig_tree(source, srcarch(kernel_arch)).deciders(spared))
     }
 
     /// Has the kernel's make begin a .config by one of its targets, which may be more than a defconfig file.

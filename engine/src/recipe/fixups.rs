@@ -131,7 +131,7 @@ impl<'s> KconfigFiles<'s> {
 }
 
 /// What the Kconfig files of a source's tree say for a directory below `arch`.
-fn kconfig_tree(source: &Path, srcarch: &str) -> Tree {
+pub(super) fn kconfig_tree(source: &Path, srcarch: &str) -> Tree {
     Tree::read(srcarch, &|path| {
         let bytes = fs::read(left(source, path)?).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())

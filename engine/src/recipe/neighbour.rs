@@ -45,8 +45,8 @@ const MOST_LAYERS: usize = 4;
 /// Where more than this of the objects is expected to be compiled anew, in thousandths, a build is clean.
 const MOST_SHARE: u64 = 900;
 
-/// Symbols with which a kernel is always built clean and its tree is not kept, and why.
-const CLEAN: [(&str, &str); 5] = [
+/// Symbols with which a kernel is always built clean and its tree is not kept, and why. Mutants that spare something spare them.
+pub(super) const CLEAN: [(&str, &str); 5] = [
     (
         "DEBUG_INFO_BTF",
         "`pahole` numbers types in the order in which its threads meet them",

@@ -109,7 +109,7 @@ const MUTATION: Record = Record {
             name: "spare",
             shape: Shape::Whole(0, 100),
             need: Need::Otherwise("0, none"),
-            doc: "leaves symbols alone on which so many percent of the objects depend, of the kernel of what the first mutation began with; that is built first, if it has not been",
+            doc: "leaves symbols alone on which so many percent of the objects depend, of the kernel of what the first mutation began with, and those that these follow from; that kernel is built first, if it has not been",
         },
     ],
     one_of: &[],
