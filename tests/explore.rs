@@ -90,6 +90,11 @@ fn a_planted_pair_is_minimised_to_its_symbols() {
 
     let (code, again) = explore(&planted, "planted.rhai", &one);
     assert_eq!((code, culprits(&again)), (1, named(&[PAIR])), "{again:#}");
+    assert_eq!(again["coverage"], report["coverage"]);
+    assert!(
+        again["coverage"]["x86_64"]["built"].as_u64().unwrap() > 100,
+        "{again:#}"
+    );
     assert_eq!(again["builds"]["ms"], 0, "{again:#}");
     assert_eq!(again["tried"], again["tried_cached"], "{again:#}");
 

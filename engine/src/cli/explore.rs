@@ -18,6 +18,7 @@ use crate::drive::Exploration;
 use crate::drive::ExploreOptions;
 use crate::drive::RunOptions;
 use crate::drive::Stage;
+use crate::eval::Coverage;
 use crate::recipe::Neighbours;
 use crate::terminal::Format;
 use crate::terminal::table;
@@ -197,6 +198,19 @@ fn told(found: &Exploration) -> String {
         duration(found.boots.ms),
         duration(found.wall_ms),
     ));
+    for (
+        arch,
+        Coverage {
+            built,
+            booted,
+            objects,
+        },
+    ) in &found.coverage
+    {
+        lines.push(format!(
+            "covered  {arch}: {built} symbols built, {booted} booted, {objects} object files"
+        ));
+    }
     if !found.ended.is_empty() {
         lines.push(format!("ended    {}", found.ended));
     }
@@ -260,6 +274,12 @@ fn clusters(found: &Exploration) -> String {
             "{text}\n{}\n  {}\n  {address}{more}\n",
             cluster.signature, cluster.reason
         );
+        if !cluster.symbols.is_empty() {
+            text = format!(
+                "{text}  all have {}; nothing that succeeded has\n",
+                cluster.symbols.join(" ")
+            );
+        }
     }
     text
 }

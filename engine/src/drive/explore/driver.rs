@@ -286,11 +286,22 @@ impl Inner {
 
     /// The resolved .config of a configuration.
     pub(super) fn resolved(&mut self, index: usize) -> Result<Option<Arc<Config>>, Refusal> {
-        if let Some(resolved) = self.configs[index].resolved.get() {
+        if self.configs[index].resolved.get().is_none() {
+            self.wait(self.configs[index].config)?;
+        }
+        self.settled(index)
+    }
+
+    /// The same, if it has ended.
+    pub(super) fn settled(&self, index: usize) -> Result<Option<Arc<Config>>, Refusal> {
+        let asked = &self.configs[index];
+        if let Some(resolved) = asked.resolved.get() {
             return Ok(resolved.clone());
         }
-        let state = self.wait(self.configs[index].config)?;
-        let resolved = match content(&state, Output::Config) {
+        let Some(state) = self.graph.state(asked.config) else {
+            return Ok(None);
+        };
+        let resolved = match content(state, Output::Config) {
             None => None,
             Some(digest) => {
                 let text = self
@@ -303,10 +314,7 @@ impl Inner {
                 ))
             }
         };
-        Ok(self.configs[index]
-            .resolved
-            .get_or_init(|| resolved)
-            .clone())
+        Ok(asked.resolved.get_or_init(|| resolved).clone())
     }
 
     /// The boards that fit a configuration; of one that could not be resolved, none.

@@ -5,18 +5,15 @@ use std::collections::BTreeSet;
 
 use store::Digest;
 use store::Records;
-use store::Verdict;
 
 use super::coverage::on;
 use super::driver::AskedNode;
 use super::driver::Budget;
 use super::driver::Inner;
 use super::driver::content;
-use super::tally::Cluster;
 use super::tally::Exploration;
 use super::tally::Stage;
 use super::tally::shared;
-use super::verdicts::signature;
 use crate::eval::Coverage;
 use crate::eval::Refusal;
 use crate::graph::NodeId;
@@ -99,91 +96,6 @@ impl Inner {
         stage
     }
 
-    /// Failures by signature; what else in the store failed so says whether they are known.
-    fn clusters(&self, records: Option<&Records>) -> Vec<Cluster> {
-        let mut clusters: Vec<Cluster> = Vec::new();
-        let configs = self.configs.iter().filter(|config| !config.probe);
-        let configs = configs.map(|config| (config.config, &config.address));
-        let nodes = self
-            .builds
-            .iter()
-            .chain(&self.boots)
-            .filter(|asked| !asked.probe);
-        let nodes = nodes.map(|asked| (asked.node, &asked.address));
-        for (node, address) in configs.chain(nodes) {
-            let told = self.told(node);
-            if !matches!(told.verdict, "failed" | "flaky" | "broken") {
-                continue;
-            }
-            let state = self.graph.state(node);
-            let again = state
-                .and_then(State::key)
-                .and_then(|key| self.recurrence(&key));
-            let (runs, failed) = again.map_or((1, 1), |again| (again.runs, again.failed));
-            let class = match told.verdict {
-                "broken" => "infrastructure",
-                "flaky" => "flaky",
-                _ => "new",
-            };
-            let found = clusters
-                .iter()
-                .position(|cluster| cluster.signature == told.signature);
-            let index = found.unwrap_or_else(|| {
-                clusters.push(Cluster {
-                    signature: told.signature.clone(),
-                    class,
-                    reason: told.reason.clone(),
-                    addresses: Vec::new(),
-                    runs: 0,
-                    failed: 0,
-                    axes: BTreeSet::new(),
-                });
-                clusters.len() - 1
-            });
-            let cluster = &mut clusters[index];
-            // What came again once is no flake.
-            if class == "new" {
-                cluster.class = class;
-            }
-            cluster.runs += runs;
-            cluster.failed += failed;
-            let names: Vec<&str> = address.split('/').collect();
-            if let [_, arch, _, toolchain, ..] = names[..] {
-                cluster.axes.insert(format!("{arch}/{toolchain}"));
-            }
-            cluster.addresses.push(address.clone());
-        }
-        if let Some(records) = records {
-            let known = self.known(records);
-            let new = clusters.iter_mut().filter(|cluster| cluster.class == "new");
-            for cluster in new.filter(|cluster| known.contains(&cluster.signature)) {
-                cluster.class = "known";
-            }
-        }
-        clusters.sort_by_key(|cluster| std::cmp::Reverse(cluster.addresses.len()));
-        clusters
-    }
-
-    /// Signatures of failures in the store that this exploration did not ask for.
-    fn known(&self, records: &Records) -> BTreeSet<String> {
-        let configs = self.configs.iter().map(|config| config.config);
-        let asked = self
-            .builds
-            .iter()
-            .chain(&self.boots)
-            .map(|asked| asked.node);
-        let own = configs
-            .chain(asked)
-            .filter_map(|node| self.graph.state(node)?.key());
-        let own: BTreeSet<Digest> = own.collect();
-        let others = records
-            .iter()
-            .filter(|record| record.verdict() == Verdict::Failed && !own.contains(&record.key()));
-        let signatures = others
-            .map(|record| signature(record.facts()).unwrap_or_else(|| record.message().to_owned()));
-        signatures.collect()
-    }
-
     /// How many symbols are on in a configuration that are on in none of those that were asked to be built before.
     pub(super) fn gain(&mut self, index: usize) -> Result<usize, Refusal> {
         let Some(config) = self.resolved(index)? else {
@@ -212,40 +124,52 @@ impl Inner {
 
     /// How much of an arch the builds and boots that were asked for cover, once they have ended.
     pub(super) fn covered(&mut self, arch: &str) -> Result<Coverage, Refusal> {
+        let asked = self.builds.iter().chain(&self.boots);
+        let nodes: Vec<NodeId> = asked.map(|asked| asked.node).collect();
+        for node in nodes {
+            self.wait(node)?;
+        }
+        Ok(self.covers(arch))
+    }
+
+    /// How much of an arch what has ended covers.
+    fn covers(&self, arch: &str) -> Coverage {
         let mut built = BTreeSet::new();
         let mut booted = BTreeSet::new();
         let mut objects = BTreeSet::new();
-        for build in 0..self.builds.len() {
-            let of = self.builds[build].of;
-            if self.configs[of].arch != arch {
-                continue;
+        let done = |asked: &AskedNode, of: usize| match self.graph.state(asked.node) {
+            Some(State::Done { key, .. }) if self.configs[of].arch == arch => {
+                let config = self.settled(of).ok().flatten();
+                config.map(|config| (*key, config))
             }
-            let state = self.wait(self.builds[build].node)?;
-            let (State::Done { key, .. }, Some(config)) = (&state, self.resolved(of)?) else {
-                continue;
-            };
-            built.extend(on(&config).map(str::to_owned));
-            objects.extend(super::coverage::objects(&self.store, key));
+            _ => None,
+        };
+        for build in &self.builds {
+            if let Some((key, config)) = done(build, build.of) {
+                built.extend(on(&config).map(str::to_owned));
+                objects.extend(super::coverage::objects(&self.store, &key));
+            }
         }
-        for boot in 0..self.boots.len() {
-            let of = self.builds[self.boots[boot].of].of;
-            if self.configs[of].arch != arch {
-                continue;
-            }
-            let state = self.wait(self.boots[boot].node)?;
-            if let (State::Done { .. }, Some(config)) = (state, self.resolved(of)?) {
+        for boot in &self.boots {
+            if let Some((_, config)) = done(boot, self.builds[boot.of].of) {
                 booted.extend(on(&config).map(str::to_owned));
             }
         }
-        Ok(Coverage {
+        Coverage {
             built: built.len(),
             booted: booted.len(),
             objects: objects.len(),
-        })
+        }
+    }
+
+    /// How many of these have the result of another.
+    fn shared(&self, asked: &[AskedNode]) -> usize {
+        let asked = asked.iter().filter(|asked| !asked.probe);
+        shared(asked.filter_map(|asked| self.graph.state(asked.node)?.key()))
     }
 
     /// What it came to.
-    pub(super) fn report(&mut self, script: &str, records: &Records) -> Exploration {
+    pub(super) fn report(&self, script: &str, records: &Records) -> Exploration {
         let configs: Vec<_> = self.configs.iter().filter(|config| !config.probe).collect();
         let state = |node| self.graph.state(node);
         let digests = configs.iter().filter_map(|config| {
@@ -280,7 +204,6 @@ impl Inner {
                 Some(State::Done { cached: true, .. } | State::Failed { cached: true, .. })
             )
         };
-        let key = |asked: &&AskedNode| state(asked.node)?.key();
         let times: Vec<u64> = configs
             .iter()
             .filter_map(|config| made(config.config))
@@ -288,7 +211,11 @@ impl Inner {
         let decided = self.decided.map_or(0.0, |last| {
             real(times.len()) * 60.0 / last.duration_since(self.start).as_secs_f64().max(0.001)
         });
-        let probe = |asked: &&AskedNode| !asked.probe;
+        let of = self
+            .builds
+            .iter()
+            .map(|build| &*self.configs[build.of].arch);
+        let arches: BTreeSet<&str> = of.collect();
         Exploration {
             script: script.to_owned(),
             ended: self.ended.unwrap_or_default().to_owned(),
@@ -306,23 +233,16 @@ impl Inner {
             distinct: digests.len(),
             builds: self.stage(&self.builds),
             boots: self.stage(&self.boots),
-            shared_builds: shared(
-                self.builds
-                    .iter()
-                    .filter(probe)
-                    .filter_map(|asked| key(&asked)),
-            ),
-            shared_boots: shared(
-                self.boots
-                    .iter()
-                    .filter(probe)
-                    .filter_map(|asked| key(&asked)),
-            ),
+            shared_builds: self.shared(&self.builds),
+            shared_boots: self.shared(&self.boots),
             config_ms: times.iter().sum(),
             decided_a_minute: decided,
             clusters: self.clusters(Some(records)),
             culprits: self.culprits.clone(),
-            coverage: BTreeMap::new(),
+            coverage: arches
+                .into_iter()
+                .map(|arch| (arch.to_owned(), self.covers(arch)))
+                .collect(),
         }
     }
 }

@@ -44,7 +44,7 @@ pub struct Exploration {
     pub clusters: Vec<Cluster>,
     /// What minimisation found.
     pub culprits: Vec<Culprits>,
-    /// How much of each arch was ever on, in the store.
+    /// How much of each arch its builds and boots cover.
     pub coverage: BTreeMap<String, Coverage>,
 }
 
@@ -86,6 +86,8 @@ pub struct Cluster {
     pub failed: usize,
     /// Arches and toolchains of the addresses.
     pub axes: BTreeSet<String>,
+    /// `SYMBOL=value` of what two or more have in their .configs and nothing that succeeded has, where that is little.
+    pub symbols: Vec<String>,
 }
 
 /// What one minimisation found.
