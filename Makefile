@@ -2,7 +2,7 @@
 
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help setup demo matrix test test-crash test-arches test-gentoo test-lava test-judge test-graph test-everyday test-explore test-explore-all bench docs clean
+.PHONY: help setup demo matrix test test-crash test-arches test-gentoo test-lava test-sources test-judge test-graph test-everyday test-explore test-explore-all bench docs clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -60,6 +60,10 @@ test-lava: ## Only the tests of LAVA labs, with a real lab that is brought up an
 GRAPH = test(/^(spec|graph|plan|realise|origins|labs|jobs|machine)::/) + test(words) + test(spelling) + test(progress) \
     + binary(labs) + binary(layers) + binary(source) + test(share_a_jobserver) + test(within_a_second) \
     + test(laid_open) + test(refused_at_once) + test(invalid_projects)
+
+test-sources: ## Only the tests of sources: git, tarballs, patches
+	@tools/setup.sh test
+	cargo nextest run --locked --workspace -E 'binary(git) + binary(source) + test(/^(origins|lock)::/) + test(patch)'
 
 test-judge: ## Only the tests of consoles, test protocols, build logs and blame, with those that take long
 	@tools/setup.sh test

@@ -95,6 +95,7 @@ impl World {
                 request,
                 signer: None,
                 keys: None,
+                commit: None,
                 files,
             };
             (name, pin)

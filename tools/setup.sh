@@ -31,6 +31,7 @@ package() {
     busybox) set -- "$2" sys-apps/busybox busybox busybox ;;
     kill) set -- "$2" sys-process/procps procps-ng procps-ng ;;
     script | setpriv) set -- "$2" sys-apps/util-linux util-linux util-linux ;;
+    git) set -- "$2" dev-vcs/git git-core git ;;
     gpg | gpg-agent) set -- "$2" app-crypt/gnupg gnupg2 gnupg ;;
     pip3) set -- "$2" dev-python/pip python3-pip python-pip ;;
     xz) set -- "$2" app-arch/xz-utils xz xz ;;
@@ -48,10 +49,10 @@ if [ "$1" = matrix ] || [ "$1" = test ]; then
     programs="$programs qemu-system-arm qemu-system-mips qemu-system-ppc qemu-system-sparc64 qemu-system-m68k"
 fi
 if [ "$1" = test ]; then
-    packages="$packages busybox-static bsdutils procps util-linux qemu-user-static gpg gpg-agent python3 python3-pip xz-utils"
+    packages="$packages busybox-static bsdutils procps util-linux qemu-user-static gpg gpg-agent python3 python3-pip xz-utils git"
     # A LAVA lab of the tests' own. Where these cannot be had its tests say so and skip.
     packages="$packages lava-server lava-dispatcher postgresql tftpd-hpa cpio"
-    programs="$programs busybox kill script setpriv qemu-aarch64-static gpg gpg-agent pip3 xz"
+    programs="$programs busybox kill script setpriv qemu-aarch64-static gpg gpg-agent pip3 xz git"
 fi
 if [ "$1" = bench ]; then
     packages="$packages ninja-build flex bison bc cpio libelf-dev libssl-dev qemu-user-static"

@@ -30,12 +30,55 @@ pub const MOST_BYTES: u64 = 8 << 20;
 /// Most commas and line ends in a lock file. What stands for one in memory is a multiple of its text.
 const MOST_VALUES: usize = 100_000;
 
-/// What is asked of a family.
+/// Who answers a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Provider {
+    /// The mirrors of a family of root filesystems.
+    Family(FamilyName),
+    /// A git repository.
+    #[serde(with = "git_word")]
+    Git,
+}
+
+impl Provider {
+    /// As lock files write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Family(family) => family.word(),
+            Self::Git => GIT,
+        }
+    }
+}
+
+const GIT: &str = "git";
+
+mod git_word {
+    //! The one word of a variant that holds nothing.
+
+    use serde::Deserialize as _;
+    use serde::Deserializer;
+    use serde::Serializer;
+    use serde::de::Error as _;
+
+    pub(super) fn serialize<S: Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(super::GIT)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<(), D::Error> {
+        let word = String::deserialize(from)?;
+        (word == super::GIT)
+            .then_some(())
+            .ok_or_else(|| D::Error::custom("unknown family"))
+    }
+}
+
+/// What is asked of a family or a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// Who answers.
     #[serde(default = "debian")]
-    pub family: FamilyName,
+    pub family: Provider,
     /// What is asked, by the family's names.
     #[serde(flatten)]
     pub asked: BTreeMap<String, Asked>,
@@ -77,8 +120,8 @@ pub enum Asked {
 }
 
 /// Lock files of the first format name no family.
-fn debian() -> FamilyName {
-    FamilyName::Debian
+fn debian() -> Provider {
+    Provider::Family(FamilyName::Debian)
 }
 
 /// A file of a pin.
@@ -111,8 +154,67 @@ pub struct Pin {
     /// The trusted keys in armour, as they were when the signature was checked; signatures of files are checked by them later.
     #[serde(default)]
     pub keys: Option<String>,
-    /// What was answered, sorted by package.
+    /// The commit that was answered, of a git repository.
+    #[serde(default)]
+    pub commit: Option<PinnedCommit>,
+    /// The files that were answered, sorted by package.
+    #[serde(default)]
     pub files: Vec<PinnedFile>,
+}
+
+/// A commit of a pin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RawCommit")]
+pub struct PinnedCommit {
+    /// Its id, 40 lower-case hex digits.
+    pub id: String,
+    /// The id of its tree.
+    pub tree: String,
+    /// When it was committed, by ISO 8601.
+    pub date: String,
+    /// The first line of its message.
+    pub subject: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCommit {
+    id: String,
+    tree: String,
+    date: String,
+    subject: String,
+}
+
+impl TryFrom<RawCommit> for PinnedCommit {
+    type Error = String;
+
+    fn try_from(raw: RawCommit) -> Result<Self, String> {
+        Self::new(&raw.id, &raw.tree, &raw.date, &raw.subject)
+    }
+}
+
+impl PinnedCommit {
+    /// A commit as git tells it; control characters of its message become blanks.
+    pub fn new(id: &str, tree: &str, date: &str, subject: &str) -> Result<Self, String> {
+        for id in [id, tree] {
+            if id.len() != 40 || !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+                return Err(format!("`{id}` is no id of git: 40 lower-case hex digits"));
+            }
+        }
+        if date.is_empty()
+            || !date
+                .bytes()
+                .all(|b| b.is_ascii_digit() || b"-+:TZ".contains(&b))
+        {
+            return Err(format!("`{date}` is no date"));
+        }
+        Ok(Self {
+            id: id.to_owned(),
+            tree: tree.to_owned(),
+            date: date.to_owned(),
+            subject: subject.replace(char::is_control, " ").trim().to_owned(),
+        })
+    }
 }
 
 /// All pins, by name.
@@ -298,6 +400,20 @@ impl Lock {
             if let Some(keys) = &pin.keys {
                 let _ = write!(text, "keys = '''\n{keys}'''\n");
             }
+            if let Some(PinnedCommit {
+                id,
+                tree,
+                date,
+                subject,
+            }) = &pin.commit
+            {
+                let subject = toml::Value::String(subject.clone());
+                let _ = writeln!(
+                    text,
+                    "commit = {{ id = {id:?}, tree = {tree:?}, date = {date:?}, subject = {subject} }}"
+                );
+                continue;
+            }
             text.push_str("files = [\n");
             for file in &pin.files {
                 let _ = writeln!(text, "  {:?},", String::from(file.clone()));
@@ -327,7 +443,7 @@ mod tests {
 
     fn lock() -> Lock {
         let request = Request {
-            family: FamilyName::Debian,
+            family: Provider::Family(FamilyName::Debian),
             asked: BTreeMap::from([
                 ("suite".to_owned(), Asked::Word("bookworm".to_owned())),
                 ("closure".to_owned(), Asked::Flag(false)),
@@ -350,6 +466,7 @@ mod tests {
             request,
             signer: None,
             keys: None,
+            commit: None,
             files: vec![file],
         };
         Lock {
@@ -371,6 +488,49 @@ mod tests {
         files = [
           "linux-source-6.1 6.1.192-2 139331676 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa http://deb.debian.org/debian/pool/l/linux-source-6.1_6.1.192-2_all.deb",
         ]
+        "#);
+    }
+
+    #[test]
+    fn a_commit_round_trips() {
+        let subject = "Merge \"x86\"\u{1b}[31m for 6.12 \\ \u{e9}";
+        let commit = PinnedCommit::new(
+            &"1".repeat(40),
+            &"a".repeat(40),
+            "2026-11-20T08:00:00+01:00",
+            subject,
+        );
+        let pin = Pin {
+            name: "source/mainline".to_owned(),
+            request: Request {
+                family: Provider::Git,
+                asked: BTreeMap::from([("branch".to_owned(), Asked::Word("master".to_owned()))]),
+            },
+            signer: None,
+            keys: None,
+            commit: Some(commit.unwrap()),
+            files: Vec::new(),
+        };
+        let lock = Lock {
+            pins: BTreeMap::from([(pin.name.clone(), pin)]),
+        };
+        assert_eq!(Lock::parse(lock.to_text().as_bytes()).unwrap(), lock);
+        insta::assert_snapshot!(lock.to_text(), @r#"
+        # Written by `engine update`; commit it.
+        version = 1
+
+        [[pin]]
+        name = "source/mainline"
+        request = { family = "git", branch = "master" }
+        commit = { id = "1111111111111111111111111111111111111111", tree = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", date = "2026-11-20T08:00:00+01:00", subject = 'Merge "x86" [31m for 6.12 \ é' }
+        "#);
+        let bad = lock.to_text().replace(&"a".repeat(40), "-x");
+        insta::assert_snapshot!(Lock::parse(bad.as_bytes()).unwrap_err(), @r#"
+        lock file is damaged: TOML parse error at line 7, column 10
+          |
+        7 | commit = { id = "1111111111111111111111111111111111111111", tree = "-x", date = "2026-11-20T08:00:00+01:00", subject = 'Merge "x86" [31m for 6.12 \ é' }
+          |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        `-x` is no id of git: 40 lower-case hex digits
         "#);
     }
 

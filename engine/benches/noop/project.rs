@@ -102,6 +102,7 @@ pub fn make(dir: &Path, size: usize) -> Done<(usize, Graph)> {
                 request,
                 signer: None,
                 keys: None,
+                commit: None,
                 files,
             },
         );

@@ -278,9 +278,10 @@ impl From<OriginError> for Fault {
             OriginError::Gone { .. } => {
                 fault.help("`engine update --if-gone` moves only such pins")
             }
-            OriginError::Content(_) | OriginError::NoPackage { .. } => {
-                Self::of(Blame::User, &error)
-            }
+            OriginError::Content(_)
+            | OriginError::NoPackage { .. }
+            | OriginError::NoReference { .. }
+            | OriginError::Submodule { .. } => Self::of(Blame::User, &error),
             OriginError::Missing { .. }
             | OriginError::Incomplete { .. }
             | OriginError::File { .. }

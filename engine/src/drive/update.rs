@@ -15,16 +15,21 @@ use crate::eval::Places;
 use crate::lock::LOCK_FILE;
 use crate::lock::Lock;
 use crate::lock::Pin;
+use crate::lock::PinnedCommit;
 use crate::lock::PinnedFile;
 use crate::lock::Request;
+use crate::origins;
 use crate::origins::Answer;
 use crate::origins::Means;
+use crate::origins::Moved;
 use crate::origins::Network;
 use crate::origins::OriginError;
-use crate::origins::family;
-use crate::origins::fetch_file;
+use crate::origins::fetch_pin;
+use crate::origins::moved;
 use crate::origins::requests;
+use crate::origins::resolve;
 use crate::sandbox::Cancel;
+use crate::text::counted;
 
 /// Which pins move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,9 +98,8 @@ pub fn update(
             files,
             signer,
             keys,
-        } = family(request.family)
-            .resolve(request, &means)
-            .map_err(|error| blamed(error, name, &evaluated.places))?;
+            commit,
+        } = resolve(request, &means).map_err(|error| blamed(error, name, &evaluated.places))?;
         if let Some(signer) = &signer {
             note(&format!("`{name}` is signed by {signer}"));
         }
@@ -104,9 +108,14 @@ pub fn update(
             request: request.clone(),
             signer,
             keys,
+            commit,
             files,
         };
-        let lines = difference(lock.pins.get(name), &pin);
+        let old = lock.pins.get(name);
+        let mut lines = difference(old, &pin);
+        if let Some(new) = &pin.commit {
+            lines.extend(commits(old, new, &means));
+        }
         lock.pins.insert(name.clone(), pin);
         changes.push(PinChange {
             name: name.clone(),
@@ -121,20 +130,32 @@ pub fn update(
     Ok(changes)
 }
 
-/// What a mirror says of a package that a definition names, told at that place.
+/// What a mirror says of a name that a definition gives, told at that place.
 fn blamed(error: OriginError, name: &str, places: &Places) -> DriveError {
-    let OriginError::NoPackage {
-        package, similar, ..
-    } = &error
-    else {
-        return error.into();
+    let (word, similar, otherwise) = match &error {
+        OriginError::NoPackage {
+            package, similar, ..
+        } => (
+            package,
+            similar,
+            "`apt-cache search` and https://packages.debian.org find names".to_owned(),
+        ),
+        OriginError::NoReference {
+            name, similar, url, ..
+        } => (name, similar, format!("`git ls-remote {url}` lists them")),
+        OriginError::Submodule { path, .. } => (
+            path,
+            &None,
+            "kernels have none, and what it lacks would not be told: is it a kernel's repository?"
+                .to_owned(),
+        ),
+        _ => return error.into(),
     };
-    let help = similar.as_ref().map_or_else(
-        || "`apt-cache search` and https://packages.debian.org find names".to_owned(),
-        |similar| format!("did you mean `{similar}`?"),
-    );
+    let help = similar
+        .as_ref()
+        .map_or(otherwise, |similar| format!("did you mean `{similar}`?"));
     let message = format!("`{name}`: {error}");
-    DriveError::Definitions(vec![places.diagnostic(name, package, message, help)])
+    DriveError::Definitions(vec![places.diagnostic(name, word, message, help)])
 }
 
 /// Why a pin is to be asked for, if it is.
@@ -164,16 +185,12 @@ fn reason(
 /// Downloads what the store lacks of a pin, which is what a run would do next.
 fn obtain(pin: &Pin, means: &Means<'_>) -> Result<(), DriveError> {
     let note = |text: &str| (means.note)(&format!("`{}`: {text}", pin.name));
-    let files: Vec<_> = pin
-        .files
-        .iter()
-        .map(|file| fetch_file(&pin.request, file))
-        .collect();
     let means = Means {
         note: &note,
         ..*means
     };
-    Ok(family(pin.request.family).obtain(&files, &means)?)
+    let fetch = fetch_pin(pin, 1);
+    Ok(origins::obtain(&fetch.by, &fetch.files, &means)?)
 }
 
 fn difference(old: Option<&Pin>, new: &Pin) -> Vec<String> {
@@ -200,6 +217,26 @@ fn difference(old: Option<&Pin>, new: &Pin) -> Vec<String> {
         .filter(|(package, _)| !new.contains_key(*package));
     lines.extend(gone.map(|(package, version)| format!("- {package} {version}")));
     lines
+}
+
+/// How the commit of a pin moved: `  old -> new: 12 commits: subject`, or `+ new: subject`.
+fn commits(old: Option<&Pin>, new: &PinnedCommit, means: &Means<'_>) -> Option<String> {
+    let short = |commit: &PinnedCommit| commit.id.get(..12).unwrap_or_default().to_owned();
+    let (to, subject) = (short(new), &new.subject);
+    let before = old.and_then(|pin| Some((pin, pin.commit.as_ref()?)));
+    let Some((pin, before)) = before else {
+        return Some(format!("+ {to} {}: {subject}", new.date));
+    };
+    if before == new {
+        return None;
+    }
+    let how = match moved(&pin.request, before, new, means) {
+        Some(Moved::Forward(count)) => counted(count, "commit", "commits"),
+        Some(Moved::AtLeast(count)) => format!("{} or more", counted(count, "commit", "commits")),
+        Some(Moved::Elsewhere) => "no descendant of the old one".to_owned(),
+        None => "their history is not known".to_owned(),
+    };
+    Some(format!("  {} -> {to}: {how}: {subject}", short(before)))
 }
 
 /// Replaces the lock file by rename, so that an interrupted update loses nothing.

@@ -11,6 +11,7 @@ use crate::model::ByVersion;
 use crate::model::ConfigRecipe;
 use crate::model::Fixup;
 use crate::model::ProjectFile;
+use crate::origins::check_repository;
 use crate::text::Spelling;
 use crate::text::did_you_mean;
 use rhai::Array;
@@ -55,6 +56,8 @@ pub(super) enum Shape {
     Sha256,
     /// A URL that starts with `https://` or `http://`.
     Url,
+    /// The place of a git repository.
+    Repository,
     /// A declared thing.
     Handle(Kind),
     /// What `file(…)` gives.
@@ -342,6 +345,7 @@ impl fmt::Display for Shape {
             }
             Self::Sha256 => "a SHA-256 in 64 lower-case hex digits",
             Self::Url => "an `https://` or `http://` URL",
+            Self::Repository => "the URL of a git repository",
             Self::Handle(kind) => return f.write_str(kind.with_article()),
             Self::File => "a file, as `file(…)` gives it",
             Self::Predicate => "a predicate, as `cfg(…)` gives it",
@@ -391,7 +395,8 @@ impl Shape {
             | Self::Spelt(_)
             | Self::OneOf(_)
             | Self::Sha256
-            | Self::Url => match cast::<ImmutableString>(value) {
+            | Self::Url
+            | Self::Repository => match cast::<ImmutableString>(value) {
                 Some(text) => return self.check_text(&text, path),
                 None => None,
             },
@@ -568,6 +573,7 @@ impl Shape {
                 return Err(wrong().help("`sha256sum FILE` prints it"));
             }
             Self::Url => check_url(text).map_err(|help| wrong().help(help))?,
+            Self::Repository => check_repository(text).map_err(|help| wrong().help(help))?,
             _ => {}
         }
         Ok(Checked::Text(text.to_owned()))

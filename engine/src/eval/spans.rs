@@ -130,7 +130,24 @@ impl FileIndex {
         let written = self.calls.get(&line_column(position)?)?;
         let quoted = format!("\"{text}\"");
         let mut places = written.iter().map(|(_, place)| *place);
-        places.find(|place| self.text.text[self.span(*place)] == quoted)
+        places.find_map(|place| {
+            if self.text.text[self.span(place)] == quoted {
+                return Some(place);
+            }
+            // Of a field the place is that of its key.
+            let (line, column) = line_column(place)?;
+            let rest = &self.text.text[self.text.offset(line, column)..];
+            let (key, value) = rest.split_once(':')?;
+            let blanks = value.find(|c| c != ' ')?;
+            if key.contains('\n') || !value[blanks..].starts_with(&quoted) {
+                return None;
+            }
+            let column = column + key.chars().count() + 1 + blanks;
+            Some(Position::new(
+                u16::try_from(line).ok()?,
+                u16::try_from(column).ok()?,
+            ))
+        })
     }
 
     /// The place of the key in any argument of the call whose path ends most like `path` does.

@@ -32,11 +32,12 @@ use crate::model::LavaMethod;
 use crate::model::MOST_BYTES;
 use crate::model::QemuMachine;
 use crate::model::RootfsFormat;
+use crate::model::SourceOrigin;
 use crate::model::Suite;
 use crate::model::Toolchain;
 use crate::origins::abi_of;
 use crate::origins::family;
-use crate::origins::fetch_file;
+use crate::origins::fetch_pin;
 use crate::origins::origin;
 use crate::origins::requests;
 use crate::spec::Accelerate;
@@ -45,7 +46,6 @@ use crate::spec::BoardNeeds;
 use crate::spec::BootSpec;
 use crate::spec::Closed;
 use crate::spec::ConfigSpec;
-use crate::spec::FetchBy;
 use crate::spec::FetchSpec;
 use crate::spec::ImageSpec;
 use crate::spec::KconfigSpec;
@@ -221,14 +221,16 @@ impl<'a> Declare<'a> {
     }
 
     fn fetch_spec(&self, name: &str) -> Option<FetchSpec> {
-        if let Some(pin) = self.world.lock.pins.get(name) {
-            let file = |file| fetch_file(&pin.request, file);
-            let files = pin.files.iter().map(file).collect();
-            let by = FetchBy::Family(pin.request.family);
-            return Some(FetchSpec { by, files });
-        }
         let sources = &self.world.catalog.sources;
-        origin(&sources.get(name.strip_prefix("source/")?)?.origin).fetch()
+        let source = || sources.get(name.strip_prefix("source/")?);
+        if let Some(pin) = self.world.lock.pins.get(name) {
+            let depth = match source().map(|source| &source.origin) {
+                Some(SourceOrigin::Git(git)) => git.depth,
+                _ => 1,
+            };
+            return Some(fetch_pin(pin, depth));
+        }
+        origin(&source()?.origin).fetch()
     }
 
     fn source(&mut self, name: &str) -> Result<NodeId, GraphError> {

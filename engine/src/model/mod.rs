@@ -55,6 +55,8 @@ pub use rootfs::Suite;
 pub use source::Base;
 pub use source::BaseOrigin;
 pub use source::FamilyName;
+pub use source::GitOrigin;
+pub use source::GitWant;
 pub use source::Image;
 pub use source::ProjectFile;
 pub use source::Source;

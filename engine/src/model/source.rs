@@ -61,6 +61,42 @@ pub enum SourceOrigin {
         /// SHA-256 of the file, 64 lower-case hex digits.
         sha256: String,
     },
+    /// A commit of a git repository; its id and tree stand in the lock file.
+    Git(GitOrigin),
+}
+
+/// A git repository, and the commit of it that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitOrigin {
+    /// Equivalent places, tried in order.
+    pub urls: Vec<String>,
+    /// Which commit.
+    pub want: GitWant,
+    /// How many commits of its history are fetched, itself included.
+    pub depth: u32,
+}
+
+/// What names a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GitWant {
+    /// The tip of a branch, without `refs/heads/`.
+    Branch(String),
+    /// A tag without `refs/tags/`, or with `*` the newest by version that is like it.
+    Tag(String),
+    /// Its id, 40 lower-case hex digits.
+    Commit(String),
+}
+
+impl GitWant {
+    /// What it is, as definitions and lock files write it, and its name.
+    pub fn words(&self) -> (&'static str, &str) {
+        match self {
+            Self::Branch(name) => ("branch", name),
+            Self::Tag(name) => ("tag", name),
+            Self::Commit(id) => ("commit", id),
+        }
+    }
 }
 
 /// A base root filesystem.

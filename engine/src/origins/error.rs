@@ -51,6 +51,28 @@ pub enum OriginError {
         /// The package that has the most similar name.
         similar: Option<String>,
     },
+    /// A repository has no such branch or tag.
+    #[error("there is no {what} `{name}` in {url}")]
+    NoReference {
+        /// `branch` or `tag`.
+        what: &'static str,
+        /// As it was asked for.
+        name: String,
+        /// The repository.
+        url: String,
+        /// The one that has the most similar name.
+        similar: Option<String>,
+    },
+    /// A commit's tree is not whole without other repositories.
+    #[error("commit {commit} of {url} has a submodule, `{path}`")]
+    Submodule {
+        /// The beginning of its id.
+        commit: String,
+        /// The repository.
+        url: String,
+        /// Where the submodule is.
+        path: String,
+    },
     /// A program said no.
     #[error("`{command}` failed: {message}")]
     Failed {

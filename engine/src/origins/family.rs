@@ -12,9 +12,13 @@ use store::Store;
 use super::OriginError;
 use super::debian::Debian;
 use super::gentoo::Gentoo;
+use super::git;
 use super::http::Http;
 use super::origin::origin;
+use crate::lock::Pin;
+use crate::lock::PinnedCommit;
 use crate::lock::PinnedFile;
+use crate::lock::Provider;
 use crate::lock::Request;
 use crate::machine::Packages;
 use crate::model::Abi;
@@ -29,6 +33,7 @@ use crate::sandbox::Cancel;
 use crate::sandbox::Sandbox;
 use crate::spec::FetchBy;
 use crate::spec::FetchFile;
+use crate::spec::FetchSpec;
 use crate::spec::Libraries;
 use crate::text::Spelling;
 
@@ -134,6 +139,8 @@ pub struct Answer {
     pub signer: Option<String>,
     /// The trusted keys in armour, where files have signatures that are checked by them later.
     pub keys: Option<String>,
+    /// The commit, of a git repository.
+    pub commit: Option<PinnedCommit>,
 }
 
 /// How packages are added to a root filesystem. Scripts run in it as root, without a network, with `$PACKAGES` and `$SETTINGS`, and
@@ -201,14 +208,34 @@ pub(super) fn is_stored(file: &FetchFile, store: &Store) -> bool {
 
 /// What is downloaded for a file of a pin.
 pub fn fetch_file(request: &Request, file: &PinnedFile) -> FetchFile {
-    FetchFile {
-        urls: family(request.family).places(request, &file.url),
-        ..file.to_fetch()
+    let mut fetch = file.to_fetch();
+    if let Provider::Family(name) = request.family {
+        fetch.urls = family(name).places(request, &file.url);
+    }
+    fetch
+}
+
+/// What is fetched for a pin.
+pub fn fetch_pin(pin: &Pin, depth: u32) -> FetchSpec {
+    let by = match (pin.request.family, &pin.commit) {
+        (Provider::Family(name), _) => FetchBy::Family(name),
+        (Provider::Git, commit) => FetchBy::Git(git::tree(&pin.request, commit.as_ref(), depth)),
+    };
+    let files = pin.files.iter();
+    let files = files.map(|file| fetch_file(&pin.request, file)).collect();
+    FetchSpec { by, files }
+}
+
+/// Asks what answers a request today. Network.
+pub fn resolve(request: &Request, means: &Means<'_>) -> Result<Answer, OriginError> {
+    match request.family {
+        Provider::Family(name) => family(name).resolve(request, means),
+        Provider::Git => git::resolve(request, means),
     }
 }
 
 /// Downloads those of the files that the store lacks, in the way that is asked for. Network.
-pub fn obtain(by: FetchBy, files: &[FetchFile], means: &Means<'_>) -> Result<(), OriginError> {
+pub fn obtain(by: &FetchBy, files: &[FetchFile], means: &Means<'_>) -> Result<(), OriginError> {
     if means.network.offline
         && let Some(file) = files.iter().find(|file| !is_stored(file, means.store))
     {
@@ -216,8 +243,9 @@ pub fn obtain(by: FetchBy, files: &[FetchFile], means: &Means<'_>) -> Result<(),
         return Err(OriginError::Offline { file });
     }
     match by {
-        FetchBy::Family(name) => family(name).obtain(files, means),
+        FetchBy::Family(name) => family(*name).obtain(files, means),
         FetchBy::Http => Http::new(means)?.obtain(files),
+        FetchBy::Git(tree) => git::obtain(tree, means),
     }
 }
 

@@ -5,15 +5,19 @@
 //! of [`BaseOrigin`](crate::model::BaseOrigin), and its field in the vocabulary of definitions. What sources come as is behind
 //! [`Origin`] in the same way.
 
+mod canonical;
 mod debian;
 mod error;
 mod family;
 mod gentoo;
+mod git;
 mod http;
 mod openpgp;
 mod origin;
+mod program;
 mod tarball;
 
+pub use canonical::SourceTar;
 pub use debian::ARCH;
 pub use debian::PACKAGE;
 pub use debian::SUITE;
@@ -28,9 +32,15 @@ pub use family::Volume;
 pub use family::abi_of;
 pub use family::abi_of_base;
 pub use family::family;
-pub use family::fetch_file;
+pub use family::fetch_pin;
 pub use family::obtain;
 pub use family::requests;
+pub use family::resolve;
+pub use git::Moved;
+pub use git::check_reference;
+pub use git::check_repository;
+pub use git::git_tarball;
+pub use git::moved;
 pub use http::remove_partial;
 pub use origin::Origin;
 pub use origin::origin;

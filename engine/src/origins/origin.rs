@@ -7,6 +7,7 @@ use super::HostNeed;
 use super::OriginError;
 use super::debian::DebianSource;
 use super::debian::deb_member;
+use super::git::GitSource;
 use super::tarball::Tarball;
 use crate::kconfig::Version;
 use crate::lock::Request;
@@ -40,6 +41,7 @@ pub fn origin(declared: &SourceOrigin) -> Box<dyn Origin + '_> {
     match declared {
         SourceOrigin::Debian { package, suite } => Box::new(DebianSource { package, suite }),
         SourceOrigin::Tarball { urls, sha256 } => Box::new(Tarball { urls, sha256 }),
+        SourceOrigin::Git(git) => Box::new(GitSource(git)),
     }
 }
 

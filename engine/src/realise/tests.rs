@@ -253,6 +253,7 @@ fn lock(catalog: &Catalog) -> Lock {
                 request,
                 signer: None,
                 keys: None,
+                commit: None,
                 files: vec![file],
             },
         )

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::fs::File;
 use std::io;
-use std::io::Write;
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,9 +29,9 @@ use crate::graph::Slot;
 use crate::kconfig::Version;
 use crate::model::ProjectFile;
 use crate::origins::OriginError;
+use crate::origins::SourceTar;
 use crate::origins::tarball;
 use crate::sandbox::Cancel;
-use crate::sandbox::EPOCH;
 use crate::sandbox::Exit;
 use crate::sandbox::Extras;
 use crate::sandbox::Installation;
@@ -39,9 +40,6 @@ use crate::sandbox::Root;
 use crate::sandbox::Spec;
 use crate::sandbox::Stdio;
 use crate::spec::SourceSpec;
-
-/// Level 3 is zstd's own default: 204 MB for a 1.3 GB tree, at disk speed.
-const ZSTD_LEVEL: i32 = 3;
 
 impl Tools {
     /// Output `tar`: a tarball with one top directory, in whatever compression it came.
@@ -250,34 +248,26 @@ fn other_version(declared: &Version, makefile: &str) -> Option<String> {
     (!same).then(message)
 }
 
-/// A byte-reproducible tarball of a tree below the top directory `linux`.
+/// The tarball of a tree.
 fn pack(tree: &Path, out: &Path, cancel: &Cancel) -> io::Result<()> {
-    let file = cancel.watching(File::create(out)?);
-    let encoder = zstd::stream::write::Encoder::new(file, ZSTD_LEVEL)?;
-    let mut builder = tar::Builder::new(encoder);
-    builder.mode(tar::HeaderMode::Deterministic);
-    builder.follow_symlinks(false);
-    append(&mut builder, tree, Path::new("linux"))?;
-    builder.into_inner()?.finish()?.into_inner().sync_data()
+    let mut tar = SourceTar::create(out, cancel)?;
+    append(&mut tar, tree, Path::new(""))?;
+    tar.finish()
 }
 
-fn append(builder: &mut tar::Builder<impl Write>, dir: &Path, name: &Path) -> io::Result<()> {
+fn append(tar: &mut SourceTar, dir: &Path, name: &Path) -> io::Result<()> {
     let mut entries: Vec<_> = fs::read_dir(dir)?.collect::<Result<_, _>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let (path, name) = (entry.path(), name.join(entry.file_name()));
-        let metadata = entry.metadata()?;
-        if metadata.is_dir() {
-            append(builder, &path, &name)?;
-            continue;
-        }
-        let mut header = tar::Header::new_gnu();
-        header.set_metadata_in_mode(&metadata, tar::HeaderMode::Deterministic);
-        header.set_mtime(EPOCH);
-        if metadata.is_symlink() {
-            builder.append_link(&mut header, &name, fs::read_link(&path)?)?;
+        let facts = entry.metadata()?;
+        if facts.is_dir() {
+            append(tar, &path, &name)?;
+        } else if facts.is_symlink() {
+            tar.link(&name, &fs::read_link(&path)?)?;
         } else {
-            builder.append_data(&mut header, &name, File::open(&path)?)?;
+            let executable = facts.mode() & 0o100 != 0;
+            tar.file(&name, executable, facts.len(), File::open(&path)?)?;
         }
     }
     Ok(())

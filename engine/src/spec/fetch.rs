@@ -16,13 +16,28 @@ pub struct FetchSpec {
 }
 
 /// Who downloads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FetchBy {
     /// A family's own program, with the machine's settings for it.
     Family(FamilyName),
     /// HTTP, of a place that a definition names.
     Http,
+    /// Git. There are no files then: the tree is the one file, as a tarball.
+    Git(GitTree),
+}
+
+/// The tree of a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitTree {
+    /// The commit's id, 40 lower-case hex digits.
+    pub commit: String,
+    /// The id of its tree, which says what is in it.
+    pub tree: String,
+    /// How many commits of its history are fetched, itself included.
+    pub depth: u32,
+    /// Equivalent places, tried in order.
+    pub urls: Vec<String>,
 }
 
 /// One file.

@@ -33,6 +33,7 @@ pub use config::Libraries;
 pub use fetch::FetchBy;
 pub use fetch::FetchFile;
 pub use fetch::FetchSpec;
+pub use fetch::GitTree;
 pub use image::ImageSpec;
 pub use kconfig::KconfigSpec;
 pub use kernel::KernelSpec;

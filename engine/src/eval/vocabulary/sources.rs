@@ -5,6 +5,8 @@ use rhai::Dynamic;
 use crate::model::Base;
 use crate::model::BaseOrigin;
 use crate::model::FamilyName;
+use crate::model::GitOrigin;
+use crate::model::GitWant;
 use crate::model::Image;
 use crate::model::Source;
 use crate::model::SourceOrigin;
@@ -14,6 +16,7 @@ use crate::origins::ARCH;
 use crate::origins::Family;
 use crate::origins::PACKAGE;
 use crate::origins::SUITE;
+use crate::origins::check_reference;
 use crate::origins::family;
 use crate::origins::origin;
 use crate::text::did_you_mean;
@@ -102,6 +105,12 @@ const SOURCE: Record = Record {
             doc: "a tarball (plain, gzip, xz or zstd) with one top directory",
         },
         Field {
+            name: "git",
+            shape: Shape::Record(&GIT),
+            need: Need::Otherwise("not from git"),
+            doc: "a commit of a git repository; `engine update` writes its id, tree, date and subject to the lock file",
+        },
+        Field {
             name: "version",
             shape: Shape::Version,
             need: Need::Otherwise("that in the name of a `linux-source-*` package"),
@@ -114,12 +123,54 @@ const SOURCE: Record = Record {
             doc: "patches, applied in order with `patch -p1`",
         },
     ],
-    one_of: &[&["debian", "tarball"]],
+    one_of: &[&["debian", "tarball", "git"]],
     any_of: &[],
-    refused: &[(
-        "git",
-        "give a `tarball`; most git servers offer one for every commit",
-    )],
+    refused: &[],
+};
+
+const GIT: Record = Record {
+    noun: "a git source",
+    fields: &[
+        Field {
+            name: "url",
+            shape: Shape::Repository,
+            need: Need::Otherwise("`urls`"),
+            doc: "where it is: `https://`, `ssh://`, `git://`, `file://` or `user@host:path`",
+        },
+        Field {
+            name: "urls",
+            shape: Shape::List(&Shape::Repository),
+            need: Need::Otherwise("`url`"),
+            doc: "equivalent places, tried in order",
+        },
+        Field {
+            name: "branch",
+            shape: Shape::Word,
+            need: Need::Otherwise("`tag` or `commit`"),
+            doc: "the tip of a branch, such as `\"master\"`",
+        },
+        Field {
+            name: "tag",
+            shape: Shape::Word,
+            need: Need::Otherwise("`branch` or `commit`"),
+            doc: "a tag, such as `\"v6.12\"`; with `*` the newest by version that is like it: `\"v6.12.*\"`, `\"next-*\"`",
+        },
+        Field {
+            name: "commit",
+            shape: Shape::Word,
+            need: Need::Otherwise("`branch` or `tag`"),
+            doc: "the 40 hex digits of a commit",
+        },
+        Field {
+            name: "depth",
+            shape: Shape::Whole(1, 10_000_000),
+            need: Need::Otherwise("1"),
+            doc: "how many commits of its history are fetched, itself included",
+        },
+    ],
+    one_of: &[&["url", "urls"], &["branch", "tag", "commit"]],
+    any_of: &[],
+    refused: &[("submodules", "kernels have none, and none are fetched")],
 };
 
 const SOURCE_DEBIAN: Record = Record {
@@ -293,6 +344,8 @@ fn source(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mist
             package: debian.take_or_empty("package"),
             suite: debian.take_or_empty("suite"),
         }
+    } else if let Some(git) = fields.take::<Fields>("git") {
+        SourceOrigin::Git(git_origin(git)?)
     } else {
         let mut tarball: Fields = fields.take_or_empty("tarball");
         let mut urls: Vec<String> = tarball.take_or_empty("urls");
@@ -318,6 +371,50 @@ fn source(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mist
         },
     );
     Ok(handle)
+}
+
+fn git_origin(mut git: Fields) -> Result<GitOrigin, Mistake> {
+    let at = |field: &str, message: String, help: &str| {
+        let path = ["1", "git", field].map(str::to_owned);
+        Err(Mistake::at(&path, message).help(help))
+    };
+    let mut urls: Vec<String> = git.take_or_empty("urls");
+    urls.extend(git.take::<String>("url"));
+    if urls.is_empty() {
+        return at(
+            "urls",
+            "a git source needs a URL".to_owned(),
+            "give the places of one repository",
+        );
+    }
+    let want = if let Some(name) = git.take("branch") {
+        GitWant::Branch(name)
+    } else if let Some(name) = git.take("tag") {
+        GitWant::Tag(name)
+    } else {
+        GitWant::Commit(git.take_or_empty("commit"))
+    };
+    let (what, name) = want.words();
+    let checked = match &want {
+        GitWant::Branch(name) => check_reference(name, false),
+        GitWant::Tag(name) => check_reference(name, true),
+        GitWant::Commit(id)
+            if id.len() == 40 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) =>
+        {
+            Ok(())
+        }
+        GitWant::Commit(_) => {
+            Err("`git rev-parse NAME` prints its 40 hex digits; names are `branch` and `tag`")
+        }
+    };
+    if let Err(help) = checked {
+        return at(what, format!("`{name}` can be no {what}"), help);
+    }
+    Ok(GitOrigin {
+        want,
+        urls,
+        depth: git.take_number("depth", 1),
+    })
 }
 
 fn base(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {

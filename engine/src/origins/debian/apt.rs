@@ -13,8 +13,6 @@ use std::process::Command;
 use store::Algorithm;
 use store::Checksum;
 
-use super::program::errors;
-use super::program::run;
 use super::request::ALL;
 use super::request::DebianRequest;
 use crate::lock::PinnedFile;
@@ -22,6 +20,8 @@ use crate::origins::Means;
 use crate::origins::OriginError;
 use crate::origins::error::file as at;
 use crate::origins::family::is_stored;
+use crate::origins::program::errors;
+use crate::origins::program::run;
 use crate::spec::FetchFile;
 use crate::text::counted;
 use crate::text::did_you_mean;

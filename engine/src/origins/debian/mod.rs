@@ -4,7 +4,6 @@ mod apt;
 mod base;
 mod deb;
 mod family;
-mod program;
 mod request;
 mod source;
 mod words;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::lock::Asked;
+use crate::lock::Provider;
 use crate::lock::Request;
 use crate::model::FamilyName;
 
@@ -36,7 +37,7 @@ impl From<DebianRequest> for Request {
             asked.insert("beyond".to_owned(), Asked::Words(beyond));
         }
         Self {
-            family: FamilyName::Debian,
+            family: Provider::Family(FamilyName::Debian),
             asked,
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::lock::Asked;
+use crate::lock::Provider;
 use crate::lock::Request;
 use crate::model::FamilyName;
 use crate::model::Stage3;
@@ -91,7 +92,7 @@ impl From<GentooRequest> for Request {
             }
         }
         Self {
-            family: FamilyName::Gentoo,
+            family: Provider::Family(FamilyName::Gentoo),
             asked,
         }
     }

@@ -86,6 +86,7 @@ fn stage3(name: &str, mirror: &Mirror<'_>, means: &Means<'_>) -> Result<Answer, 
         files,
         signer,
         keys,
+        commit: None,
     })
 }
 
@@ -118,6 +119,7 @@ fn snapshot(mirror: &Mirror<'_>, means: &Means<'_>) -> Result<Answer, OriginErro
         files,
         signer,
         keys: None,
+        commit: None,
     })
 }
 

@@ -1,4 +1,4 @@
-//! Debian's programs on the host.
+//! Programs of the host that origins run.
 
 use std::io;
 use std::io::Read;
@@ -6,11 +6,15 @@ use std::path::Path;
 use std::process::Command;
 use std::process::ExitStatus;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
-use crate::origins::OriginError;
-use crate::origins::error::file;
+use super::OriginError;
+use super::error::file;
 use crate::sandbox::Cancel;
 
 /// Between two looks at a program that runs.
@@ -29,11 +33,23 @@ pub(super) struct Said {
 
 /// Runs a program to its end, or until it is cancelled.
 pub(super) fn run(
-    mut command: Command,
+    command: Command,
     program: &'static str,
     package: &'static str,
     cancel: &Cancel,
 ) -> Result<Said, OriginError> {
+    Ok(watched(command, program, package, cancel, |_, _| true)?.unwrap_or_else(|said| said))
+}
+
+/// The same, while `goes_on` says so of what it said last on standard error and of how long it has been silent; else what it said until then,
+/// as an error.
+pub(super) fn watched(
+    mut command: Command,
+    program: &'static str,
+    package: &'static str,
+    cancel: &Cancel,
+    mut goes_on: impl FnMut(&str, Duration) -> bool,
+) -> Result<Result<Said, Said>, OriginError> {
     command
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
@@ -43,16 +59,9 @@ pub(super) fn run(
         io::ErrorKind::NotFound => OriginError::Missing { program, package },
         _ => file("run", Path::new(program))(error),
     })?;
-    let read = |stream: Option<Box<dyn Read + Send>>| {
-        thread::spawn(move || {
-            let mut bytes = Vec::new();
-            // What cannot be read ends with the program.
-            let _ = stream.map(|mut stream| stream.read_to_end(&mut bytes));
-            String::from_utf8_lossy(&bytes).into_owned()
-        })
-    };
-    let out = read(child.stdout.take().map(|stream| Box::new(stream) as _));
-    let err = read(child.stderr.take().map(|stream| Box::new(stream) as _));
+    let out = Heard::read(child.stdout.take());
+    let err = Heard::read(child.stderr.take());
+    let mut stalled = false;
     let status = loop {
         if let Some(status) = child
             .try_wait()
@@ -66,13 +75,73 @@ pub(super) fn run(
             // Its own children may hold the pipes open: nobody waits for the readers.
             return Err(OriginError::Cancelled);
         }
+        let silent = out.silent().min(err.silent());
+        if !stalled && !goes_on(&err.last_line(), silent) {
+            stalled = true;
+            let _ = child.kill();
+        }
         thread::sleep(TICK);
     };
-    Ok(Said {
+    if stalled {
+        let err = err.text();
+        let out = String::new();
+        return Ok(Err(Said { status, out, err }));
+    }
+    Ok(Ok(Said {
         status,
-        out: out.join().unwrap_or_default(),
-        err: err.join().unwrap_or_default(),
-    })
+        out: out.all(),
+        err: err.all(),
+    }))
+}
+
+/// What has come of one stream of a program.
+struct Heard {
+    bytes: Arc<Mutex<(Vec<u8>, Instant)>>,
+    reader: thread::JoinHandle<()>,
+}
+
+impl Heard {
+    fn read(stream: Option<impl Read + Send + 'static>) -> Self {
+        let bytes = Arc::new(Mutex::new((Vec::new(), Instant::now())));
+        let to = Arc::clone(&bytes);
+        let reader = thread::spawn(move || {
+            let mut part = vec![0; 1 << 16];
+            // What cannot be read ends with the program.
+            if let Some(mut stream) = stream {
+                while let Ok(count @ 1..) = stream.read(&mut part) {
+                    let mut heard = to.lock().unwrap_or_else(PoisonError::into_inner);
+                    heard.0.extend_from_slice(&part[..count]);
+                    heard.1 = Instant::now();
+                }
+            }
+        });
+        Self { bytes, reader }
+    }
+
+    fn silent(&self) -> Duration {
+        let heard = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.1.elapsed()
+    }
+
+    /// The last line that is whole, or was before another took its place.
+    fn last_line(&self) -> String {
+        let heard = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = heard.0.len().saturating_sub(1 << 10);
+        let text = String::from_utf8_lossy(&heard.0[end..]);
+        let mut lines = text.split(['\r', '\n']).rev();
+        lines.nth(1).unwrap_or_default().to_owned()
+    }
+
+    fn text(&self) -> String {
+        let heard = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&heard.0).into_owned()
+    }
+
+    fn all(self) -> String {
+        let _ = self.reader.join();
+        let heard = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&heard.0).into_owned()
+    }
 }
 
 impl Said {
@@ -104,8 +173,6 @@ pub(super) fn errors(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
     #[test]
