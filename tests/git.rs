@@ -426,9 +426,12 @@ fn held(dir: &Path) -> u64 {
     let entries = fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap().path());
-    let size = |path: std::path::PathBuf| match path.is_dir() {
-        true => held(&path),
-        false => path.metadata().unwrap().len(),
+    let size = |path: std::path::PathBuf| {
+        if path.is_dir() {
+            held(&path)
+        } else {
+            path.metadata().unwrap().len()
+        }
     };
     entries.map(size).sum()
 }

@@ -10,18 +10,17 @@ use std::collections::BinaryHeap;
 use crate::graph::NodeId;
 use crate::recipe::Takes;
 
-/// A ready node. The order is by the longest remaining path, then by the order of the graph.
+/// A ready node. The order is by the highest rank, then by the order of the graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ready {
-    /// Milliseconds of the longest path that begins with it.
-    pub path_ms: u64,
+    pub rank: u64,
     pub id: NodeId,
     pub takes: Takes,
 }
 
 impl Ord for Ready {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.path_ms, Reverse(self.id)).cmp(&(other.path_ms, Reverse(other.id)))
+        (self.rank, Reverse(self.id)).cmp(&(other.rank, Reverse(other.id)))
     }
 }
 
@@ -98,18 +97,18 @@ impl Queue {
 mod tests {
     use super::*;
 
-    fn ready(id: u32, path_ms: u64, cpus: usize, slot: Option<&str>) -> Ready {
+    fn ready(id: u32, rank: u64, cpus: usize, slot: Option<&str>) -> Ready {
         let takes = Takes {
             cpus,
             slot: slot.map(|name| (name.to_owned(), 2)),
             ..Takes::default()
         };
         let id = NodeId::from(id);
-        Ready { path_ms, id, takes }
+        Ready { rank, id, takes }
     }
 
     #[test]
-    fn the_longest_path_of_each_line_is_first_and_a_full_line_keeps_no_other() {
+    fn the_highest_of_each_line_is_first_and_a_full_line_keeps_no_other() {
         let mut queue = Queue::default();
         queue.push(ready(0, 5, 1, None));
         queue.push(ready(1, 9, 1, None));

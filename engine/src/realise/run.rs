@@ -293,13 +293,19 @@ impl Run<'_, '_> {
         self.cancel.cancel();
     }
 
-    /// Starts what there is room for, the longest remaining path first.
+    /// Starts what there is room for: the longest remaining path first, so that all ends early; where drivers ask, who go by what has ended, the
+    /// shortest one first, so that what was begun does.
     fn start(&mut self, sender: &mpsc::UnboundedSender<Told>, tokens: &mut Tokens) {
         self.forecast.update(self.progress);
         for id in self.progress.take_ready() {
             let takes = self.recipes.takes(self.progress.graph().node(id).spec());
             let path_ms = self.forecast.path(id);
-            self.queue.push(Ready { path_ms, id, takes });
+            let rank = if self.drivers.live() {
+                u64::MAX - path_ms
+            } else {
+                path_ms
+            };
+            self.queue.push(Ready { rank, id, takes });
         }
         let mut waits_for_cpu = false;
         if self.stopped.is_none() {

@@ -52,6 +52,8 @@ pub enum Budget {
 
 /// How often the state of the whole is told.
 const EVERY: Duration = Duration::from_secs(30);
+/// Longer than this no configuration takes: where none was decided for longer, none was asked for.
+const PAUSE: Duration = Duration::from_secs(10);
 /// A configuration that was asked for.
 pub(super) struct AskedConfig {
     pub source: String,
@@ -98,7 +100,9 @@ pub(super) struct Inner {
     pub boots: Vec<AskedNode>,
     pub by_address: BTreeMap<(Kind, String), usize>,
     /// When the last configuration was decided that had no result before.
-    pub decided: Option<Instant>,
+    pub decided: Instant,
+    /// How long it took to decide those, without the time in which none was.
+    pub deciding: Duration,
     pub culprits: Vec<Culprits>,
     /// Whether a minimisation asks.
     pub probing: bool,
@@ -132,7 +136,8 @@ impl Driver {
             builds: Vec::new(),
             boots: Vec::new(),
             by_address: BTreeMap::new(),
-            decided: None,
+            decided: now,
+            deciding: Duration::ZERO,
             culprits: Vec::new(),
             probing: false,
             built: BTreeMap::new(),
@@ -213,7 +218,8 @@ impl Inner {
                     Some(State::Done { cached: false, .. })
                 );
                 if kind == Kind::Match && made {
-                    self.decided = Some(Instant::now());
+                    self.deciding += self.decided.elapsed().min(PAUSE);
+                    self.decided = Instant::now();
                 }
             }
         }

@@ -208,9 +208,7 @@ impl Inner {
             .iter()
             .filter_map(|config| made(config.config))
             .collect();
-        let decided = self.decided.map_or(0.0, |last| {
-            real(times.len()) * 60.0 / last.duration_since(self.start).as_secs_f64().max(0.001)
-        });
+        let decided = real(times.len()) * 60.0 / self.deciding.as_secs_f64().max(0.001);
         let of = self
             .builds
             .iter()

@@ -38,7 +38,7 @@ pub struct Exploration {
     pub shared_boots: usize,
     /// Time that configure steps took, in all.
     pub config_ms: u64,
-    /// Configurations decided (resolved, compared with boards) in a minute of this run, without those that had a result before.
+    /// Configurations decided (resolved, compared with boards) in a minute in which some were, without those that had a result before.
     pub decided_a_minute: f64,
     /// Failures of one signature.
     pub clusters: Vec<Cluster>,

@@ -10,6 +10,7 @@ use crate::eval::Outcome;
 use crate::eval::Refusal;
 use crate::graph::NodeId;
 use crate::plan::State;
+use crate::recipe::Broken;
 
 /// Kind of the entries in the store's cache that say whether failures come again.
 const RECURRENCE: &str = "recurrence";
@@ -95,7 +96,12 @@ impl Inner {
                 let flaky = again.is_some_and(|again| again.failed < again.runs);
                 of(if flaky { "flaky" } else { "failed" }, &signature, &reason)
             }
-            (Some(State::Broken { message, .. }), _) => of("broken", message, message),
+            // What the end of the run interrupted says nothing.
+            (Some(State::Broken { message, .. }), _)
+                if **message != Broken::Cancelled.to_string() =>
+            {
+                of("broken", message, message)
+            }
             (Some(State::Skipped { reason }), _) => of("skipped", "", reason),
             _ => of("", "", ""),
         }
