@@ -63,17 +63,19 @@ fn good(ended: Ended) -> Ended {
 
 /// What was said, without what differs from run to run.
 fn told(ended: &Ended, upstream: &Upstream) -> String {
-    let text = ended
-        .stderr
-        .replace(&upstream.path().display().to_string(), "[UPSTREAM]");
-    let text = regex::Regex::new("127.0.0.1:[0-9]+")
-        .unwrap()
-        .replace_all(&text, "[SERVER]")
-        .into_owned();
-    regex::Regex::new("in [0-9.]+s")
-        .unwrap()
-        .replace_all(&text, "in [TIME]")
-        .into_owned()
+    let path = upstream.path().display().to_string();
+    let varied = [
+        ("127.0.0.1:[0-9]+", "[SERVER]"),
+        ("in [0-9.]+s", "in [TIME]"),
+        ("[0-9.]+ KiB", "[SIZE]"),
+    ];
+    varied.iter().fold(
+        ended.stderr.replace(&path, "[UPSTREAM]"),
+        |text, (varied, name)| {
+            let varied = regex::Regex::new(varied).unwrap();
+            varied.replace_all(&text, *name).into_owned()
+        },
+    )
 }
 
 /// The digest of the source as it is wanted now.
@@ -167,7 +169,7 @@ fn a_branch_is_pinned_fetched_and_moved_on_purpose() {
     2 nodes wanted, 0 of them fresh
     [1/2] fetch source/linux-6.1 ... succeeded in [TIME]
     results: [WORLD]/project/results
-    store: [WORLD]/store, 364.0 KiB
+    store: [WORLD]/store, [SIZE]
     ");
 
     // A definition that names the first commit.

@@ -1,13 +1,16 @@
-//! A kernel source by URL with patches: a real server on loopback, a real tarball, the host's `patch`.
+//! A kernel source by URL with patches: a real server on loopback, a real tarball, the host's `git apply`.
 
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
-    reason = "what fails here fails the test, and `patch` is found by the host's PATH"
+    reason = "what fails here fails the test, and programs are found by the host's PATH"
 )]
 
 #[path = "world/serve.rs"]
 mod server;
+#[path = "git/upstream.rs"]
+#[expect(dead_code, reason = "nobody serves it here")]
+mod upstream;
 #[expect(dead_code, reason = "this test needs few of the world's verbs")]
 mod world;
 
@@ -17,6 +20,7 @@ use std::path::Path;
 use std::process::Command;
 
 use server::serve;
+use upstream::Upstream;
 use world::Ended;
 use world::World;
 
@@ -116,7 +120,7 @@ fn a_patch_that_does_not_apply_is_named_with_its_hunk() {
     assert_eq!(ended.code, Some(1), "{ended}");
     let text = ended.to_string();
     assert!(
-        text.contains("`bad.patch` does not apply: Hunk #1 FAILED at 1."),
+        text.contains("`bad.patch` does not apply: patch failed: Makefile:1, hunk #1"),
         "{text}"
     );
     assert!(
@@ -133,11 +137,11 @@ fn a_patch_that_is_already_in_the_source_is_told() {
     ));
     assert_eq!(ended.code, Some(1), "{ended}");
     let text = ended.to_string();
-    let why = "`again.patch` does not apply: Reversed (or previously applied) patch detected!";
+    let why = "`again.patch` is already in the source: leave it out";
     assert!(text.contains(why), "{text}");
 }
 
-/// `patch` sees the tree and the patch alone, and names that lead elsewhere lead nowhere.
+/// `git apply` sees the tree and the patch alone, and names that lead elsewhere lead nowhere.
 #[test]
 fn a_patch_changes_nothing_outside_the_tree() {
     let change = |from: &str, to: &str| format!("--- {from}\n+++ {to}\n@@ -1 +1 @@\n-old\n+new\n");
@@ -329,4 +333,209 @@ fn other_bytes_than_were_declared_are_refused() {
     assert_eq!(ended.code, Some(3), "{ended}");
     let text = ended.to_string();
     assert!(text.contains("the definition or lock file says"), "{text}");
+}
+
+/// The digest of the source as it is wanted now.
+fn source(world: &World) -> String {
+    let path = std::env::var_os("PATH").unwrap();
+    let mut command = world.command(&["show", "--json", "source:linux-6.1"]);
+    let shown = world.run(command.env("PATH", path));
+    let shown: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    shown["outputs"][0]["content"].as_str().unwrap().to_owned()
+}
+
+/// A project whose source is a commit of a repository as a tarball, with patches that an expression gives.
+fn project_at(upstream: &Upstream, commit: &str, patches: &str) -> World {
+    let world = World::with(SMALL);
+    let tar = world.path("linux.tar");
+    upstream.git(&[
+        "archive",
+        "--prefix=linux/",
+        "--output",
+        tar.to_str().unwrap(),
+        commit,
+    ]);
+    let sha256 = digits(&tar);
+    let url = serve("linux.tar", fs::read(&tar).unwrap());
+    let source =
+        format!("#{{ tarball: #{{ url: {url:?}, sha256: {sha256:?} }}, patches: {patches} }}");
+    world.edit("main.rhai", DEBIAN, &source);
+    world.pin();
+    world
+}
+
+fn succeeded(world: &World) -> String {
+    let ended = realize(world);
+    assert_eq!(ended.code, Some(0), "{ended}");
+    source(world)
+}
+
+/// A repository with a commit to begin from, and a series on top: renames, modes, links, new, deleted and binary files, CR LF, bytes that are no
+/// text. Gives it with that commit and the files that `git format-patch` makes of the series.
+fn series() -> (Upstream, String, Vec<(String, Vec<u8>)>) {
+    let upstream = Upstream::new();
+    upstream.write("old", "1\n2\n3\n4\n5\n6\n7\n8\n");
+    upstream.write("gone", "x\n");
+    upstream.write("run.sh", "#!/bin/sh\n");
+    upstream.write("logo", [0, 1, 2, 255, 254].repeat(40));
+    upstream.write("dos", "a\r\nb\r\n");
+    upstream.write("latin", b"M\xfcller\n");
+    let base = upstream.commit("base");
+
+    upstream.git(&["mv", "old", "new"]);
+    upstream.write("new", "1\n2\n3\nfour\n5\n6\n7\n8\n");
+    upstream.commit("rename");
+    fs::remove_file(upstream.path().join("gone")).unwrap();
+    upstream.git(&["update-index", "--chmod=+x", "run.sh"]);
+    upstream.git(&["config", "core.fileMode", "false"]);
+    symlink("new", upstream.path().join("link")).unwrap();
+    upstream.commit("From here on: modes");
+    upstream.write("logo", [7, 0, 9, 255, 254].repeat(40));
+    upstream.write("fresh/bin", [0, 200, 3].repeat(10));
+    upstream.commit("binary");
+    upstream.write("dos", "a\r\nc\r\n");
+    upstream.write("latin", b"M\xf6ller\n");
+    upstream.commit("other bytes");
+
+    let range = format!("{base}..HEAD");
+    let out = upstream.path().join("../series");
+    let out = out.to_str().unwrap();
+    let form = ["format-patch", "--binary", "--cover-letter", &range];
+    upstream.git(&[&form[..], &["--output-directory", out]].concat());
+    let mut files: Vec<_> = fs::read_dir(out)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    let files: Vec<(String, Vec<u8>)> = files
+        .iter()
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_str().unwrap().to_owned(),
+                fs::read(path).unwrap(),
+            )
+        })
+        .collect();
+    fs::remove_dir_all(out).unwrap();
+    assert_eq!(files.len(), 5);
+    (upstream, base, files)
+}
+
+/// In each form in which people have a series, it comes to the tree that git has.
+#[test]
+fn a_series_comes_to_what_git_has_in_whatever_form_it_is() {
+    let (upstream, base, files) = series();
+    let put = |world: &World, name: &str, bytes: &[u8]| {
+        let path = world.path("project").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    let made = |expression: &str, prepare: &dyn Fn(&World)| {
+        let world = project_at(&upstream, &base, "[]");
+        prepare(&world);
+        world.edit(
+            "main.rhai",
+            "patches: []",
+            &format!("patches: {expression}"),
+        );
+        succeeded(&world)
+    };
+    let directory = made("patches(\"series\")", &|world| {
+        for (name, bytes) in &files {
+            put(world, &format!("series/{name}"), bytes);
+        }
+        put(world, "series/README", b"not one\n");
+    });
+    let mailbox = made("patches(\"series.mbx\")", &|world| {
+        let all: Vec<u8> = files
+            .iter()
+            .flat_map(|(_, bytes)| [bytes, &b"\n"[..]].concat())
+            .collect();
+        put(world, "series.mbx", &all);
+    });
+    let quilt = made(
+        "[patches(\"quilt\", #{ strip: 7 }), file(\"last.patch.zst\")]",
+        &|world| {
+            let (last, names) = files.split_last().unwrap();
+            let lines: Vec<String> = names[1..]
+                .iter()
+                .map(|(name, _)| format!("{name} -p1\n"))
+                .collect();
+            put(
+                world,
+                "quilt/series",
+                format!("# ours\n{}", lines.concat()).as_bytes(),
+            );
+            for (name, bytes) in names {
+                put(world, &format!("quilt/{name}"), bytes);
+            }
+            put(
+                world,
+                "last.patch.zst",
+                &zstd::encode_all(last.1.as_slice(), 1).unwrap(),
+            );
+        },
+    );
+    assert_eq!(directory, mailbox);
+    assert_eq!(directory, quilt);
+
+    let world = World::with(SMALL);
+    let git = format!(
+        "#{{ git: #{{ url: {:?}, branch: \"master\" }} }}",
+        upstream.url()
+    );
+    world.edit("main.rhai", DEBIAN, &git);
+    world.pin();
+    let path = std::env::var_os("PATH").unwrap();
+    let mut update = world.command(&["update", "source/linux-6.1"]);
+    let updated = world.run(update.env("PATH", path));
+    assert_eq!(updated.code, Some(0), "{updated}");
+    assert_eq!(succeeded(&world), directory);
+}
+
+/// What is said of patches that cannot be applied: patch, file and hunk, and the rejects in the log.
+#[test]
+fn what_is_wrong_with_a_patch_is_told() {
+    let diff = |file: &str, from: &str, to: &str| {
+        format!(
+            "diff --git a/{file} b/{file}\n--- a/{file}\n+++ b/{file}\n@@ -1,2 +1,2 @@\n-{from}\n+{to}\n PATCHLEVEL = 1\n"
+        )
+    };
+    let told: Vec<String> = [
+        ("file.patch", diff("missing", "a", "b")),
+        ("cut.patch", GOOD[..GOOD.len() - 20].to_owned()),
+        ("binary.patch", "diff --git a/x b/x\nBinary files a/x and b/x differ\n".to_owned()),
+        ("context.patch", "*** a/Makefile\n--- b/Makefile\n***************\n*** 1 ****\n! VERSION = 6\n--- 1 ----\n! VERSION = 7\n".to_owned()),
+        ("twice.patch", format!("{}{}", diff("Makefile", "VERSION = 6", "VERSION = 7"), diff("Makefile", "VERSION = 5", "VERSION = 8"))),
+        ("deep.patch", GOOD.replace("a/", "x/a/").replace("b/", "x/b/")),
+        ("exists.patch", "diff --git a/Makefile b/Makefile\nnew file mode 100644\n--- /dev/null\n+++ b/Makefile\n@@ -0,0 +1 @@\n+x\n".to_owned()),
+    ]
+    .iter()
+    .map(|(name, text)| {
+        let ended = realize(&project(None, &[(name, text)]));
+        assert_eq!(ended.code, Some(1), "{ended}");
+        let text = ended.stdout.lines().find(|line| line.contains(&format!("`{name}`")));
+        let text = text.unwrap_or(&ended.stdout).trim();
+        let place = text.find("; it is from http").unwrap_or(text.len());
+        text[..place].to_owned()
+    })
+    .collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    `file.patch` does not apply: missing: No such file or directory
+    `cut.patch` does not apply: corrupt patch at line 5
+    `binary.patch` does not apply: there is no change in it that is read; unified diffs are, and binary files as `git format-patch --binary` writes them
+    `context.patch` does not apply: there is no change in it that is read; unified diffs are, and binary files as `git format-patch --binary` writes them
+    `twice.patch` does not apply: patch failed: Makefile:1, hunk #1
+    `deep.patch` does not apply: b/Makefile: No such file or directory
+    `exists.patch` does not apply: Makefile: already exists in working directory
+    ");
+    // Mails bring CR LF along.
+    let world = project(
+        None,
+        &[(
+            "mail.patch",
+            &format!("Subject: x\n\n{GOOD}").replace('\n', "\r\n"),
+        )],
+    );
+    assert_eq!(realize(&world).code, Some(0));
 }

@@ -23,7 +23,6 @@ package() {
     curl) set -- "$2" net-misc/curl curl curl ;;
     gcc) set -- "$2" sys-devel/gcc gcc gcc ;;
     make) set -- "$2" dev-build/make make make ;;
-    patch) set -- "$2" sys-devel/patch patch patch ;;
     newuidmap) set -- "$2" sys-apps/shadow shadow-utils shadow ;;
     qemu-system-x86_64) set -- "$2" app-emulation/qemu qemu-system-x86-core qemu-system-x86 ;;
     qemu-system-*) set -- "$2" app-emulation/qemu qemu qemu-full ;;
@@ -42,17 +41,17 @@ package() {
 }
 
 # Host programs by Debian package; README.md has other distributions' names.
-packages='ca-certificates curl gcc libc6-dev make patch mmdebstrap apt-utils debian-archive-keyring qemu-system-x86 uidmap'
-programs='curl gcc make patch mmdebstrap apt-ftparchive qemu-system-x86_64 newuidmap'
+packages='ca-certificates curl gcc libc6-dev make git mmdebstrap apt-utils debian-archive-keyring qemu-system-x86 uidmap'
+programs='curl gcc make git mmdebstrap apt-ftparchive qemu-system-x86_64 newuidmap'
 if [ "$1" = matrix ] || [ "$1" = test ]; then
     packages="$packages qemu-system-arm qemu-system-mips qemu-system-ppc qemu-system-sparc qemu-system-misc"
     programs="$programs qemu-system-arm qemu-system-mips qemu-system-ppc qemu-system-sparc64 qemu-system-m68k"
 fi
 if [ "$1" = test ]; then
-    packages="$packages busybox-static bsdutils procps util-linux qemu-user-static gpg gpg-agent python3 python3-pip xz-utils git"
+    packages="$packages busybox-static bsdutils procps util-linux qemu-user-static gpg gpg-agent python3 python3-pip xz-utils"
     # A LAVA lab of the tests' own. Where these cannot be had its tests say so and skip.
     packages="$packages lava-server lava-dispatcher postgresql tftpd-hpa cpio"
-    programs="$programs busybox kill script setpriv qemu-aarch64-static gpg gpg-agent pip3 xz git"
+    programs="$programs busybox kill script setpriv qemu-aarch64-static gpg gpg-agent pip3 xz"
 fi
 if [ "$1" = bench ]; then
     packages="$packages ninja-build flex bison bc cpio libelf-dev libssl-dev qemu-user-static"

@@ -34,6 +34,7 @@ pub(super) fn leading(text: &str) -> Option<Stamp> {
     let rest = &text[at..];
     kmsg(rest)
         .or_else(|| syslog(rest))
+        .or_else(|| called(rest))
         .or_else(|| dated(rest))
         .or_else(|| damaged(rest))
         .map(|stamp| Stamp {
@@ -146,6 +147,18 @@ fn caller(text: &str, at: usize) -> (Option<Caller>, usize) {
     }
 }
 
+/// `[    T1] ` alone, of a kernel that stamps no time.
+fn called(text: &str) -> Option<Stamp> {
+    let (caller, end) = caller(text, 0);
+    let stamp = Stamp {
+        time: None,
+        caller: Some(caller?),
+        end: end + 1,
+    };
+    // The kernel pads it to six letters.
+    (end >= 8 && text.starts_with('[') && text.as_bytes().get(end) == Some(&b' ')).then_some(stamp)
+}
+
 /// `6,1234,12345678,-;`: priority, sequence, microseconds, flags, perhaps `,caller=T1`.
 fn kmsg(text: &str) -> Option<Stamp> {
     let (head, _) = text.split_once(';')?;
@@ -157,7 +170,7 @@ fn kmsg(text: &str) -> Option<Stamp> {
     }
     let caller = parts.find_map(|part| {
         let who = part.strip_prefix("caller=")?;
-        let id = who[1..].parse().ok()?;
+        let id = who.get(1..)?.parse().ok()?;
         match who.as_bytes()[0] {
             b'T' => Some(Caller::Task(id)),
             b'C' => Some(Caller::Cpu(id)),
@@ -259,8 +272,11 @@ mod tests {
                 "** 93 printk messages dropped ** [    1.234567] BUG: x",
                 None,
             ),
+            ("[    T1] BUG: x", Some(Caller::Task(1))),
+            ("<4>[   C12] BUG: x", Some(Caller::Cpu(12))),
             ("4,1234,1234567,-;BUG: x", None),
             ("4,1234,1234567,-,caller=T7;BUG: x", Some(Caller::Task(7))),
+            ("4,1234,1234567,-,caller=;BUG: x", None),
             ("Nov 28 17:04:10 host kernel: BUG: x", None),
             ("Nov 28 17:04:10 host kernel: [    1.234567] BUG: x", None),
             ("2026-11-28T17:04:10.123+01:00 host kernel: BUG: x", None),
@@ -280,6 +296,8 @@ mod tests {
     fn what_is_no_stamp() {
         for line in [
             "[ OK ] Started",
+            "[T1] x",
+            "[    T1]x",
             "[    1.2] x",
             "[12345678] x",
             "<b>[",

@@ -10,6 +10,7 @@ use store::Digest;
 use store::KeyHasher;
 use store::Store;
 
+use crate::eval::Files;
 use crate::graph::Declared;
 use crate::graph::Worker;
 use crate::model::Catalog;
@@ -45,9 +46,11 @@ fn key(project: &Path) -> Digest {
 pub(super) fn load(store: &Store, project: &Path, lock: &Digest) -> Option<Entry> {
     let bytes = store.cache_get(KIND, &key(project))?;
     let entry: Entry = postcard::from_bytes(&bytes).ok()?;
+    let files = Files::Directory(project.to_owned());
     let fresh = entry.lock == *lock
         && entry.files.iter().all(|(path, digest)| {
-            fs::read(project.join(path)).is_ok_and(|text| Digest::of(&text) == *digest)
+            let content = files.content(path);
+            content.is_some_and(|content| Digest::of(&content) == *digest)
         });
     fresh.then_some(entry)
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::jobs::debian_package;
 use crate::machine::Packages;
 use crate::model::Catalog;
+use crate::origins::GIT_NEEDS;
 use crate::origins::HostNeed;
 use crate::origins::abi_of_base;
 use crate::origins::family;
@@ -25,16 +26,6 @@ pub struct Lack {
     pub packages: Packages,
 }
 
-const PATCH: HostNeed = HostNeed {
-    what: "patch",
-    wanted_for: "sources with patches",
-    packages: Packages {
-        debian: "patch",
-        gentoo: "sys-devel/patch",
-        fedora: "patch",
-        arch: "patch",
-    },
-};
 const USER_MODE: Packages = Packages {
     debian: "qemu-user-static",
     gentoo: "app-emulation/qemu",
@@ -53,7 +44,7 @@ pub fn lacks(catalog: &Catalog) -> Vec<Lack> {
     let mut needs: Vec<HostNeed> = Vec::new();
     let sources = || catalog.sources.values();
     if sources().any(|source| !source.patches.is_empty()) {
-        needs.push(PATCH);
+        needs.extend(GIT_NEEDS);
     }
     for source in sources() {
         needs.extend(origin(&source.origin).host_needs());

@@ -119,7 +119,7 @@ impl Session {
             let worker = worker(&evaluated.catalog, &store);
             let declared = declared(&evaluated.catalog, &lock, &worker)?;
             let files = evaluated.files.into_iter();
-            let files = files.map(|(path, text)| (path, Digest::of(text.as_bytes())));
+            let files = files.map(|(path, content)| (path, Digest::of(&content)));
             let entry = cache::Entry {
                 // What is embedded changes only with the engine, which is part of the cache's key.
                 files: files

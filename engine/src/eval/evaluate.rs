@@ -30,7 +30,7 @@ pub struct Evaluated {
     pub catalog: Catalog,
     /// Every file that was read as (path, content), sorted by path: scripts, and what `file(…)`
     /// took in, also of `std/…`. The catalog is a function of these.
-    pub files: Vec<(String, String)>,
+    pub files: Vec<(String, Vec<u8>)>,
     /// What `print` was given, in order.
     pub log: Vec<String>,
     /// Where things were declared.
@@ -84,13 +84,9 @@ fn finish(
     if let Err(error) = result {
         return Err(vec![explain::diagnostic(&state.scripts, MAIN, &error)]);
     }
-    let read = std::mem::take(&mut state.read);
     Ok(Evaluated {
         catalog: std::mem::take(&mut state.catalog),
-        files: read
-            .into_iter()
-            .map(|(path, text)| (path, text.to_string()))
-            .collect(),
+        files: std::mem::take(&mut state.seen).into_iter().collect(),
         log: std::mem::take(&mut state.log),
         places: Places::new(
             std::mem::take(&mut state.declared),

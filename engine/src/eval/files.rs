@@ -9,6 +9,8 @@ use thiserror::Error;
 
 /// Largest file that is read, in bytes.
 const MAX_BYTES: u64 = 4 << 20;
+/// Most names of a directory.
+const MAX_NAMES: usize = 10_000;
 
 /// A definitions project: a directory, or files in memory.
 #[derive(Clone, Debug)]
@@ -123,18 +125,14 @@ impl Files {
 
     /// The content of the file at `path`, below the project root or `std/…`.
     pub fn read(&self, path: &str) -> Result<String, FileError> {
-        let (text, latin1) = self.read_any(path)?;
-        if latin1 {
-            return Err(FileError::Unreadable {
-                path: path.to_owned(),
-                reason: "not UTF-8".to_owned(),
-            });
-        }
-        Ok(text)
+        String::from_utf8(self.read_bytes(path)?).map_err(|_| FileError::Unreadable {
+            path: path.to_owned(),
+            reason: "not UTF-8".to_owned(),
+        })
     }
 
-    /// The same for a file that need not be UTF-8: where it is not, each character stands for one byte, and that is said.
-    pub fn read_any(&self, path: &str) -> Result<(String, bool), FileError> {
+    /// The same for a file that need not be UTF-8.
+    pub fn read_bytes(&self, path: &str) -> Result<Vec<u8>, FileError> {
         if !is_plain(path) {
             return Err(FileError::Escape(path.to_owned()));
         }
@@ -142,17 +140,54 @@ impl Files {
             return STANDARD
                 .iter()
                 .find(|(name, _)| *name == path)
-                .map(|(_, text)| ((*text).to_owned(), false))
+                .map(|(_, text)| text.as_bytes().to_vec())
                 .ok_or_else(|| FileError::MissingStandard(path.to_owned()));
         }
         match self {
             Self::Memory(files) => files
                 .get(path)
-                .map(|text| (text.clone(), false))
+                .map(|text| text.as_bytes().to_vec())
                 .ok_or_else(|| FileError::Missing(path.to_owned())),
             Self::Directory(root) => read_below(root, path),
         }
     }
+
+    /// The names of a directory's regular files, sorted, where it is a directory of the project.
+    pub fn list(&self, path: &str) -> Result<Option<Vec<String>>, FileError> {
+        if !is_plain(path) {
+            return Err(FileError::Escape(path.to_owned()));
+        }
+        let mut names = match self {
+            Self::Memory(files) => {
+                let below = format!("{path}/");
+                let names = files.keys().filter_map(|file| file.strip_prefix(&below));
+                let names: Vec<String> = names.map(str::to_owned).collect();
+                if names.is_empty() {
+                    return Ok(None);
+                }
+                names
+            }
+            Self::Directory(root) => match list_below(root, path)? {
+                None => return Ok(None),
+                Some(names) => names,
+            },
+        };
+        names.sort();
+        Ok(Some(names))
+    }
+
+    /// What a path that was read holds now; of a directory, which ends in `/`, its names a line each.
+    pub fn content(&self, path: &str) -> Option<Vec<u8>> {
+        match path.strip_suffix('/') {
+            None => self.read_bytes(path).ok(),
+            Some(dir) => Some(listing(&self.list(dir).ok()??)),
+        }
+    }
+}
+
+/// Names as [`Files::content`] has them.
+pub(super) fn listing(names: &[String]) -> Vec<u8> {
+    names.join("\n").into_bytes()
 }
 
 /// Whether a path has plain segments only: no `..`, no `.`, not absolute, no odd characters.
@@ -166,36 +201,66 @@ fn is_plain(path: &str) -> bool {
     })
 }
 
-fn read_below(root: &Path, path: &str) -> Result<(String, bool), FileError> {
-    let unreadable = |reason: String| FileError::Unreadable {
-        path: path.to_owned(),
-        reason,
-    };
-    let missing_or = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
-            FileError::Missing(path.to_owned())
-        }
-        _ => unreadable(error.to_string()),
-    };
-    let root = fs::canonicalize(root).map_err(missing_or)?;
-    let real = fs::canonicalize(root.join(path)).map_err(missing_or)?;
+/// The real path of something below a root, through no link that leads out.
+fn real(root: &Path, path: &str) -> Result<PathBuf, FileError> {
+    let root = fs::canonicalize(root).map_err(missing(path))?;
+    let real = fs::canonicalize(root.join(path)).map_err(missing(path))?;
     if !real.starts_with(&root) {
         return Err(FileError::Escape(path.to_owned()));
     }
-    let facts = fs::metadata(&real).map_err(missing_or)?;
+    Ok(real)
+}
+
+fn missing(path: &str) -> impl Fn(std::io::Error) -> FileError {
+    move |error| match error.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+            FileError::Missing(path.to_owned())
+        }
+        _ => unreadable(path, error.to_string()),
+    }
+}
+
+fn unreadable(path: &str, reason: String) -> FileError {
+    FileError::Unreadable {
+        path: path.to_owned(),
+        reason,
+    }
+}
+
+fn read_below(root: &Path, path: &str) -> Result<Vec<u8>, FileError> {
+    let real = real(root, path)?;
+    let facts = fs::metadata(&real).map_err(missing(path))?;
     // Opening a FIFO would wait for ever.
     if !facts.is_file() {
-        return Err(unreadable("not a regular file".to_owned()));
+        return Err(unreadable(path, "not a regular file".to_owned()));
     }
     if facts.len() > MAX_BYTES {
-        return Err(unreadable(format!("larger than {} MiB", MAX_BYTES >> 20)));
+        let reason = format!("larger than {} MiB", MAX_BYTES >> 20);
+        return Err(unreadable(path, reason));
     }
-    let bytes = fs::read(&real).map_err(missing_or)?;
-    Ok(match String::from_utf8(bytes) {
-        Ok(text) => (text, false),
-        Err(other) => (
-            other.as_bytes().iter().copied().map(char::from).collect(),
-            true,
-        ),
-    })
+    fs::read(&real).map_err(missing(path))
+}
+
+fn list_below(root: &Path, path: &str) -> Result<Option<Vec<String>>, FileError> {
+    let real = real(root, path)?;
+    if !real.is_dir() {
+        return Ok(None);
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&real).map_err(missing(path))? {
+        let entry = entry.map_err(missing(path))?;
+        if !entry.path().is_file() {
+            continue;
+        }
+        let name = entry.file_name();
+        let name = name.to_str().ok_or_else(|| {
+            let reason = format!("the name {} is not UTF-8", name.display());
+            unreadable(path, reason)
+        })?;
+        names.push(name.to_owned());
+        if names.len() > MAX_NAMES {
+            return Err(unreadable(path, format!("more than {MAX_NAMES} files")));
+        }
+    }
+    Ok(Some(names))
 }

@@ -12,6 +12,7 @@ use crate::kconfig::Predicate;
 use crate::kconfig::Version;
 use crate::model::ConfigRecipe;
 use crate::model::Fixup;
+use crate::model::Patch;
 use crate::model::ProjectFile;
 
 /// Values by kernel version, as `by_version(…)` gives them; the field they are for checks them.
@@ -125,6 +126,7 @@ pub(super) fn describe_type(name: &str) -> &str {
         (std::any::type_name::<Fixup>(), "a fixup"),
         (std::any::type_name::<Cases>(), "a value by kernel version"),
         (std::any::type_name::<ConfigRecipe>(), "a config recipe"),
+        (std::any::type_name::<Patch>(), "a patch"),
         (std::any::type_name::<ProjectFile>(), "a file"),
         (std::any::type_name::<kconfig::Value>(), "a Kconfig value"),
         (std::any::type_name::<Handle>(), "a declared thing"),

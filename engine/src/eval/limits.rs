@@ -53,7 +53,7 @@ pub(super) const MAX_MODULES: usize = 1_000;
 pub(super) const MAX_IMPORT_LEVELS: usize = 64;
 /// Lines of a script: the interpreter counts them in 16 bits.
 pub(super) const MAX_LINES: usize = 65_000;
-/// Wall time; only ends what the other limits let through on a very slow machine.
+/// Processor time; only ends what the other limits let through on a very slow machine.
 pub(super) const MAX_TIME: Duration = Duration::from_secs(10);
 /// Memory the process may grow by; the interpreter does not count what `m[k] = v` adds.
 const MAX_GROWTH_BYTES: u64 = 1 << 30;
@@ -153,12 +153,19 @@ fn bound_resources(engine: &mut Engine, time: Option<Duration>) {
         if !operations.is_multiple_of(LOOK_EVERY) {
             return None;
         }
-        if time.is_some_and(|most| started.elapsed() > most) {
+        if time.is_some_and(|most| worked().unwrap_or_else(|| started.elapsed()) > most) {
             return Some(Dynamic::from(Ended::Time));
         }
         let growth = resident_bytes().saturating_sub(memory);
         (growth > MAX_GROWTH_BYTES).then(|| Dynamic::from(Ended::Memory))
     });
+}
+
+/// Processor time of this thread (`proc_pid_schedstat`): other work on the machine does not count. `None` where the kernel does not tell.
+fn worked() -> Option<Duration> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanos = text.split_whitespace().next()?.parse().ok()?;
+    Some(Duration::from_nanos(nanos))
 }
 
 /// Answers for a function of the language's core that definitions do not have.

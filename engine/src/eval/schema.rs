@@ -10,6 +10,7 @@ use crate::kconfig::VersionError;
 use crate::model::ByVersion;
 use crate::model::ConfigRecipe;
 use crate::model::Fixup;
+use crate::model::Patch;
 use crate::model::ProjectFile;
 use crate::origins::check_repository;
 use crate::text::Spelling;
@@ -28,6 +29,7 @@ use super::handle::Kind;
 use super::handle::describe;
 use super::mistake::Mistake;
 use super::mistake::ValuePath;
+use super::patches;
 use super::texts::check_key;
 use super::texts::check_make_value;
 use super::texts::check_setting;
@@ -68,6 +70,8 @@ pub(super) enum Shape {
     Fixup,
     /// A list of fixups; lists within it are joined.
     Fixups,
+    /// A list of files and of what `patches(…)` gives; lists within it are joined.
+    Patches,
     /// What `target(…)`, `tiny()` and the like give.
     Recipe,
     /// A value of a Kconfig symbol.
@@ -170,7 +174,9 @@ pub(super) enum Checked {
     Version(Version),
     /// `ByVersion`
     ByVersion(BTreeMap<Version, Checked>),
-    /// `List` and `Fixups`
+    /// An element of `Patches`
+    Patch(Patch),
+    /// `List`, `Fixups` and `Patches`
     List(Vec<Checked>),
     /// `Record`
     Record(Fields),
@@ -209,6 +215,7 @@ from_checked! {
     ProjectFile => File,
     Predicate => Predicate,
     Fixup => Fixup,
+    Patch => Patch,
     ConfigRecipe => Recipe,
     kconfig::Value => Value,
     Version => Version,
@@ -351,6 +358,7 @@ impl fmt::Display for Shape {
             Self::Predicate => "a predicate, as `cfg(…)` gives it",
             Self::Fixup => "a fixup, as `must(…)`, `want(…)` and `if_present(…)` give it",
             Self::Fixups => "a list of fixups; lists within it, as `satisfy(…)` gives them, are joined",
+            Self::Patches => "a list, each element a file or what `patches(…)` gives",
             Self::Version => "a kernel version, such as `\"6.1\"`",
             Self::ByVersion(inner) => return write!(f, "{inner}, or `by_version(…)` of such"),
             Self::Recipe => {
@@ -417,8 +425,8 @@ impl Shape {
             Self::File => cast(value).map(Checked::File),
             Self::Predicate => cast(value).map(Checked::Predicate),
             Self::Fixup => cast(value).map(Checked::Fixup),
-            Self::Fixups => match cast::<Array>(value) {
-                Some(items) => Some(Checked::List(check_fixups(&items, path)?)),
+            Self::Fixups | Self::Patches => match cast::<Array>(value) {
+                Some(items) => Some(Checked::List(self.joined(&items, path)?)),
                 None => None,
             },
             Self::Version => match cast::<ImmutableString>(value) {
@@ -539,6 +547,24 @@ impl Shape {
         }
     }
 
+    /// The elements of a list and of the lists in it.
+    fn joined(&self, items: &Array, path: &mut ValuePath) -> Result<Vec<Checked>, Mistake> {
+        let one = |item: &Dynamic, path: &mut ValuePath| match self {
+            Self::Patches => check_patches(item, path),
+            _ => Self::Fixup.check(item, path).map(|fixup| vec![fixup]),
+        };
+        let checked = each(items.iter().enumerate(), path, |item, path| {
+            match cast::<Array>(item) {
+                Some(inner) => {
+                    let inner = each(inner.iter().enumerate(), path, one)?;
+                    Ok(inner.into_iter().flatten().collect())
+                }
+                None => one(item, path),
+            }
+        })?;
+        Ok(checked.into_iter().flatten().collect())
+    }
+
     fn check_text(&self, text: &str, path: &[String]) -> Result<Checked, Mistake> {
         let wrong = || self.mismatch(&Dynamic::from(text.to_owned()), path);
         if text.chars().any(char::is_control) {
@@ -608,17 +634,17 @@ fn each_of(shape: &Shape, items: &Array, path: &mut ValuePath) -> Result<Vec<Che
     })
 }
 
-/// Fixups of a list and of the lists in it.
-fn check_fixups(items: &Array, path: &mut ValuePath) -> Result<Vec<Checked>, Mistake> {
-    let checked = each(items.iter().enumerate(), path, |item, path| {
-        match cast::<Array>(item) {
-            Some(inner) => each(inner.iter().enumerate(), path, |item, path| {
-                Shape::Fixup.check(item, path)
-            }),
-            None => Shape::Fixup.check(item, path).map(|fixup| vec![fixup]),
-        }
-    })?;
-    Ok(checked.into_iter().flatten().collect())
+/// The patches that one element is: what is taken in as a file may hold several.
+fn check_patches(item: &Dynamic, path: &mut ValuePath) -> Result<Vec<Checked>, Mistake> {
+    if let Some(patch) = cast::<Patch>(item) {
+        return Ok(vec![Checked::Patch(patch)]);
+    }
+    let Checked::File(file) = Shape::File.check(item, path)? else {
+        return Ok(Vec::new());
+    };
+    let patches = patches::patches(&file.path, &file.bytes(), patches::STRIP);
+    let patches = patches.map_err(|why| Mistake::at(path, why))?;
+    Ok(patches.into_iter().map(Checked::Patch).collect())
 }
 
 /// Reads a kernel version that stands at `path`.

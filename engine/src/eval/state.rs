@@ -15,6 +15,7 @@ use crate::text::SourceText;
 use super::exploration::Exploration;
 use super::files::FileError;
 use super::files::Files;
+use super::files::listing;
 use super::handle::Kind;
 use super::mistake::Site;
 use super::mistake::ValuePath;
@@ -34,8 +35,10 @@ pub(super) struct Shared(Arc<Mutex<State>>);
 pub(super) struct State {
     /// The files the evaluation may see.
     pub files: Files,
-    /// What was read, by path.
+    /// Texts that were read, by path.
     pub read: BTreeMap<String, Arc<str>>,
+    /// All that was read, by path; of a directory, which ends in `/`, its names.
+    pub seen: BTreeMap<String, Vec<u8>>,
     /// What was declared.
     pub catalog: Catalog,
     /// Where: by kind and name.
@@ -65,6 +68,7 @@ impl Shared {
         Self(Arc::new(Mutex::new(State {
             files,
             read: BTreeMap::new(),
+            seen: BTreeMap::new(),
             catalog: Catalog::default(),
             declared: BTreeMap::new(),
             log: Vec::new(),
@@ -89,26 +93,30 @@ impl State {
             return Ok(Arc::clone(text));
         }
         let text: Arc<str> = self.files.read(path)?.into();
+        self.seen.insert(path.to_owned(), text.as_bytes().to_vec());
         self.read.insert(path.to_owned(), Arc::clone(&text));
         Ok(text)
     }
 
+    /// Reads a file that need not be text.
+    pub fn bytes(&mut self, path: &str) -> Result<Vec<u8>, FileError> {
+        let bytes = self.files.read_bytes(path)?;
+        self.seen.insert(path.to_owned(), bytes.clone());
+        Ok(bytes)
+    }
+
     /// Reads a file for the catalog.
     pub fn project_file(&mut self, path: &str) -> Result<ProjectFile, FileError> {
-        let (text, latin1) = self.files.read_any(path)?;
-        let file = ProjectFile {
-            path: path.to_owned(),
-            text,
-            latin1,
-        };
-        // What is kept is compared with the file's bytes to tell whether it changed: here never, so such a project is evaluated each time.
-        let kept = if latin1 {
-            String::new()
-        } else {
-            file.text.clone()
-        };
-        self.read.insert(path.to_owned(), kept.into());
-        Ok(file)
+        Ok(ProjectFile::of(path, self.bytes(path)?))
+    }
+
+    /// The names of a directory's files; `None` of what is no directory.
+    pub fn names(&mut self, path: &str) -> Result<Option<Vec<String>>, FileError> {
+        let names = self.files.list(path)?;
+        if let Some(names) = &names {
+            self.seen.insert(format!("{path}/"), listing(names));
+        }
+        Ok(names)
     }
 
     /// Reads a script and remembers it for messages.

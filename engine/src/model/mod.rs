@@ -58,6 +58,7 @@ pub use source::FamilyName;
 pub use source::GitOrigin;
 pub use source::GitWant;
 pub use source::Image;
+pub use source::Patch;
 pub use source::ProjectFile;
 pub use source::Source;
 pub use source::SourceOrigin;

@@ -20,6 +20,22 @@ pub struct ProjectFile {
 }
 
 impl ProjectFile {
+    /// A file of these bytes.
+    pub fn of(path: &str, bytes: Vec<u8>) -> Self {
+        let (text, latin1) = match String::from_utf8(bytes) {
+            Ok(text) => (text, false),
+            Err(other) => {
+                let bytes = other.as_bytes().iter().copied();
+                (bytes.map(char::from).collect(), true)
+            }
+        };
+        Self {
+            path: path.to_owned(),
+            text,
+            latin1,
+        }
+    }
+
     /// The content as it is in the file.
     pub fn bytes(&self) -> Cow<'_, [u8]> {
         if self.latin1 {
@@ -40,8 +56,19 @@ pub struct Source {
     pub origin: SourceOrigin,
     /// The kernel's version, or the beginning of it, where it is known before the source is fetched.
     pub version: Option<Version>,
-    /// Patches in the order they are applied with `patch -p1`.
-    pub patches: Vec<ProjectFile>,
+    /// Patches in the order they are applied.
+    pub patches: Vec<Patch>,
+}
+
+/// A change of a source's files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Patch {
+    /// What it is called, and its text: of a mail, as it was meant.
+    pub file: ProjectFile,
+    /// How many leading directories of its paths are left out.
+    pub strip: u8,
+    /// It is one of several mails, of which those that change nothing, such as a cover letter, are passed over.
+    pub of_series: bool,
 }
 
 /// The origin of a kernel source.

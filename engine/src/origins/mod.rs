@@ -36,6 +36,7 @@ pub use family::fetch_pin;
 pub use family::obtain;
 pub use family::requests;
 pub use family::resolve;
+pub use git::GIT_NEEDS;
 pub use git::Moved;
 pub use git::check_reference;
 pub use git::check_repository;

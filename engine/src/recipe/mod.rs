@@ -14,7 +14,6 @@ mod judge;
 mod kconfig;
 mod kernel;
 mod lava;
-mod mail;
 mod matches;
 mod native;
 mod neighbour;

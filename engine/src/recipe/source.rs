@@ -16,7 +16,6 @@ use super::Broken;
 use super::Finished;
 use super::Job;
 use super::Tools;
-use super::mail;
 use super::step::SRC;
 use super::step::archived;
 use super::step::bind;
@@ -27,7 +26,7 @@ use super::step::only_file;
 use super::step::read_log;
 use crate::graph::Slot;
 use crate::kconfig::Version;
-use crate::model::ProjectFile;
+use crate::model::Patch;
 use crate::origins::OriginError;
 use crate::origins::SourceTar;
 use crate::origins::tarball;
@@ -90,7 +89,7 @@ impl Tools {
     fn patched(
         &self,
         tarball: &Digest,
-        patches: &[ProjectFile],
+        patches: &[Patch],
         work: &Path,
         job: &Job,
     ) -> Result<Result<Digest, String>, Broken> {
@@ -105,12 +104,12 @@ impl Tools {
             return Ok(Err(message));
         }
         let program =
-            Installation::find(PATCH, Extras::default()).map_err(|error| match error.kind() {
+            Installation::find(GIT, Extras::default()).map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => Broken::Missing {
-                    program: PATCH,
-                    package: PATCH,
+                    program: GIT,
+                    package: GIT,
                 },
-                _ => file("find", Path::new(PATCH))(error),
+                _ => file("find", Path::new(GIT))(error),
             })?;
         for patch in patches {
             if let Some(message) = self.apply(patch, &program, work, job)? {
@@ -132,40 +131,90 @@ impl Tools {
     /// or it does not apply. It sees the tree and the patch, and nothing else.
     fn apply(
         &self,
-        patch: &ProjectFile,
+        patch: &Patch,
         program: &Installation,
         work: &Path,
         job: &Job,
     ) -> Result<Option<String>, Broken> {
-        let _ = writeln!(&mut &*job.log, "applies {}", patch.path);
-        let input = work.join("patch");
-        let bytes = patch.bytes();
-        let content = match mail::decoded(&bytes) {
-            Ok(content) => content,
-            Err(why) => return Ok(Some(format!("`{}` is not readable: {why}", patch.path))),
-        };
+        let name = &patch.file.path;
+        let content = patch.file.bytes();
         if !is_patch(&content) {
-            return Ok(Some(format!("`{}` holds no patch", patch.path)));
+            if patch.of_series {
+                let _ = writeln!(&mut &*job.log, "passes over {name}: it changes nothing");
+                return Ok(None);
+            }
+            return Ok(Some(format!("`{name}` holds no patch")));
         }
+        let _ = writeln!(&mut &*job.log, "applies {name}");
+        let input = work.join("patch");
         fs::write(&input, &content).map_err(file("write", &input))?;
-        let rejects = work.join("rejects");
-        fs::create_dir_all(&rejects).map_err(file("make", &rejects))?;
+        let git = |options: &[&str]| self.git_apply(patch, options, program, work, job);
+        if git(&[])? {
+            return Ok(None);
+        }
+        let log = read_log(&job.log);
+        let errors = log.lines().filter_map(|line| {
+            line.strip_prefix("error: ")
+                .or_else(|| line.strip_prefix("fatal: "))
+        });
+        let errors: Vec<&str> = errors.collect();
+        if git(&["--reverse", "--check"])? {
+            return Ok(Some(format!(
+                "`{name}` is already in the source: leave it out"
+            )));
+        }
+        // Once more, for what is rejected; the tree is given up.
+        git(&["--reject"])?;
+        let log = read_log(&job.log);
+        let hunk = log
+            .lines()
+            .find_map(|line| line.strip_prefix("Rejected hunk "));
+        for (path, rejected) in rejects(&work.join("tree"), &log) {
+            let _ = writeln!(&mut &*job.log, "rejected of {path}:");
+            let _ = (&mut &*job.log).write_all(&rejected);
+            let _ = writeln!(&mut &*job.log);
+        }
+        let why = errors.iter().find(|error| !error.ends_with(NOT_APPLIED));
+        let why = match why.copied() {
+            Some(error) if error.starts_with(NO_CHANGE) => NOT_READ,
+            Some(error) => error,
+            None => "see the log",
+        };
+        let hunk = hunk.map_or(String::new(), |hunk| {
+            format!(", hunk {}", hunk.trim_end_matches('.'))
+        });
+        Ok(Some(format!("`{name}` does not apply: {why}{hunk}")))
+    }
+
+    /// Runs `git apply` on `work`/`tree` with `work`/`patch`; gives whether it succeeded.
+    fn git_apply(
+        &self,
+        patch: &Patch,
+        options: &[&str],
+        program: &Installation,
+        work: &Path,
+        job: &Job,
+    ) -> Result<bool, Broken> {
         let mut binds = program.binds.clone();
         binds.extend([
             bind(&work.join("tree"), SRC, false),
-            bind(&input, INPUT, true),
-            bind(&rejects, REJECTS, false),
+            bind(&work.join("patch"), INPUT, true),
         ]);
+        let strip = format!("-p{}", patch.strip);
+        let program_path = program.program.to_string_lossy();
+        let argv = [&*program_path, "apply", "--whitespace=nowarn", &strip];
+        let argv = argv.iter().chain(options).chain(&[INPUT]);
+        let mut env = program.env();
+        // A source may bring a repository along; its settings are not asked.
+        env.insert("GIT_DIR".to_owned(), "/nonexistent".to_owned());
+        env.insert("GIT_CONFIG_NOSYSTEM".to_owned(), "1".to_owned());
+        env.insert("HOME".to_owned(), "/nonexistent".to_owned());
         let spec = Spec {
             root: Root::Bare,
             emulator: None,
             binds,
-            argv: [&[&*program.program.to_string_lossy()], &ARGUMENTS[..]]
-                .concat()
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
-            env: program.env(),
+            argv: argv.map(|word| (*word).to_owned()).collect(),
+            env,
             cwd: PathBuf::from(SRC),
             user: self.sandbox.own_user(),
             devices: Vec::new(),
@@ -182,49 +231,42 @@ impl Tools {
             .try_clone()
             .map_err(file("open", Path::new("log")))?;
         match self.sandbox.run(&spec, Stdio::Log(log), &job.cancel)? {
-            Exit::Code(0) => return Ok(None),
-            Exit::Cancelled => return Err(Broken::Cancelled),
-            Exit::Code(_) | Exit::Signal(_) | Exit::TimedOut => {}
+            Exit::Code(0) => Ok(true),
+            Exit::Cancelled => Err(Broken::Cancelled),
+            Exit::Code(_) | Exit::Signal(_) | Exit::TimedOut => Ok(false),
         }
-        let log = read_log(&job.log);
-        let rejected = fs::read(rejects.join("patch.rej")).unwrap_or_default();
-        let _ = (&mut &*job.log).write_all(&rejected);
-        let hunk = log
-            .lines()
-            .rfind(|line| TELLING.iter().any(|mark| line.contains(mark)));
-        Ok(Some(format!(
-            "`{}` does not apply: {}",
-            patch.path,
-            hunk.unwrap_or("see the log").trim()
-        )))
     }
+}
+
+/// What git could not apply, by the file it was for: beside each it leaves `FILE.rej`.
+fn rejects(tree: &Path, log: &str) -> Vec<(String, Vec<u8>)> {
+    let files = log.lines().filter_map(|line| {
+        let file = line.strip_prefix("Applying patch ")?;
+        Some(file.split_once(" with ")?.0.to_owned())
+    });
+    let rejected = files.filter_map(|file| {
+        let path = left(tree, &format!("{file}.rej"))?;
+        Some((file, fs::read(path).ok()?))
+    });
+    rejected.collect()
 }
 
 /// Whether anything would be changed: a program that finds nothing to do is content with that.
 fn is_patch(content: &[u8]) -> bool {
-    const BEGINS: [&[u8]; 4] = [b"diff ", b"--- ", b"*** ", b"@@ "];
+    const BEGINS: [&[u8]; 2] = [b"diff ", b"--- "];
     let mut lines = content.split(|byte| *byte == b'\n');
     lines.any(|line| BEGINS.iter().any(|begin| line.starts_with(begin)))
 }
 
 /// Applies patches.
-const PATCH: &str = "patch";
+const GIT: &str = "git";
 /// Where it sees the patch.
 const INPUT: &str = "/patch";
-/// Where it puts what does not apply.
-const REJECTS: &str = "/rejects";
-const ARGUMENTS: [&str; 8] = [
-    "--strip=1",
-    "--batch",
-    "--forward",
-    "--fuzz=0",
-    "--no-backup-if-mismatch",
-    "--reject-file=/rejects/patch.rej",
-    "--input=/patch",
-    "--directory=/src",
-];
-/// What it says when it gives up.
-const TELLING: [&str; 4] = ["FAILED at", "previously applied", "can't find", "malformed"];
+/// How the lines of its errors end that only repeat the one before.
+const NOT_APPLIED: &str = ": patch does not apply";
+/// How it says that it read no change.
+const NO_CHANGE: &str = "No valid patches in input";
+const NOT_READ: &str = "there is no change in it that is read; unified diffs are, and binary files as `git format-patch --binary` writes them";
 /// No patch takes longer.
 const WALL: Duration = Duration::from_mins(10);
 /// Bytes of its temporary files.

@@ -74,8 +74,8 @@ impl Kind {
     /// Raised when a change of the engine changes what this kind of node gives for equal specs and inputs.
     pub fn revision(self) -> u32 {
         match self {
-            Self::Config => 4,
-            Self::Boot | Self::Rootfs => 3,
+            Self::Config | Self::Boot => 4,
+            Self::Rootfs => 3,
             Self::Image => 2,
             _ => 1,
         }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::kconfig::Version;
-use crate::model::ProjectFile;
+use crate::model::Patch;
 
 /// Input `files` (one file). Output `tar`: a tarball with one top directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,8 +13,8 @@ pub struct SourceSpec {
     pub form: SourceForm,
     /// What the kernel's Makefile must say, or the beginning of it.
     pub version: Option<Version>,
-    /// Applied in order with `patch -p1`; the path tells a failed one.
-    pub patches: Vec<ProjectFile>,
+    /// Applied in order; the path tells a failed one.
+    pub patches: Vec<Patch>,
 }
 
 /// How the source lies in what was downloaded.

@@ -22,6 +22,7 @@ trait Vary: Clone {
 }
 
 impl Vary for String {}
+impl Vary for u8 {}
 impl Vary for u32 {}
 impl Vary for u64 {}
 impl Vary for bool {}
@@ -32,7 +33,15 @@ impl Vary for BaseOrigin {}
 impl Vary for ConfigRecipe {}
 impl Vary for DiskBus {}
 impl Vary for FamilyName {}
-impl Vary for FetchBy {}
+impl Vary for FetchBy {
+    fn vary(&self, other: &Self) -> Vec<Self> {
+        let mut all = vec![other.clone()];
+        if let (Self::Git(own), Self::Git(other)) = (self, other) {
+            all.extend(own.vary(other).into_iter().map(Self::Git));
+        }
+        all
+    }
+}
 impl Vary for LavaCommands {}
 impl Vary for LavaMethod {}
 impl Vary for LavaTestFrom {}
@@ -262,7 +271,8 @@ fn by() -> impl Strategy<Value = FetchBy> + Clone {
     prop_oneof![
         Just(FetchBy::Family(FamilyName::Debian)),
         Just(FetchBy::Family(FamilyName::Gentoo)),
-        Just(FetchBy::Http)
+        Just(FetchBy::Http),
+        git().prop_map(FetchBy::Git)
     ]
 }
 
@@ -298,6 +308,8 @@ fn from() -> impl Strategy<Value = LavaTestFrom> + Clone {
 
 arbitrary! {
     file -> ProjectFile { path: word(), text: word(), latin1: prop::bool::ANY }
+    patch -> Patch { file: file(), strip: 0..9_u8, of_series: prop::bool::ANY }
+    git -> GitTree { commit: word(), tree: word(), depth: number(), urls: words() }
     fetch_file -> FetchFile {
         name: word(), size: maybe(number().prop_map(u64::from)), checksums: checksums(), urls: words(),
     }
@@ -311,7 +323,7 @@ arbitrary! {
     }
     fetch -> FetchSpec { by: by(), files: proptest::collection::vec(fetch_file(), 0..3) }
     source -> SourceSpec {
-        form: form(), version: maybe(version()), patches: proptest::collection::vec(file(), 0..3),
+        form: form(), version: maybe(version()), patches: proptest::collection::vec(patch(), 0..3),
     }
     base -> BaseSpec { origin: base_origin(), keys: maybe(word()) }
     image -> ImageSpec {

@@ -35,6 +35,7 @@ use crate::eval::state::Shared;
 use crate::kconfig;
 use crate::model::ConfigRecipe;
 use crate::model::Fixup;
+use crate::model::Patch;
 use crate::model::ProjectFile;
 
 /// Every host function, in the order of the reference.
@@ -135,6 +136,10 @@ pub(in crate::eval) fn register(engine: &mut Engine, shared: &Shared) {
         .register_type_with_name::<Cases>("value by version")
         .register_type_with_name::<ConfigRecipe>("recipe")
         .register_type_with_name::<ProjectFile>("project file")
+        .register_type_with_name::<Patch>("patch")
+        .register_get("path", |patch: &mut Patch| {
+            ImmutableString::from(patch.file.path.as_str())
+        })
         .register_get("name", |handle: &mut Handle| handle.name.clone())
         .register_get("path", |file: &mut ProjectFile| {
             ImmutableString::from(file.path.as_str())

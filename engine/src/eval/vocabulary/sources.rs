@@ -21,8 +21,14 @@ use crate::origins::family;
 use crate::origins::origin;
 use crate::text::did_you_mean;
 
+use super::super::files::FileError;
 use super::super::handle::Kind;
 use super::super::mistake::Mistake;
+use super::super::patches::SERIES;
+use super::super::patches::STRIP;
+use super::super::patches::is_patch_name;
+use super::super::patches::patches as patches_of;
+use super::super::patches::series;
 use super::super::schema::Field;
 use super::super::schema::Fields;
 use super::super::schema::Need;
@@ -52,6 +58,23 @@ pub(super) const FUNCTIONS: &[Function] = &[
         gives: "a source",
         doc: "Declares a kernel source tree: where it comes from, and the patches on top.",
         run: source,
+    },
+    Function {
+        name: "patches",
+        method: false,
+        params: &[
+            Param {
+                name: "path",
+                shape: Shape::Word,
+            },
+            Param {
+                name: "fields",
+                shape: Shape::Record(&PATCHES),
+            },
+        ],
+        gives: "a list of patches",
+        doc: "Takes in patches of the project: a file, a mailbox as `git format-patch --stdout` and `b4 am` write it, a quilt `series`, or a directory: by its `series` if it has one, else all files named `*.patch`, `*.diff`, `*.mbox`, `*.mbx` or `*.eml` in the order of their names. Files may be compressed by gzip, xz or zstd.",
+        run: patches,
     },
     Function {
         name: "base",
@@ -118,9 +141,9 @@ const SOURCE: Record = Record {
         },
         Field {
             name: "patches",
-            shape: Shape::List(&Shape::File),
+            shape: Shape::Patches,
             need: Need::Otherwise("none"),
-            doc: "patches, applied in order with `patch -p1`",
+            doc: "patches, applied in order, as `file(…)` and `patches(…)` give them",
         },
     ],
     one_of: &[&["debian", "tarball", "git"]],
@@ -217,6 +240,19 @@ const TARBALL: Record = Record {
         },
     ],
     one_of: &[&["url", "urls"]],
+    any_of: &[],
+    refused: &[],
+};
+
+const PATCHES: Record = Record {
+    noun: "what patches share",
+    fields: &[Field {
+        name: "strip",
+        shape: Shape::Whole(0, 9),
+        need: Need::Otherwise("1"),
+        doc: "how many leading directories of the paths in them are left out; a `-pN` in a series counts before it",
+    }],
+    one_of: &[],
     any_of: &[],
     refused: &[],
 };
@@ -371,6 +407,56 @@ fn source(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mist
         },
     );
     Ok(handle)
+}
+
+fn patches(call: &mut Call<'_>, mut arguments: Arguments) -> Result<Dynamic, Mistake> {
+    let path: String = arguments.next();
+    let mut fields: Fields = arguments.next();
+    let strip = u8::try_from(fields.take_number("strip", STRIP.into())).unwrap_or(STRIP);
+    let at = ["0".to_owned()];
+    let of_file = |error: FileError| Mistake::of_file(&at, &error);
+    let path = path.trim_end_matches('/');
+    let below = |dir: &str, name: &str| format!("{dir}/{name}");
+    let names = call.state.names(path).map_err(of_file)?;
+    let is_series = |name: &str| name == SERIES;
+    let series_of = |call: &mut Call<'_>, dir: &str, path: &str| {
+        let text = call.state.read(path).map_err(of_file)?;
+        let lines = series(&text, strip);
+        let lines = lines.map_err(|why| Mistake::at(&at, format!("`{path}`, {why}")))?;
+        let placed = lines
+            .into_iter()
+            .map(|(name, strip)| (below(dir, &name), strip));
+        Ok::<_, Mistake>(placed.collect::<Vec<_>>())
+    };
+    let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let files = match names {
+        Some(names) if names.iter().any(|name| is_series(name)) => {
+            series_of(call, path, &below(path, SERIES))?
+        }
+        Some(names) => {
+            let patches = names.iter().filter(|name| is_patch_name(name));
+            patches.map(|name| (below(path, name), strip)).collect()
+        }
+        None if is_series(name) => series_of(call, dir, path)?,
+        None => vec![(path.to_owned(), strip)],
+    };
+    if files.is_empty() {
+        return Err(Mistake::at(&at, format!("`{path}` holds no patch")).help(
+            "a directory's patches are named in its `series`, or end in `.patch`, `.diff`, `.mbox`, `.mbx` or `.eml`",
+        ));
+    }
+    let mut patches = Vec::new();
+    let of_series = files.len() > 1;
+    for (path, strip) in files {
+        let path = path.trim_start_matches('/');
+        let bytes = call.state.bytes(path).map_err(of_file)?;
+        let found = patches_of(path, &bytes, strip);
+        for mut patch in found.map_err(|why| Mistake::at(&at, why))? {
+            patch.of_series |= of_series;
+            patches.push(Dynamic::from(patch));
+        }
+    }
+    Ok(Dynamic::from_array(patches))
 }
 
 fn git_origin(mut git: Fields) -> Result<GitOrigin, Mistake> {

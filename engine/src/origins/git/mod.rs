@@ -16,6 +16,7 @@ mod words;
 pub(super) use fetch::obtain;
 pub use pack::git_tarball;
 pub(super) use request::GitSource;
+pub use request::NEEDS as GIT_NEEDS;
 pub(super) use request::tree;
 pub use resolve::Moved;
 pub use resolve::moved;

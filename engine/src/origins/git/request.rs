@@ -19,10 +19,10 @@ use crate::spec::SourceForm;
 /// Places of the repository, in the lock file.
 pub(super) const URLS: &str = "urls";
 
-/// What of the host it needs.
-const NEEDS: &[HostNeed] = &[HostNeed {
+/// What of the host git sources and patches need.
+pub const NEEDS: &[HostNeed] = &[HostNeed {
     what: "git",
-    wanted_for: "git sources",
+    wanted_for: "sources from git or with patches",
     packages: Packages {
         debian: "git",
         gentoo: "dev-vcs/git",

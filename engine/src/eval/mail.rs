@@ -4,12 +4,14 @@ use std::borrow::Cow;
 
 use mailparse::MailHeaderMap as _;
 
-/// The content of a patch: of a mail whose body is encoded, the mail with its body decoded; all else as it is.
+/// The content of a patch: of a mail whose body is encoded, the mail with its body decoded; all else as it is, but that a text all of whose
+/// lines end in CR LF, as mailers have them, loses these.
 pub(super) fn decoded(patch: &[u8]) -> Result<Cow<'_, [u8]>, String> {
-    if !is_encoded_mail(patch) {
-        return Ok(Cow::Borrowed(patch));
+    let patch = unix(patch);
+    if !is_encoded_mail(&patch) {
+        return Ok(patch);
     }
-    let mail = mailparse::parse_mail(patch).map_err(|error| error.to_string())?;
+    let mail = mailparse::parse_mail(&patch).map_err(|error| error.to_string())?;
     let part = match mail.subparts.as_slice() {
         [] => &mail,
         // What is attached comes last.
@@ -18,15 +20,23 @@ pub(super) fn decoded(patch: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     let body = part.get_body_raw().map_err(|error| error.to_string())?;
     let subject = mail.headers.get_first_value("Subject").unwrap_or_default();
     let mut text = format!("Subject: {subject}\n\n").into_bytes();
-    // A mail's lines end in CR LF.
-    let mut rest = body.as_slice();
-    while let Some(end) = rest.windows(2).position(|two| two == b"\r\n") {
-        text.extend_from_slice(&rest[..end]);
-        text.push(b'\n');
-        rest = &rest[end + 2..];
-    }
-    text.extend_from_slice(rest);
+    text.extend_from_slice(&unix(&body));
     Ok(Cow::Owned(text))
+}
+
+/// A text with its lines ended as Unix does, where all of them end in CR LF: one that has some of both means them.
+fn unix(text: &[u8]) -> Cow<'_, [u8]> {
+    let mut lines = text.split_inclusive(|byte| *byte == b'\n');
+    let all = lines.all(|line| line.ends_with(b"\r\n") || !line.ends_with(b"\n"));
+    if !all || !text.contains(&b'\n') {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.split_inclusive(|byte| *byte == b'\n');
+    let lines = lines.flat_map(|line| match line.strip_suffix(b"\r\n") {
+        Some(line) => [line, b"\n"],
+        None => [line, b""],
+    });
+    Cow::Owned(lines.collect::<Vec<_>>().concat())
 }
 
 /// Whether a header before the first blank line says that the body is not as it reads.
@@ -66,6 +76,14 @@ mod tests {
             "{}",
             String::from_utf8_lossy(&text)
         );
+    }
+
+    #[test]
+    fn line_ends_of_mailers_go_and_those_that_are_meant_stay() {
+        let dos = DIFF.replace('\n', "\r\n");
+        assert_eq!(decoded(dos.as_bytes()).unwrap(), DIFF.as_bytes());
+        let meant = DIFF.replace(" 6\n", " 6\r\n").replace(" 7\n", " 7\r\n");
+        assert_eq!(decoded(meant.as_bytes()).unwrap(), meant.as_bytes());
     }
 
     #[test]
