@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use engine::drive::Session;
 use store::Store;
+use store::remove_own_tree;
 use tempfile::TempDir;
 
 use super::*;
@@ -62,6 +63,8 @@ impl Stage3 {
         let store = Arc::new(Store::open(&store).unwrap());
         let session = Session::open(&world.path("project"), Arc::clone(&store)).unwrap();
         let tar = store.blob_path(&session.record("base:portage").unwrap().outputs["tar"]);
+        // The stage3, its images and a kernel's source lie in a store of their own.
+        store.make_room(10 << 30, &remove_own_tree).unwrap();
         let root = dir.path().join("root");
         fs::create_dir(&root).unwrap();
         done(

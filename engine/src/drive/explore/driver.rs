@@ -53,7 +53,7 @@ pub enum Budget {
 /// How often the state of the whole is told.
 const EVERY: Duration = Duration::from_secs(30);
 /// Longer than this no configuration takes: where none was decided for longer, none was asked for.
-const PAUSE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_secs(2);
 /// A configuration that was asked for.
 pub(super) struct AskedConfig {
     pub source: String,
