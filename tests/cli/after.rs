@@ -344,12 +344,12 @@ fn a_node_is_laid_open() {
       dropped
         - outcome  `X`: asked `y`, got nothing
     ");
-    insta::assert_snapshot!(show("linux-6.1/x86_64/tiny/gcc/pc/general"), @r"
+    insta::assert_snapshot!(show("linux-6.1/x86_64/tiny/gcc/pc/general"), @"
     exit code: 0
     --- stdout
     boot:linux-6.1/x86_64/tiny/gcc/pc/general: fresh, made in 10s
     key  [KEY]
-    spec, revision 3 of its recipe
+    spec, revision 4 of its recipe
       accel         tcg
       judging
         expects        none
@@ -437,5 +437,44 @@ fn another_qemu_boots_again_and_why_says_so() {
     boot:linux-6.1/x86_64/tiny/gcc/pc/general: stale
     compared with run 1:
       `version` is `QEMU emulator version 99.0`, was `[QEMU]`
+    ");
+}
+
+#[test]
+fn boards_of_a_config_that_somebody_has() {
+    let world = pinned();
+    let write = |text: &[u8]| fs::write(world.path("project/some.config"), text).unwrap();
+    write(b"CONFIG_PCI=y\nCONFIG_X86_64=y\nCONFIG_EXT4_FS=m\n");
+    insta::assert_snapshot!(world.engine("boards --config some.config"), @"
+    exit code: 0
+    --- stdout
+    some.config on pc: match
+    some.config on pc-disk: no match
+      `EXT4_FS` is `m`, wanted `y`
+    ");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, b"# CONFIG_PCI is not set\n").unwrap();
+    write(&gzip.finish().unwrap());
+    insta::assert_snapshot!(world.engine("boards --config some.config"), @"
+    exit code: 1
+    --- stdout
+    some.config on pc: no match
+      `PCI` is not set, wanted `y`
+      rootfs `initramfs`, ABI `x86_64`: `X86_64` is not set, wanted `y`
+    some.config on pc-disk: no match
+      `PCI` is not set, wanted `y`
+      `EXT4_FS` is not set, wanted `y`
+      rootfs `initramfs`, ABI `x86_64`: `X86_64` is not set, wanted `y`
+    ");
+    write(b"\n");
+    insta::assert_snapshot!(world.engine("boards --config some.config"), @"
+    exit code: 2
+    --- stderr
+    error: `some.config` is no .config: it sets no symbol
+    ");
+    insta::assert_snapshot!(world.engine("boards --config none.config"), @"
+    exit code: 2
+    --- stderr
+    error: `none.config` is no .config: No such file or directory (os error 2)
     ");
 }

@@ -267,12 +267,15 @@ fn help_of_every_command() {
 
     Options:
           --why <BUILD> <BOARD>  Name the exact symbols that keep a board from a build
+          --config <FILE>        Match a .config that somebody has, perhaps compressed by gzip, and say
+                                 what keeps it from the other boards
       -h, --help                 Print help
 
     Examples:
       engine boards
       engine boards 'linux-6.1/*/*/gcc'
       engine boards --why linux-6.1/x86_64/tinyconfig/gcc qemu-pc-disk
+      engine boards --config /boot/config-6.1.0-18-amd64
 
     === boot
     Boot one address, here or in a lab, and print its console

@@ -1,6 +1,7 @@
 //! `engine boards`: which boards fit which builds.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -16,7 +17,8 @@ const AFTER: &str = "\
 Examples:
   engine boards
   engine boards 'linux-6.1/*/*/gcc'
-  engine boards --why linux-6.1/x86_64/tinyconfig/gcc qemu-pc-disk";
+  engine boards --why linux-6.1/x86_64/tinyconfig/gcc qemu-pc-disk
+  engine boards --config /boot/config-6.1.0-18-amd64";
 
 /// Show which boards each resolved configuration can boot on
 #[derive(Debug, Args)]
@@ -28,10 +30,28 @@ pub(super) struct BoardsArgs {
     /// Name the exact symbols that keep a board from a build
     #[arg(long, num_args = 2, value_names = ["BUILD", "BOARD"])]
     why: Vec<String>,
+    /// Match a .config that somebody has, perhaps compressed by gzip, and say what keeps it from the other boards
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["addresses", "why"])]
+    config: Option<PathBuf>,
 }
 
 pub(super) fn run(context: &Context, args: &BoardsArgs) -> Result<Ending, Fault> {
     let session = context.session(&[&args.addresses[..], &args.why].concat())?;
+    if let Some(path) = &args.config {
+        let found = session.boards_of(path)?;
+        let boards = found.boards.iter().flatten();
+        let (fit, others): (Vec<_>, Vec<_>) = boards.partition(|verdict| verdict.matched);
+        for verdict in fit.iter().chain(&others) {
+            context
+                .terminal
+                .lines(&session.told(&found, &verdict.board))?;
+        }
+        return Ok(if fit.is_empty() {
+            Ending::Failed
+        } else {
+            Ending::Good
+        });
+    }
     if let [build, board] = &args.why[..] {
         if !session.catalog.boards.contains_key(board) {
             let known: Vec<String> = session

@@ -160,7 +160,9 @@ impl From<DriveError> for Fault {
                 .help("`-C DIR` names a project; `engine init DIR` makes one"),
             DriveError::Lock(error) => error.into(),
             DriveError::Graph(error) => error.into(),
-            DriveError::Pattern(_) | DriveError::NoLog { .. } => Self::of(Blame::User, &error),
+            DriveError::Pattern(_) | DriveError::NoLog { .. } | DriveError::NoConfig { .. } => {
+                Self::of(Blame::User, &error)
+            }
             DriveError::NothingNamed { ref similar, .. } => {
                 let help = similar.as_ref().map_or_else(
                     || "`engine plan --verbose` lists the nodes".to_owned(),

@@ -1,6 +1,14 @@
 //! Boards against builds: which fit, why others do not, and whether an address that names boots has any.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::io::BufRead as _;
+use std::io::BufReader;
+use std::io::Read;
+use std::path::Path;
+
+use flate2::bufread::GzDecoder;
 
 use super::DriveError;
 use super::Session;
@@ -29,6 +37,9 @@ pub struct BoardWhy {
     pub boards: Result<Vec<BoardVerdict>, String>,
 }
 
+/// Most bytes of a .config: thirty times a distribution's.
+const MOST_CONFIG: u64 = 8 << 20;
+
 /// How many builds and boards that do not fit each other are told one by one.
 const TOLD: usize = 10;
 
@@ -45,6 +56,24 @@ impl Session {
             found.push(self.board_why(&progress, &progress.graph().node(id).name)?);
         }
         Ok(found)
+    }
+
+    /// Every board against a .config that somebody has, plain or compressed by gzip as `/proc/config.gz` is.
+    pub fn boards_of(&self, path: &Path) -> Result<BoardWhy, DriveError> {
+        let wrong = |why: String| DriveError::NoConfig {
+            path: path.to_owned(),
+            why,
+        };
+        let bytes = read_config(path).map_err(|error| wrong(error.to_string()))?;
+        let config = Config::parse(&String::from_utf8_lossy(&bytes));
+        let config = config.map_err(|error| wrong(error.to_string()))?;
+        if config.iter().next().is_none() {
+            return Err(wrong("it sets no symbol".to_owned()));
+        }
+        Ok(BoardWhy {
+            build: path.display().to_string(),
+            boards: Ok(match_boards(&config, Needs::of(&self.catalog))),
+        })
     }
 
     /// Every board against one build.
@@ -288,4 +317,18 @@ impl Session {
         let named = |pattern| self.named(pattern, &builds, &endings).is_some();
         selection.unmatched(&nodes).is_empty() && below.iter().all(named)
     }
+}
+
+/// A file's bytes, of one that is compressed those inside.
+fn read_config(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = BufReader::new(File::open(path)?);
+    let is_gzip = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+    let content: Box<dyn Read> = if is_gzip {
+        Box::new(GzDecoder::new(file))
+    } else {
+        Box::new(file)
+    };
+    let mut bytes = Vec::new();
+    content.take(MOST_CONFIG).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

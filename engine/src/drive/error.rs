@@ -1,6 +1,7 @@
 //! Everything an operation can fail with; `cli/fault.rs` decides whose fault it is.
 
 use std::io;
+use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -47,6 +48,14 @@ pub enum DriveError {
         name: String,
         /// All that is pinned.
         known: Vec<String>,
+    },
+    /// A file that was named is no .config.
+    #[error("`{}` is no .config: {why}", .path.display())]
+    NoConfig {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
     },
     /// No .config meets what the boards need that an address names: a line for each, with the reasons below.
     #[error("{}", .0.join("\n"))]

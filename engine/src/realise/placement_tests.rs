@@ -453,9 +453,9 @@ fn a_driver_adds_a_thousand_nodes_in_answer_to_results() {
         }),
         estimate: |node| Estimate {
             ms: if node.name.starts_with("added") {
-                10
-            } else {
                 1
+            } else {
+                10
             },
             ..Estimate::default()
         },

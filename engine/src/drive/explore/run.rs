@@ -28,6 +28,7 @@ use crate::realise::Options;
 use crate::realise::RunReport;
 use crate::realise::realise;
 use crate::recipe::Execute;
+use crate::spec::Kind;
 use crate::text::Diagnostic;
 
 /// How an exploration runs.
@@ -56,7 +57,8 @@ pub struct Explored {
     pub kept: Result<(), DriveError>,
 }
 
-/// Passes on what happens, without the logs of failures: those are what is looked for, and `engine log` has them.
+/// Passes on what happens, without the logs of failures: those are what is looked for, and `engine log` has them; and without which fixups did
+/// not stick: of what a minimisation tries most do not, and `engine show` has them.
 struct Briefly<'o>(&'o dyn Observer);
 
 impl Observer for Briefly<'_> {
@@ -69,6 +71,9 @@ impl Observer for Briefly<'_> {
                 };
                 self.0.event(Event::NodeFinished(&node));
             }
+            Event::NodeNote {
+                kind: Kind::Config, ..
+            } => {}
             event => self.0.event(event),
         }
     }
