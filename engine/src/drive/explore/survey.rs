@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use store::Digest;
 use store::Records;
@@ -208,7 +209,10 @@ impl Inner {
             .iter()
             .filter_map(|config| made(config.config))
             .collect();
-        let decided = real(times.len()) * 60.0 / self.deciding.as_secs_f64().max(0.001);
+        // What was decided before anybody waited took as long as the longest at least.
+        let longest = Duration::from_millis(times.iter().copied().max().unwrap_or(0).max(1));
+        let deciding = self.deciding.max(longest).as_secs_f64();
+        let decided = real(times.len()) * 60.0 / deciding;
         let of = self
             .builds
             .iter()
