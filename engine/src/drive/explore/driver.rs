@@ -286,7 +286,10 @@ impl Inner {
     fn ask_config(&mut self, index: usize) -> Result<(Thing, String), Refusal> {
         self.look()?;
         let (config, address) = (&self.configs[index], self.configs[index].address.clone());
-        self.graph.ask(config.matching)?;
+        let (node, matching) = (config.config, config.matching);
+        // What is not asked for itself is not told of.
+        self.graph.ask(node)?;
+        self.graph.ask(matching)?;
         Ok((Thing::Config(index), address))
     }
 

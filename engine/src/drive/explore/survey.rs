@@ -130,6 +130,9 @@ impl Inner {
         for node in nodes {
             self.wait(node)?;
         }
+        for build in 0..self.builds.len() {
+            self.resolved(self.builds[build].of)?;
+        }
         Ok(self.covers(arch))
     }
 
