@@ -135,20 +135,8 @@ impl Store {
     /// Removes a tree, unless it is in use.
     pub(crate) fn discard(&self, tree: &Lying, remover: Remover<'_>) -> Result<bool, StoreError> {
         let lock = self.layout.kept_lock(&tree.key);
-        let Some(lock) = Lock::try_exclusive(&self.fs, &lock)? else {
-            return Ok(false);
-        };
-        let name = format!(
-            "{}-objects-{}-{}",
-            tree.key,
-            std::process::id(),
-            self.next_number()
-        );
-        let gone = self.layout.dir("trash").join(name);
-        self.fs.rename(&tree.dir, &gone)?;
-        drop(lock.removed_after());
-        self.fs.remove_tree(&gone, remover)?;
-        Ok(true)
+        let label = format!("{}-objects", tree.key);
+        self.remove_unused(&lock, &tree.dir, &label, remover)
     }
 
     /// Every kept tree.

@@ -40,7 +40,11 @@ impl Store {
         for (_, tree) in spare {
             gone += u64::from(match tree {
                 Spare::Kept(tree) => self.discard(&tree, remover)?,
-                Spare::Unpacked(digest, outer) => self.give_up(&digest, &outer, remover)?,
+                Spare::Unpacked(digest, outer) => {
+                    let lock = self.layout.unpacked_lock(&digest);
+                    let label = format!("{digest}-unpacked");
+                    self.remove_unused(&lock, &outer, &label, remover)?
+                }
             });
             if self.free()? >= free {
                 break;
@@ -49,24 +53,20 @@ impl Store {
         Ok(gone)
     }
 
-    /// Removes an unpacked tree, unless it is in use.
-    fn give_up(
+    /// Removes a directory that whoever uses it holds a lock for, unless somebody does. `label` is the beginning of its name in the trash.
+    pub(crate) fn remove_unused(
         &self,
-        digest: &Digest,
-        outer: &Path,
+        lock: &Path,
+        dir: &Path,
+        label: &str,
         remover: Remover<'_>,
     ) -> Result<bool, StoreError> {
-        let lock = self.layout.unpacked_lock(digest);
-        let Some(lock) = Lock::try_exclusive(&self.fs, &lock)? else {
+        let Some(lock) = Lock::try_exclusive(&self.fs, lock)? else {
             return Ok(false);
         };
-        let name = format!(
-            "{digest}-unpacked-{}-{}",
-            std::process::id(),
-            self.next_number()
-        );
+        let name = format!("{label}-{}-{}", std::process::id(), self.next_number());
         let gone = self.layout.dir("trash").join(name);
-        self.fs.rename(outer, &gone)?;
+        self.fs.rename(dir, &gone)?;
         drop(lock.removed_after());
         self.fs.remove_tree(&gone, remover)?;
         Ok(true)

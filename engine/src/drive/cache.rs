@@ -49,7 +49,10 @@ pub(super) fn load(store: &Store, project: &Path, lock: &Digest) -> Option<Entry
     let files = Files::Directory(project.to_owned());
     let fresh = entry.lock == *lock
         && entry.files.iter().all(|(path, digest)| {
-            let content = files.content(path);
+            let content = match path.strip_suffix('/') {
+                Some(dir) => files.listing(dir),
+                None => fs::read(project.join(path)).ok(),
+            };
             content.is_some_and(|content| Digest::of(&content) == *digest)
         });
     fresh.then_some(entry)

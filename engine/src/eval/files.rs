@@ -176,16 +176,13 @@ impl Files {
         Ok(Some(names))
     }
 
-    /// What a path that was read holds now; of a directory, which ends in `/`, its names a line each.
-    pub fn content(&self, path: &str) -> Option<Vec<u8>> {
-        match path.strip_suffix('/') {
-            None => self.read_bytes(path).ok(),
-            Some(dir) => Some(listing(&self.list(dir).ok()??)),
-        }
+    /// What tells whether a directory has other files now: their names, a line each.
+    pub fn listing(&self, dir: &str) -> Option<Vec<u8>> {
+        Some(listing(&self.list(dir).ok()??))
     }
 }
 
-/// Names as [`Files::content`] has them.
+/// Names as [`Files::listing`] has them.
 pub(super) fn listing(names: &[String]) -> Vec<u8> {
     names.join("\n").into_bytes()
 }

@@ -1,6 +1,6 @@
 //! Fetching one commit, with as much of its history as is wanted.
 
-use super::error::refusal;
+use super::error::short;
 use super::repository::Repository;
 use super::repository::fetched;
 use crate::origins::Means;
@@ -24,7 +24,7 @@ impl Repository<'_> {
         let known = self.tree(commit)?;
         if known.is_none() {
             if self.means.network.offline {
-                let file = format!("commit {}", super::error::short(commit));
+                let file = format!("commit {}", short(commit));
                 return Err(OriginError::Offline { file });
             }
             let mut last = None;
@@ -58,7 +58,7 @@ impl Repository<'_> {
         commit: &str,
         history: &[&str],
     ) -> Result<(), OriginError> {
-        (self.means.note)(&format!("fetches {} of {url}", super::error::short(commit)));
+        (self.means.note)(&format!("fetches {} of {url}", short(commit)));
         let mut command = self.asking(url);
         command.args([
             "fetch",
@@ -71,15 +71,6 @@ impl Repository<'_> {
         command.args(history);
         command.args(["--", url]);
         command.arg(format!("{commit}:{}", fetched(commit)));
-        match self.run(command)? {
-            Ok(said) if said.status.success() => Ok(()),
-            Ok(said) => Err(refusal(url, Some(commit), &said, None)),
-            Err(said) => Err(refusal(
-                url,
-                Some(commit),
-                &said,
-                Some(self.means.network.patience.as_secs()),
-            )),
-        }
+        self.answer(command, url, Some(commit)).map(drop)
     }
 }

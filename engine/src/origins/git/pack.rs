@@ -59,16 +59,7 @@ pub fn git_tarball(
 
 impl Repository<'_> {
     fn pack(&self, tree: &str, out: &Path) -> Result<(), OriginError> {
-        let mut command = self.git(false);
-        command.args([
-            "ls-tree",
-            "-r",
-            "-z",
-            "--full-tree",
-            "--end-of-options",
-            tree,
-        ]);
-        let listing = self.said(command, "git ls-tree")?;
+        let listing = self.listing(tree)?;
         if let Some(line) = listing.split('\0').find(|line| line.contains('\u{fffd}')) {
             let path = line.split('\t').next_back().unwrap_or_default();
             return Err(OriginError::Content(format!(

@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::error::refusal;
 use super::words::is_here;
 use crate::origins::Means;
 use crate::origins::OriginError;
 use crate::origins::error::file;
 use crate::origins::program::Said;
+use crate::origins::program::run;
 use crate::origins::program::watched;
 
 /// Where it lies below the store's root. Sources of one history share their objects in it.
@@ -137,10 +139,40 @@ impl<'a> Repository<'a> {
         })
     }
 
+    /// What a server answers, or why it gave nothing; `commit` is what it was asked for.
+    pub(super) fn answer(
+        &self,
+        command: Command,
+        url: &str,
+        commit: Option<&str>,
+    ) -> Result<Said, OriginError> {
+        match self.run(command)? {
+            Ok(said) if said.status.success() => Ok(said),
+            Ok(said) => Err(refusal(url, commit, &said, None)),
+            Err(said) => {
+                let patience = self.means.network.patience.as_secs();
+                Err(refusal(url, commit, &said, Some(patience)))
+            }
+        }
+    }
+
     /// The standard output of a command that works on what is here.
     pub(super) fn said(&self, command: Command, name: &'static str) -> Result<String, OriginError> {
-        let said = watched(command, "git", "git", self.means.cancel, |_, _| true)?;
-        said.unwrap_or_else(|said| said).output(name)
+        run(command, "git", "git", self.means.cancel)?.output(name)
+    }
+
+    /// The files of a tree: a line each, ended by NUL, of mode, kind, id, and behind a tab the path.
+    pub(super) fn listing(&self, tree: &str) -> Result<String, OriginError> {
+        let mut command = self.git(false);
+        command.args([
+            "ls-tree",
+            "-r",
+            "-z",
+            "--full-tree",
+            "--end-of-options",
+            tree,
+        ]);
+        self.said(command, "git ls-tree")
     }
 
     /// The tree of a commit that was fetched whole.
@@ -149,11 +181,8 @@ impl<'a> Repository<'a> {
         let tree = format!("{}^{{tree}}", fetched(commit));
         command.args(["rev-parse", "--quiet", "--verify", "--end-of-options"]);
         command.arg(tree);
-        let said = watched(command, "git", "git", self.means.cancel, |_, _| true)?;
-        Ok(said
-            .ok()
-            .filter(|said| said.status.success())
-            .map(|said| said.out.trim().to_owned()))
+        let said = run(command, "git", "git", self.means.cancel)?;
+        Ok(said.status.success().then(|| said.out.trim().to_owned()))
     }
 
     /// Commits whose parents are not here.

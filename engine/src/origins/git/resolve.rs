@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 
-use super::error::refusal;
 use super::error::short;
 use super::repository::Repository;
 use super::repository::fetched;
@@ -136,18 +135,7 @@ impl Repository<'_> {
         if !pattern.contains('*') {
             command.arg(format!("{pattern}^{{}}"));
         }
-        let said = match self.run(command)? {
-            Ok(said) if said.status.success() => said,
-            Ok(said) => return Err(refusal(url, None, &said, None)),
-            Err(said) => {
-                return Err(refusal(
-                    url,
-                    None,
-                    &said,
-                    Some(self.means.network.patience.as_secs()),
-                ));
-            }
-        };
+        let said = self.answer(command, url, None)?;
         let lines = said.out.lines().filter_map(|line| line.split_once('\t'));
         let owned = lines.map(|(id, name)| (id.to_owned(), name.to_owned()));
         Ok(owned.collect())
@@ -173,16 +161,7 @@ impl Repository<'_> {
     }
 
     fn submodule(&self, tree: &str) -> Result<Option<String>, OriginError> {
-        let mut command = self.git(false);
-        command.args([
-            "ls-tree",
-            "-r",
-            "-z",
-            "--full-tree",
-            "--end-of-options",
-            tree,
-        ]);
-        let text = self.said(command, "git ls-tree")?;
+        let text = self.listing(tree)?;
         let entries = text.split('\0').filter_map(|entry| entry.split_once('\t'));
         let mut links = entries.filter(|(facts, _)| facts.starts_with("160000 "));
         Ok(links.next().map(|(_, path)| path.to_owned()))
