@@ -17,6 +17,7 @@ use store::ChecksumError;
 use thiserror::Error;
 
 use crate::model::FamilyName;
+use crate::model::is_git_id;
 use crate::spec::FetchFile;
 
 /// The lock file's name beside `main.rhai`.
@@ -197,7 +198,7 @@ impl PinnedCommit {
     /// A commit as git tells it; control characters of its message become blanks.
     pub fn new(id: &str, tree: &str, date: &str, subject: &str) -> Result<Self, String> {
         for id in [id, tree] {
-            if id.len() != 40 || !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            if !is_git_id(id) {
                 return Err(format!("`{id}` is no id of git: 40 lower-case hex digits"));
             }
         }

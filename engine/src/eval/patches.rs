@@ -3,13 +3,12 @@
 use std::io;
 use std::io::Read;
 
-use flate2::read::MultiGzDecoder;
-use liblzma::read::XzDecoder;
 use mailparse::MailHeaderMap as _;
 
 use super::mail::decoded;
 use crate::model::Patch;
 use crate::model::ProjectFile;
+use crate::sandbox;
 
 /// Most bytes of one file of patches once it is decompressed.
 const MOST_BYTES: u64 = 64 << 20;
@@ -145,17 +144,12 @@ pub(super) fn series(text: &str, strip: u8) -> Result<Vec<(String, u8)>, String>
 
 /// The content of a file that is plain or compressed by gzip, xz or zstd, told by how it begins.
 fn decompressed(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let reader: Box<dyn Read + '_> = match bytes {
-        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(bytes)),
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Box::new(XzDecoder::new(bytes)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::new(bytes)?),
-        [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', ..] => {
-            return Err(io::Error::other(
-                "it is compressed by bzip2; gzip, xz and zstd are read",
-            ));
-        }
-        _ => return Ok(bytes.to_vec()),
-    };
+    if let [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', ..] = bytes {
+        return Err(io::Error::other(
+            "it is compressed by bzip2; gzip, xz and zstd are read",
+        ));
+    }
+    let reader = sandbox::decompressed(bytes)?;
     let mut content = Vec::new();
     reader.take(MOST_BYTES + 1).read_to_end(&mut content)?;
     if content.len() as u64 > MOST_BYTES {

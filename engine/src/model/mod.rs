@@ -64,6 +64,7 @@ pub use source::Source;
 pub use source::SourceOrigin;
 pub use source::Stage3;
 pub use source::Trust;
+pub use source::is_git_id;
 pub use toolchain::CROSS_COMPILE;
 pub use toolchain::Toolchain;
 pub use toolchain::ToolchainKind;

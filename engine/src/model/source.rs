@@ -115,6 +115,11 @@ pub enum GitWant {
     Commit(String),
 }
 
+/// Whether a text is an id of git: 40 lower-case hex digits.
+pub fn is_git_id(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 impl GitWant {
     /// What it is, as definitions and lock files write it, and its name.
     pub fn words(&self) -> (&'static str, &str) {

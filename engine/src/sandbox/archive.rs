@@ -39,9 +39,10 @@ const CHUNKS: usize = 8;
 /// How the tar crate begins the error for an extended attribute; all else of the entry is done then.
 const XATTR_REFUSED: &str = "failed to set extended attributes";
 
-/// The bytes of a file that is plain or compressed by gzip, xz or zstd, told by how it begins.
-fn decompressed(path: &Path) -> io::Result<Box<dyn Read + Send>> {
-    let mut file = BufReader::with_capacity(CHUNK, File::open(path)?);
+/// The bytes of what is plain or compressed by gzip, xz or zstd, told by how it begins.
+pub fn decompressed<'r>(
+    mut file: impl BufRead + Send + 'r,
+) -> io::Result<Box<dyn Read + Send + 'r>> {
     let magic = file.fill_buf()?;
     Ok(if magic.starts_with(XZ) {
         Box::new(XzDecoder::new(file))
@@ -63,7 +64,8 @@ pub(super) fn unpack(
 ) -> Result<(), StepError> {
     let reading = || format!("read `{}`", archive.display());
     let begin = begin(archive).step(reading)?;
-    let bytes = decompressed(archive).step(reading)?;
+    let file = File::open(archive).step(reading)?;
+    let bytes = decompressed(BufReader::with_capacity(CHUNK, file)).step(reading)?;
     let unpack = || format!("unpack `{}` into `{}`", archive.display(), dest.display());
     fs::create_dir_all(dest)
         .and_then(|()| fs::canonicalize(dest))

@@ -29,6 +29,7 @@ mod spec;
 mod tree;
 mod tty;
 
+pub use archive::decompressed;
 pub use binfmt::Emulator;
 pub use binfmt::abi_of;
 pub use binfmt::emulator_program;

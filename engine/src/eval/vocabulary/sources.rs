@@ -12,6 +12,7 @@ use crate::model::Source;
 use crate::model::SourceOrigin;
 use crate::model::Stage3;
 use crate::model::Trust;
+use crate::model::is_git_id;
 use crate::origins::ARCH;
 use crate::origins::Family;
 use crate::origins::PACKAGE;
@@ -484,11 +485,7 @@ fn git_origin(mut git: Fields) -> Result<GitOrigin, Mistake> {
     let checked = match &want {
         GitWant::Branch(name) => check_reference(name, false),
         GitWant::Tag(name) => check_reference(name, true),
-        GitWant::Commit(id)
-            if id.len() == 40 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) =>
-        {
-            Ok(())
-        }
+        GitWant::Commit(id) if is_git_id(id) => Ok(()),
         GitWant::Commit(_) => {
             Err("`git rev-parse NAME` prints its 40 hex digits; names are `branch` and `tag`")
         }
